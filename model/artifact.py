@@ -1,0 +1,272 @@
+"""The artifact: everything that training hands to the service, in one .npz file.
+
+Each check of loading has a name, told by `ArtifactError` and by ``heartline verify``:
+
+==========  ======================================================================
+file        a regular file that can be read
+size        at most `model.archive.MAX_BYTES` bytes
+digest      the SHA-256 that the card beside it tells, and the pinned one
+archive     a plain .npz file whose members are whole
+metadata    a JSON document that describes a model
+version     of the format that this program reads
+keys        exactly the members that the metadata calls for
+dtype       64-bit floats
+shape       the shapes that the metadata calls for
+finite      neither NaN nor infinity
+golden      the golden rows give the probabilities that they must give, within 1e-9
+==========  ======================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.archive import MAX_BYTES, METADATA, Archive, ArchiveFault, pack
+from model.arrays import Array
+from model.card import card_path, model_card
+from model.encoding import Encoding
+from model.errors import ArtifactError
+from model.features import FeatureSet
+from model.files import replace_file
+from model.network import NeuralNetwork, parameter_shapes
+from model.pipeline import Pipeline
+
+FORMAT_VERSION = 1
+GOLDEN_TOLERANCE = 1e-9
+CHECKS = (
+    "file", "size", "digest", "archive", "metadata", "version",
+    "keys", "dtype", "shape", "finite", "golden",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Artifact:
+    """A trained model with all that is known of it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model, that of the recipe that made it.
+    features : FeatureSet
+        The input columns.
+    labels : tuple of str
+        Names of the classes, the positive one last.
+    threshold : float
+        The positive class is predicted when its probability exceeds this.
+    pipeline : Pipeline
+        What computes the probability.
+    golden_inputs : Array of shape (m, n_features)
+        Made-up rows.
+    golden_probabilities : Array of shape (m,)
+        Their probabilities of the positive class.
+    about : mapping
+        What the card tells beyond these: use, data, training, metrics.
+    sha256 : str
+        Hex digest of the file; empty until there is one.
+    """
+
+    name: str
+    features: FeatureSet
+    labels: tuple[str, ...]
+    threshold: float
+    pipeline: Pipeline
+    golden_inputs: Array
+    golden_probabilities: Array
+    about: Mapping[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+
+    @property
+    def version(self) -> str:
+        """First 12 hex digits of the SHA-256 of the file."""
+        return self.sha256[:12]
+
+    def card(self) -> dict[str, Any]:
+        """Return the model card."""
+        return model_card(self)
+
+    def reproduces_golden_rows(self, predict_proba: Callable[[Array], Array]) -> bool:
+        """Tell whether a way to compute probabilities gives those of the golden rows."""
+        with np.errstate(all="ignore"):
+            probabilities = predict_proba(self.golden_inputs)
+        return bool(np.allclose(probabilities, self.golden_probabilities, 0.0, GOLDEN_TOLERANCE))
+
+    def save(self, path: Path) -> Artifact:
+        """Write the file and the card beside it, each whole or not at all.
+
+        Returns
+        -------
+        Artifact
+            The same with the digest of the file.
+
+        Notes
+        -----
+        The old card goes first: were the writing cut short, an artifact would stand without a
+        card, never beside another's.
+        """
+        network = self.pipeline.network
+        arrays = {
+            **network.parameters,
+            "scaler_mean": self.pipeline.mean,
+            "scaler_scale": self.pipeline.scale,
+            "golden_inputs": self.golden_inputs,
+            "golden_probabilities": self.golden_probabilities,
+        }
+        content = pack(arrays, _metadata(self))
+        saved = replace(self, sha256=hashlib.sha256(content).hexdigest())
+        card = json.dumps(saved.card(), indent=2, ensure_ascii=False) + "\n"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        card_path(path).unlink(missing_ok=True)
+        replace_file(path, content)
+        replace_file(card_path(path), card.encode())
+        return saved
+
+    @classmethod
+    def load(cls, path: Path, pinned_sha256: str | None = None) -> Artifact:
+        """Read a file and check it.
+
+        Parameters
+        ----------
+        path : Path
+            The ``.npz`` file.
+        pinned_sha256 : str, optional
+            The digest that the file must have.
+
+        Raises
+        ------
+        ArtifactError
+            At the first check that fails.
+        """
+        try:
+            content = _read_file(path)
+            sha256 = hashlib.sha256(content).hexdigest()
+            _check_digest(path, sha256, pinned_sha256)
+            artifact = replace(_unpack(Archive(content)), sha256=sha256)
+        except ArchiveFault as fault:
+            raise ArtifactError(path, fault.check, fault.problem) from None
+        if not artifact.reproduces_golden_rows(artifact.predict_proba):
+            raise ArtifactError(
+                path, "golden", "the golden rows do not give the probabilities stored with them"
+            )
+        return artifact
+
+    def predict_proba(self, X: Array) -> Array:
+        """Return the probability of the positive class of each row, of shape (n,)."""
+        return self.pipeline.predict_proba(X)[:, 0]
+
+
+def _metadata(artifact: Artifact) -> dict[str, Any]:
+    network = artifact.pipeline.network
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": artifact.name,
+        "features": artifact.features.to_json(),
+        "encoding": artifact.pipeline.encoding.columns,
+        "layer_sizes": network.layer_sizes,
+        "hidden_activation": network.hidden_activation,
+        "output_activation": network.output_activation,
+        "labels": artifact.labels,
+        "threshold": artifact.threshold,
+        "golden_rows": len(artifact.golden_inputs),
+        "about": artifact.about,
+    }
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        # O_NONBLOCK: the opening of a named pipe would otherwise wait for a writer.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ArchiveFault("file", "not a regular file")
+            if status.st_size > MAX_BYTES:
+                raise ArchiveFault("size", f"{status.st_size} bytes, at most {MAX_BYTES} are read")
+            return file.read(MAX_BYTES)
+    except OSError as error:
+        raise ArchiveFault("file", error.strerror or "cannot be read") from None
+
+
+def _check_digest(path: Path, sha256: str, pinned: str | None) -> None:
+    if pinned is not None and sha256 != pinned.lower():
+        raise ArchiveFault("digest", f"SHA-256 {sha256} is not the pinned {pinned.lower()}")
+    try:
+        card = json.loads(card_path(path).read_bytes())
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, RecursionError):
+        raise ArchiveFault("digest", f"{card_path(path).name} cannot be read") from None
+    told = card.get("sha256") if isinstance(card, dict) else None
+    if sha256 != told:
+        raise ArchiveFault("digest", f"SHA-256 {sha256} is not that of {card_path(path).name}")
+
+
+def _unpack(archive: Archive) -> Artifact:
+    metadata = archive.metadata()
+    found = metadata.get("format_version") if isinstance(metadata, dict) else None
+    if type(found) is not int:
+        raise ArchiveFault("metadata", "no format version")
+    if found != FORMAT_VERSION:
+        raise ArchiveFault("version", f"format {found}, this program reads {FORMAT_VERSION}")
+    try:
+        return _assemble(archive, metadata)
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise ArchiveFault("metadata", f"it describes no model ({type(error).__name__})") from None
+
+
+def _assemble(archive: Archive, metadata: dict[str, Any]) -> Artifact:
+    features = FeatureSet.from_json(metadata["features"])
+    columns = [(source, code) for source, code in metadata["encoding"]]
+    encoding = Encoding(columns)
+    rows, inputs = metadata["golden_rows"], len(encoding)
+    shapes = {
+        **parameter_shapes(metadata["layer_sizes"]),
+        "scaler_mean": (inputs,),
+        "scaler_scale": (inputs,),
+        "golden_inputs": (rows, len(features)),
+        "golden_probabilities": (rows,),
+    }
+    if (metadata["layer_sizes"][0], metadata["layer_sizes"][-1]) != (inputs, 1):
+        raise ValueError("the network does not fit the features")
+    if any(type(source) is not int or source not in range(len(features)) for source, _ in columns):
+        raise ValueError("the encoding does not fit the features")
+    if any(not feature.observed for feature in features):
+        raise ValueError("a feature of which nothing was observed")
+    if rows < 1 or len(metadata["labels"]) != 2 or not 0.0 < metadata["threshold"] < 1.0:
+        raise ValueError("no golden rows, not two classes, or no threshold")
+    _check_keys(archive.names, {*shapes, METADATA})
+    arrays = {name: archive.array(name, shape) for name, shape in shapes.items()}
+    mean, scale = arrays.pop("scaler_mean"), arrays.pop("scaler_scale")
+    golden_inputs = arrays.pop("golden_inputs")
+    golden_probabilities = arrays.pop("golden_probabilities")
+    network = NeuralNetwork(
+        metadata["layer_sizes"],
+        metadata["hidden_activation"],
+        metadata["output_activation"],
+        arrays,
+    )
+    return Artifact(
+        name=str(metadata["name"]),
+        features=features,
+        labels=tuple(str(label) for label in metadata["labels"]),
+        threshold=float(metadata["threshold"]),
+        pipeline=Pipeline(encoding, mean, scale, network),
+        golden_inputs=golden_inputs,
+        golden_probabilities=golden_probabilities,
+        about=dict(metadata["about"]),
+    )
+
+
+def _check_keys(found: set[str], expected: set[str]) -> None:
+    missing, extra = sorted(expected - found), sorted(found - expected)
+    if missing:
+        raise ArchiveFault("keys", f"{', '.join(missing)} missing")
+    if extra:
+        raise ArchiveFault("keys", f"{extra[0][:40]!a} does not belong")

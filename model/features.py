@@ -1,0 +1,242 @@
+"""Features: what each input column is, what it may hold, and what was seen of it in training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from operator import itemgetter
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.arrays import Array
+
+Kind: TypeAlias = Literal["continuous", "count", "binary", "nominal"]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input column.
+
+    Parameters
+    ----------
+    name : str
+        Snake case; the name in requests.
+    description : str
+        What it is, in a few words.
+    kind : {"continuous", "count", "binary", "nominal"}
+        A measurement, a whole number, or a code: one of two, or one of several without order.
+    example : float
+        A made-up value for documents and forms.
+    unit : str
+        Unit of a measurement.
+    minimum, maximum : float
+        Plausible range of a measurement or count: what lies outside is a slip of the pen. A coded
+        feature's follow from its codes.
+    codes : tuple of (int, str)
+        Code and name of each value of a coded feature.
+    aliases : tuple of str
+        Other names by which the column is accepted.
+    observed : tuple of float
+        Lowest and highest value of the training rows; for a coded feature all codes seen.
+
+    Raises
+    ------
+    ValueError
+        When the parts contradict each other.
+    """
+
+    name: str
+    description: str
+    kind: Kind
+    example: float
+    unit: str = ""
+    minimum: float = 0.0
+    maximum: float = 0.0
+    codes: tuple[tuple[int, str], ...] = ()
+    aliases: tuple[str, ...] = ()
+    observed: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("continuous", "count", "binary", "nominal"):
+            raise ValueError(f"feature {self.name}: unknown kind {self.kind!r}")
+        if self.is_coded != bool(self.codes):
+            raise ValueError(f"feature {self.name}: binary and nominal features alone have codes")
+        if not self.is_coded and not self.minimum < self.maximum:
+            raise ValueError(f"feature {self.name}: the minimum must lie below the maximum")
+        if not self.accepts(self.example):
+            raise ValueError(f"feature {self.name}: the example is not a value of it")
+        # A request is known to be free of duplicate keys by the number of its colons.
+        names = [*self.accepted_names, *(name for _, name in self.codes)]
+        if any(not name or ":" in name for name in names):
+            raise ValueError(f"feature {self.name}: a name is empty or holds a colon")
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether the values are codes with names."""
+        return self.kind in ("binary", "nominal")
+
+    @property
+    def accepted_names(self) -> tuple[str, ...]:
+        """The name and its aliases."""
+        return (self.name, *self.aliases)
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, as the end of a sentence."""
+        if self.is_coded:
+            values = [f"{code} ({name})" for code, name in self.codes]
+            return f"{', '.join(values[:-1])} or {values[-1]}"
+        number = "a whole number" if self.kind == "count" else "a number"
+        unit = f" ({self.unit})" if self.unit else ""
+        return f"{number} from {self.minimum:g} to {self.maximum:g}{unit}"
+
+    def accepts(self, value: float) -> bool:
+        """Tell whether a number is a possible value."""
+        if self.is_coded:
+            return any(value == code for code, _ in self.codes)
+        whole = self.kind != "count" or float(value).is_integer()
+        return whole and self.minimum <= value <= self.maximum
+
+    def observe(self, column: Array) -> Feature:
+        """Return the same feature with what a training column of shape (n,) holds noted on it."""
+        if self.is_coded:
+            return replace(self, observed=tuple(np.unique(column).tolist()))
+        return replace(self, observed=(float(column.min()), float(column.max())))
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Feature:
+        """Make a feature of what `dataclasses.asdict` gave, lists standing for tuples."""
+        return cls(
+            name=str(fields["name"]),
+            description=str(fields["description"]),
+            kind=fields["kind"],
+            example=float(fields["example"]),
+            unit=str(fields["unit"]),
+            minimum=float(fields["minimum"]),
+            maximum=float(fields["maximum"]),
+            codes=tuple((int(code), str(name)) for code, name in fields["codes"]),
+            aliases=tuple(str(alias) for alias in fields["aliases"]),
+            observed=tuple(float(value) for value in fields["observed"]),
+        )
+
+
+class FeatureSet(Sequence[Feature]):
+    """The input columns of a model, in the order of its input matrix.
+
+    Parameters
+    ----------
+    features : iterable of Feature
+        At least one.
+
+    Raises
+    ------
+    ValueError
+        When there is none, or a name or alias belongs to two of them.
+    """
+
+    def __init__(self, features: Iterable[Feature]) -> None:
+        self._features = tuple(features)
+        accepted = [name for feature in self for name in feature.accepted_names]
+        if not accepted or len(set(accepted)) < len(accepted):
+            raise ValueError("a feature set needs features, and each name and alias once")
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._features[index]
+
+    def __len__(self) -> int:
+        return len(self._features)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        return [feature.name for feature in self]
+
+    @cached_property
+    def by_accepted_name(self) -> dict[str, Feature]:
+        """Each feature under its name and under each of its aliases."""
+        return {name: feature for feature in self for name in feature.accepted_names}
+
+    def matrix(self, records: Iterable[Mapping[str, float]]) -> Array:
+        """Return records, each with a number under every name, as rows.
+
+        Returns
+        -------
+        Array of shape (n, len(self))
+        """
+        row = itemgetter(*self.names) if len(self) > 1 else lambda r: (r[self.names[0]],)
+        return np.array([row(record) for record in records], dtype=np.float64).reshape(
+            -1, len(self)
+        )
+
+    def observe(self, X: Array) -> FeatureSet:
+        """Return the same features with what the training rows hold noted on each."""
+        return FeatureSet(
+            feature.observe(column) for feature, column in zip(self, X.T, strict=True)
+        )
+
+    def unseen(self, X: Array) -> NDArray[np.bool_]:
+        """Tell which values lie outside of what the training rows held.
+
+        Parameters
+        ----------
+        X : Array of shape (n, len(self))
+            Possible values.
+
+        Returns
+        -------
+        NDArray of bool, of shape (n, len(self))
+        """
+        low, high, rare = self._observed
+        outside = (low > X) | (high < X)
+        for column, codes in rare:
+            outside[:, column] = ~np.isin(X[:, column], codes)
+        return outside
+
+    @cached_property
+    def _observed(self) -> tuple[Array, Array, list[tuple[int, tuple[float, ...]]]]:
+        """Lowest and highest seen, and the columns of which some codes were not seen at all."""
+        low, high = np.array([(min(f.observed), max(f.observed)) for f in self]).T
+        rare = [
+            (column, feature.observed)
+            for column, feature in enumerate(self)
+            if len(feature.observed) < len(feature.codes)
+        ]
+        return low, high, rare
+
+    def example(self) -> dict[str, float]:
+        """Return the made-up record of the documents, whole numbers written as such."""
+        return {
+            feature.name: int(value) if (value := feature.example) == int(value) else value
+            for feature in self
+        }
+
+    def golden_inputs(self, rows: int = 16) -> Array:
+        """Return made-up rows that reach over the whole of every feature's range.
+
+        Returns
+        -------
+        Array of shape (rows, len(self))
+            The same at every call.
+        """
+        rng = np.random.default_rng(0)
+        columns = []
+        for feature in self:
+            if feature.is_coded:
+                column = rng.choice([float(code) for code, _ in feature.codes], rows)
+            else:
+                column = rng.uniform(feature.minimum, feature.maximum, rows)
+                column = np.round(column, 0 if feature.kind == "count" else 1)
+            columns.append(column)
+        return np.column_stack(columns)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the features as JSON can hold them."""
+        return [asdict(feature) for feature in self]
+
+    @classmethod
+    def from_json(cls, features: Iterable[Mapping[str, Any]]) -> FeatureSet:
+        """Make a feature set of what `to_json` gave."""
+        return cls(Feature.from_json(fields) for fields in features)

@@ -1,0 +1,77 @@
+"""Losses: how far the outputs are from the targets, and the gradient that says where to go."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from model.arrays import Array
+
+SMALLEST_PROBABILITY = 1e-10
+
+
+class Loss(Protocol):
+    """What the fit loop asks of a loss."""
+
+    def value(self, outputs: Array, targets: Array) -> float:
+        """Return the mean loss over the rows."""
+        ...
+
+    def output_delta(self, outputs: Array, targets: Array) -> Array:
+        """Return the derivative of each row's loss by the output layer's weighted sums."""
+        ...
+
+
+class BinaryCrossEntropy:
+    """Binary cross-entropy of sigmoid outputs, with its exact gradient.
+
+    Notes
+    -----
+    L = -mean(y log p + (1 - y) log(1 - p)), both logarithms taken of at least 1e-10. With
+    p = sigmoid(z) the derivative of a row's loss by z is p - y.
+    """
+
+    def value(self, outputs: Array, targets: Array) -> float:
+        """Return the mean loss over the rows.
+
+        Parameters
+        ----------
+        outputs : Array of shape (n, 1)
+            Probabilities p.
+        targets : Array of shape (n, 1)
+            Labels y, 0 or 1.
+
+        Returns
+        -------
+        float
+            The mean loss, in nats.
+        """
+        present = np.log(np.maximum(outputs, SMALLEST_PROBABILITY))
+        absent = np.log(np.maximum(1.0 - outputs, SMALLEST_PROBABILITY))
+        return float(-np.mean(targets * present + (1.0 - targets) * absent))
+
+    def output_delta(self, outputs: Array, targets: Array) -> Array:
+        """Return dL/dz of each row, of shape (n, 1)."""
+        return outputs - targets
+
+
+class ClippedBinaryCrossEntropy(BinaryCrossEntropy):
+    """Binary cross-entropy with the gradient of the tutorial that the project goes back to.
+
+    Notes
+    -----
+    The tutorial multiplies dL/dp by dp/dz, with p and 1 - p in the denominators kept above 1e-10.
+    On a saturated row p (1 - p) is zero and so is the product, where the exact gradient is
+    p - y = +-1: such a row is never learned. Use it to reproduce the tutorial's figures alone.
+    """
+
+    def output_delta(self, outputs: Array, targets: Array) -> Array:
+        """Return the tutorial's gradient of each row, of shape (n, 1)."""
+        by_probability = (1.0 - targets) / np.maximum(1.0 - outputs, SMALLEST_PROBABILITY)
+        by_probability -= targets / np.maximum(outputs, SMALLEST_PROBABILITY)
+        return by_probability * outputs * (1.0 - outputs)
+
+
+def l2_penalty(parameters: Mapping[str, Array], l2: float) -> float:
+    """Return l2 / 2 times the sum of the squared weights; biases are not penalised."""
+    return 0.5 * l2 * sum(float(np.sum(W * W)) for key, W in parameters.items() if key[0] == "W")

@@ -1,0 +1,144 @@
+"""The neural network: its parameters, the forward pass, and the backward pass."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from model.activations import ACTIVATIONS
+from model.arrays import Array
+
+
+class NeuralNetwork:
+    """A fully connected network of any depth.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Units of every layer: inputs, hidden layers, outputs.
+    hidden_activation, output_activation : str
+        Names in `model.activations.ACTIVATIONS`.
+    parameters : mapping of str to Array
+        ``W1`` of shape (fan_in, fan_out), ``b1`` of shape (fan_out,), ``W2``, ... A parameter and
+        its gradient have the same key, so that optimisers, gradient checks and saving are loops.
+
+    Notes
+    -----
+    Layer l computes a[l] = f(a[l-1] @ Wl + bl) from a[0] = X.
+
+    Examples
+    --------
+    >>> parameters = {"W1": np.array([[1.0], [-1.0]]), "b1": np.array([0.0])}
+    >>> network = NeuralNetwork([2, 1], "relu", "sigmoid", parameters)
+    >>> network.predict_proba(np.array([[3.0, 3.0]]))
+    array([[0.5]])
+    """
+
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        hidden_activation: str,
+        output_activation: str,
+        parameters: Mapping[str, Array],
+    ) -> None:
+        self.layer_sizes = tuple(layer_sizes)
+        self.hidden_activation = hidden_activation
+        self.output_activation = output_activation
+        self.parameters = dict(parameters)
+        self._activations = [ACTIVATIONS[hidden_activation]] * (self.depth - 1)
+        self._activations.append(ACTIVATIONS[output_activation])
+
+    @property
+    def depth(self) -> int:
+        """Number of layers that have weights."""
+        return len(self.layer_sizes) - 1
+
+    def forward(self, X: Array) -> list[Array]:
+        """Return the activations of every layer, X first: what `backward` needs.
+
+        Parameters
+        ----------
+        X : Array of shape (n, layer_sizes[0])
+            One row a sample.
+
+        Returns
+        -------
+        list of Array
+            ``[X, a1, ..., aL]``, of shapes (n, layer_sizes[l]).
+        """
+        activations = [X]
+        for layer, activation in enumerate(self._activations, start=1):
+            z = activations[-1] @ self.parameters[f"W{layer}"] + self.parameters[f"b{layer}"]
+            activations.append(activation.function(z))
+        return activations
+
+    def backward(self, activations: Sequence[Array], output_delta: Array) -> dict[str, Array]:
+        """Carry the derivative of the loss back through the layers.
+
+        Parameters
+        ----------
+        activations : sequence of Array
+            What `forward` returned.
+        output_delta : Array of shape (n, layer_sizes[-1])
+            Derivative of each row's loss by the weighted sums of the output layer.
+
+        Returns
+        -------
+        dict
+            For every parameter the SUM over the rows of the derivatives of their losses.
+
+        Notes
+        -----
+        dWl = a[l-1].T @ delta[l]; dbl = sum of delta[l] over the rows;
+        delta[l-1] = (delta[l] @ Wl.T) * f'(a[l-1]).
+
+        References
+        ----------
+        Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
+        Nature 323 (1986) 533-536.
+        """
+        gradients: dict[str, Array] = {}
+        delta = output_delta
+        for layer in range(self.depth, 0, -1):
+            inputs = activations[layer - 1]
+            gradients[f"W{layer}"] = inputs.T @ delta
+            gradients[f"b{layer}"] = delta.sum(axis=0)
+            if layer > 1:
+                derivative = self._activations[layer - 2].derivative(inputs)
+                delta = (delta @ self.parameters[f"W{layer}"].T) * derivative
+        return gradients
+
+    def predict_proba(self, X: Array) -> Array:
+        """Return the outputs, each row computed as if it were alone.
+
+        Parameters
+        ----------
+        X : Array of shape (n, layer_sizes[0])
+            One row a sample.
+
+        Returns
+        -------
+        Array of shape (n, layer_sizes[-1])
+            The same numbers as the last of `forward`, but for rounding.
+
+        Notes
+        -----
+        A matrix product may add in another order for another number of rows, so that a sample's
+        last digits would hang on the company it is in. `numpy.vecdot` takes one dot product a
+        unit and row, always in the same order, as long as the rows lie in memory as rows.
+        """
+        outputs = np.ascontiguousarray(X)
+        for layer, activation in enumerate(self._activations, start=1):
+            units = np.ascontiguousarray(self.parameters[f"W{layer}"].T)
+            z = np.vecdot(outputs[:, np.newaxis, :], units) + self.parameters[f"b{layer}"]
+            outputs = activation.function(z)
+        return outputs
+
+
+def parameter_shapes(layer_sizes: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every parameter of a network with these layers."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer, (fan_in, fan_out) in enumerate(pairwise(layer_sizes), start=1):
+        shapes[f"W{layer}"] = (fan_in, fan_out)
+        shapes[f"b{layer}"] = (fan_out,)
+    return shapes

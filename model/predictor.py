@@ -1,0 +1,51 @@
+"""The predictor: the one object that the service asks for probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from model.arrays import Array
+from model.artifact import Artifact
+
+
+class Predictor:
+    """A model made ready to answer.
+
+    Parameters
+    ----------
+    artifact : Artifact
+        The model.
+
+    Notes
+    -----
+    The scaler is folded into the first layer once, so that a request costs an encoding and the
+    products of the network. `is_sound` shows on the golden rows that this changes no answer.
+    """
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.artifact = artifact
+        self._encoding = artifact.pipeline.encoding
+        self._network = artifact.pipeline.folded_network()
+
+    def predict_proba(self, X: Array) -> Array:
+        """Return the probability of the positive class.
+
+        Parameters
+        ----------
+        X : Array of shape (n, n_features)
+            Rows in the order of the artifact's feature set.
+
+        Returns
+        -------
+        Array of shape (n,)
+            A row's is the same to the last bit whatever rows it comes with.
+        """
+        return self._network.predict_proba(self._encoding.transform(X))[:, 0]
+
+    def predict_records(self, records: Iterable[Mapping[str, float]]) -> Array:
+        """Return the probability of the positive class of records that hold every feature."""
+        return self.predict_proba(self.artifact.features.matrix(records))
+
+    def is_sound(self) -> bool:
+        """Tell whether the golden rows still give the probabilities that they must give."""
+        return self.artifact.reproduces_golden_rows(self.predict_proba)

@@ -1,0 +1,1 @@
+"""The web: what turns requests into records, and probabilities into answers."""

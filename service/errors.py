@@ -1,0 +1,36 @@
+"""What a request can be refused for. `problems.py` says how each is answered."""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class RequestError(Exception):
+    """Base of all refusals; its text says what to change and repeats nothing of the request."""
+
+
+class InvalidInput(RequestError):
+    """The body is not what the route takes.
+
+    Parameters
+    ----------
+    detail : str
+        A summary.
+    faults : sequence of dict
+        Every fault, as `faults.fault` makes them.
+    """
+
+    def __init__(self, detail: str, faults: Sequence[dict[str, Any]]) -> None:
+        super().__init__(detail)
+        self.faults = faults
+
+
+class ContentTooLarge(RequestError):
+    """The body has too many bytes, or the batch too many records."""
+
+
+class UnsupportedMediaType(RequestError):
+    """The body is not JSON in UTF-8, or it is compressed."""
+
+
+class NotReady(RequestError):
+    """The process holds no model that gives the right answers."""

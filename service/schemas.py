@@ -1,0 +1,199 @@
+"""The types of requests and answers, built from the served model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    create_model,
+    with_config,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+from typing_extensions import TypedDict
+
+from model.artifact import Artifact
+from model.features import Feature, FeatureSet
+
+Record: TypeAlias = dict[str, float]
+Batch: TypeAlias = dict[str, list[Record]]
+
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class CodeOrName:
+    """Validates a coded value: a number that is one of the codes, or the name of a code.
+
+    A strict literal takes true for 1, so a value must first pass for a number.
+    """
+
+    feature: Feature
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        codes = {name: float(code) for code, name in self.feature.codes}
+        number = core_schema.float_schema(strict=True, allow_inf_nan=False)
+        code = core_schema.literal_schema(list(codes.values()))
+        name = core_schema.literal_schema(list(codes))
+        return core_schema.custom_error_schema(
+            core_schema.union_schema(
+                [
+                    core_schema.chain_schema([number, code]),
+                    core_schema.no_info_after_validator_function(codes.__getitem__, name),
+                ],
+                mode="left_to_right",
+            ),
+            custom_error_type="unknown_code",
+            custom_error_message="Unknown code",
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        codes, names = zip(*self.feature.codes, strict=True)
+        return {"enum": [*codes, *names]}
+
+
+class Fault(BaseModel):
+    """Something that was wrong, or worth a look, in one place of the request."""
+
+    loc: list[str | int] = Field(
+        description="Where: `body`, then names of fields and numbers of rows, counted from 0.",
+        examples=[["body", "age"]],
+    )
+    msg: str = Field(description="What was expected.")
+    type: str = Field(description="Kind of fault; docs/problems.md lists them.")
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it. No submitted value is ever repeated in it."""
+
+    type: str = Field(description="Kind of problem; docs/problems.md lists them.")
+    title: str = Field(description="The kind in words.")
+    status: int = Field(description="HTTP status code.")
+    detail: str = Field(description="What to change.")
+    errors: list[Fault] = Field([], description="Every fault that was found in the request.")
+
+
+class Alive(BaseModel):
+    """The process runs its event loop."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Ready(BaseModel):
+    """The process holds a model that gives the right answers."""
+
+    status: Literal["ready"] = "ready"
+    model_version: str
+
+
+class BatchRow(BaseModel):
+    """The prediction for one of many records."""
+
+    probability: float = Field(ge=0, le=1, description="Probability of the positive class.")
+    predicted_class: Literal[0, 1] = Field(
+        description="1, the positive class, where the probability exceeds the threshold; else 0."
+    )
+    label: str
+    warnings: list[Fault] = Field(
+        description="Plausible values outside of what was seen in training."
+    )
+
+
+class BatchPrediction(BaseModel):
+    """The predictions for a batch, and what made them."""
+
+    predictions: list[BatchRow]
+    threshold: float = Field(description="The decision threshold.")
+    model_version: str = Field(description="First 12 hex digits of the SHA-256 of the model.")
+
+
+class Prediction(BatchRow):
+    """The prediction for one record, and what made it."""
+
+    threshold: float = Field(description="The decision threshold.")
+    model_version: str = Field(description="First 12 hex digits of the SHA-256 of the model.")
+
+
+class ModelCard(BaseModel):
+    """What the model is for, what it was trained on, and how good it is."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    version: str = Field(description="First 12 hex digits of the SHA-256 of the file.")
+    sha256: str
+    intended_use: str
+    not_for: str
+    limits: list[str]
+    metrics: dict[str, float]
+
+
+def record_type(features: FeatureSet) -> Any:
+    """Return the type of one record: every feature once, by its name or an alias."""
+    fields = {feature.name: _field_type(feature) for feature in features}
+    return with_config(STRICT)(TypedDict("Record", fields))  # type: ignore[operator]
+
+
+def batch_type(record: Any, max_rows: int) -> Any:
+    """Return the type of a batch of records."""
+    instances = Annotated[list[record], Field(max_length=max_rows, description="The records.")]
+    return with_config(STRICT)(TypedDict("Batch", {"instances": instances}))  # type: ignore[operator]
+
+
+def prediction_types(labels: tuple[str, ...]) -> tuple[type[BaseModel], type[BaseModel]]:
+    """Return the types of the answers to a record and to a batch, with the classes' names."""
+    label: Any = (Literal[labels], Field(description="Name of the predicted class."))
+    row = create_model("BatchRow", __base__=BatchRow, label=label)
+    rows: Any = (list[row], Field(description="One for each record, in order."))
+    return (
+        create_model("Prediction", __base__=Prediction, label=label),
+        create_model("BatchPrediction", __base__=BatchPrediction, predictions=rows),
+    )
+
+
+def component_types(artifact: Artifact, max_rows: int) -> dict[str, Any]:
+    """Return every type of the API by its name in the OpenAPI document."""
+    record = record_type(artifact.features)
+    prediction, batch_prediction = prediction_types(artifact.labels)
+    return {
+        "Record": record,
+        "Batch": batch_type(record, max_rows),
+        "Prediction": prediction,
+        "BatchPrediction": batch_prediction,
+        "ModelCard": ModelCard,
+        "Alive": Alive,
+        "Ready": Ready,
+        "Problem": Problem,
+    }
+
+
+def _field_type(feature: Feature) -> Any:
+    field: dict[str, Any] = {
+        "validation_alias": AliasChoices(*feature.accepted_names),
+        "title": feature.description,
+        "description": _description(feature),
+        "examples": [feature.example],
+    }
+    if feature.unit:
+        field["json_schema_extra"] = {"x-unit": feature.unit}
+    if feature.is_coded:
+        return Annotated[float, CodeOrName(feature), Field(**field)]
+    if feature.kind == "count":
+        field["multiple_of"] = 1
+    return Annotated[float, Field(ge=feature.minimum, le=feature.maximum, **field)]
+
+
+def _description(feature: Feature) -> str:
+    also = f" Also accepted as {' or '.join(feature.aliases)}." if feature.aliases else ""
+    return f"{feature.description}: {feature.expected}.{also}"
