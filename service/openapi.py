@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import TypeAdapter
 
-from service.problems import KINDS, MEDIA_TYPE
+from service.problems import KINDS, MEDIA_TYPE, problem_document
 
 
 def json_body(schema: str, examples: Mapping[str, tuple[str, object]]) -> dict[str, Any]:
@@ -43,7 +43,12 @@ def answers(
         kind = KINDS[problem]
         responses[kind.status] = {
             "description": kind.title,
-            "content": {MEDIA_TYPE: {"schema": _reference("Problem")}},
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": _reference("Problem"),
+                    "example": problem_document(kind, kind.detail or "What to change."),
+                }
+            },
         }
     return responses
 

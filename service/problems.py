@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
@@ -63,16 +63,24 @@ KINDS_BY_STATUS: Mapping[int, Kind] = {
 """What Starlette's router raises."""
 
 
-async def problem_response(request: Request, exception: Exception) -> Response:
-    """Return the answer to an exception."""
-    kind = _kind(exception)
-    problem = {
+def problem_document(
+    kind: Kind, detail: str, faults: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """Return the body of an answer."""
+    return {
         "type": kind.type,
         "title": kind.title,
         "status": kind.status,
-        "detail": kind.detail or str(exception),
-        "errors": exception.faults if isinstance(exception, InvalidInput) else [],
+        "detail": detail,
+        "errors": list(faults),
     }
+
+
+async def problem_response(request: Request, exception: Exception) -> Response:
+    """Return the answer to an exception."""
+    kind = _kind(exception)
+    faults = exception.faults if isinstance(exception, InvalidInput) else []
+    problem = problem_document(kind, kind.detail or str(exception), faults)
     headers = dict(exception.headers or {}) if isinstance(exception, HTTPException) else {}
     # A crash is answered outside of the middleware that adds this header to all other answers.
     headers["X-Request-ID"] = request.state.request_id

@@ -1,0 +1,87 @@
+"""Real processes: the heartline command as a user starts it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.conftest import ROOT
+
+COMMAND = str(Path(sys.executable).parent / "heartline")
+PATIENCE = 30.0
+"""Seconds after which a process hangs; nothing is measured with it."""
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return this process's environment without its settings, and with others."""
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "PORT" and not name.startswith("HEARTLINE_")
+    }
+    return clean | variables
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, *arguments],
+        cwd=ROOT,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=4 * PATIENCE,
+        check=False,
+    )
+
+
+@contextmanager
+def started(
+    command: list[str], log: Path, cwd: Path = ROOT, **variables: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process for as long as the block; its output goes to a file."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=cwd, env=environment(**variables), stdout=output, stderr=output
+        )
+        try:
+            yield process
+        finally:
+            stop(process)
+
+
+def stop(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
+    """Send a signal and return the exit code."""
+    if process.poll() is None:
+        process.send_signal(number)
+    try:
+        return process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
+def wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError("the service did not get ready")

@@ -1,0 +1,95 @@
+import ast
+import json
+import re
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.datasets import HEART_FILE
+from tests.conftest import ARTIFACT, ROOT
+from tests.end_to_end.processes import COMMAND, PATIENCE, environment
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+ANSWERED = [
+    (language, code, answer)
+    for (language, code), (kind, answer) in pairwise(BLOCKS)
+    if kind == "json"
+]
+COMMANDS = [line for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
+
+
+def read(answer: str) -> Any:
+    """Read JSON; on another processor the last digits of a probability may be others."""
+    return json.loads(answer, parse_float=lambda digits: round(float(digits), 9))
+
+
+@pytest.mark.parametrize(("language", "code", "answer"), ANSWERED)
+def test_an_example_gives_the_answer_that_stands_below_it(
+    language: str, code: str, answer: str, address: str
+) -> None:
+    code = code.replace("http://127.0.0.1:8000", address)
+    command = ["sh", "-c", code] if language == "sh" else [sys.executable, "-c", code]
+    printed = subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE, check=True
+    ).stdout
+    if language == "python":
+        printed = json.dumps(ast.literal_eval(printed))
+    assert read(printed) == read(answer)
+
+
+def test_there_are_examples_with_answers() -> None:
+    assert [language for language, _, _ in ANSWERED] == ["sh", "sh", "python"]
+
+
+def test_training_on_a_file_of_ones_own_works_as_told(tmp_path: Path) -> None:
+    (tmp_path / "patients.csv").write_text(
+        "age,sex,cp,trestbps,chol,fbs,restecg,thalach,exang,oldpeak,slope,ca,thal,class\n"
+        + HEART_FILE.read_text().replace(" ", ",")
+    )
+    (command,) = [line for line in COMMANDS if "--data" in line]
+    subprocess.run(
+        ["sh", "-c", command.replace(".venv/bin/heartline", COMMAND)],
+        cwd=tmp_path,
+        env=environment(),
+        check=True,
+        capture_output=True,
+    )
+    card = json.loads((tmp_path / "artifacts" / "own.json").read_text())
+    assert card["data"]["source"] == "a file of the user's own"
+    assert card["metrics"] == json.loads(ARTIFACT.with_suffix(".json").read_text())["metrics"]
+
+
+def test_every_command_is_run_somewhere() -> None:
+    run_here = ("curl ", "  ", ".venv/bin/heartline train heart --data ")
+    run_by_other_tests = (
+        "scripts/serve",
+        ".venv/bin/heartline train heart",
+        ".venv/bin/heartline verify artifacts/heart.npz",
+        "HEARTLINE_ARTIFACT=artifacts/own.npz .venv/bin/heartline serve",
+    )
+    run_by_ci = ("scripts/test", "scripts/install all", "docker build -t heartline .")
+    run_by_container_check = ("docker run -p 8000:8000 heartline",)
+    known = {*run_by_other_tests, *run_by_ci, *run_by_container_check}
+    assert [line for line in COMMANDS if line not in known and not line.startswith(run_here)] == []
+
+
+def test_the_figures_are_those_of_the_card() -> None:
+    metrics = json.loads(ARTIFACT.with_suffix(".json").read_text())["metrics"]
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([\d.]+) \| ([\d.]+) \|$", README, re.MULTILINE)
+    told = {
+        name: (f"{mean:.3f}", f"{metrics[f'{name}_std_between_repeats']:.3f}")
+        for name, mean in metrics.items()
+        if not name.endswith("_std_between_repeats")
+    }
+    assert {name: (mean, spread) for name, mean, spread in rows} == told
+
+
+def test_every_link_leads_somewhere() -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []

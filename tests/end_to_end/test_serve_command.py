@@ -1,0 +1,134 @@
+import json
+import shutil
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import ARTIFACT
+from tests.end_to_end.processes import (
+    COMMAND,
+    PATIENCE,
+    free_port,
+    run,
+    started,
+    stop,
+    wait_until_ready,
+)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_service_with_code_0(tmp_path: Path, workers: int, number: int) -> None:
+    port = free_port()
+    command = [COMMAND, "serve", "--port", str(port), "--workers", str(workers)]
+    with started(command, tmp_path / "log") as process:
+        wait_until_ready(port, process)
+        assert stop(process, number) == 0
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/livez")
+
+
+def broken_artifact(folder: Path, kind: str) -> Path:
+    path = folder / "heart.npz"
+    if kind == "cut short":
+        path.write_bytes(ARTIFACT.read_bytes()[:-100])
+    if kind == "of another card":
+        shutil.copy(ARTIFACT, path)
+        path.with_suffix(".json").write_text('{"sha256": "0"}')
+    return path
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("kind", "check"),
+    [("missing", "file"), ("cut short", "archive"), ("of another card", "digest")],
+)
+def test_a_bad_artifact_is_one_line_and_a_code(
+    tmp_path: Path, kind: str, check: str, workers: str
+) -> None:
+    path = broken_artifact(tmp_path, kind)
+    port = str(free_port())
+    ended = run("serve", "--port", port, "--workers", workers, HEARTLINE_ARTIFACT=str(path))
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.count("\n") == 1
+    assert ended.stderr.startswith(f"heartline: {path}: the {check} check failed: ")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_taken_port_is_one_line_and_a_code(workers: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        ended = run("serve", "--port", port, "--workers", workers)
+    assert ended.returncode == 1
+    assert ended.stderr == f"heartline: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "line"),
+    [
+        (["--workers", "0"], {}, "HEARTLINE_WORKERS: Input should be greater than or equal to 1"),
+        ([], {"HEARTLINE_LOG_LEVEL": "loud"}, "HEARTLINE_LOG_LEVEL: Input should be "),
+        ([], {"HEARTLINE_PORT": "tcp://10.0.0.1:80"}, "HEARTLINE_PORT: Input should be "),
+        (["--host", "nowhere.invalid"], {}, "cannot listen on nowhere.invalid:8000: "),
+    ],
+)
+def test_a_bad_setting_is_one_line_and_a_code(
+    arguments: list[str], variables: dict[str, str], line: str
+) -> None:
+    ended = run("serve", *arguments, **variables)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"heartline: {line}")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_workers_that_cannot_start_end_the_service_with_a_code(tmp_path: Path) -> None:
+    path = tmp_path / "heart.npz"
+    shutil.copy(ARTIFACT, path)
+    log = tmp_path / "log"
+    command = [COMMAND, "serve", "--port", str(free_port()), "--workers", "2"]
+    with started(command, log, HEARTLINE_ARTIFACT=str(path)) as process:
+        # The parent has verified the file when it says so; its workers have yet to read it.
+        while '"serving"' not in log.read_text():
+            assert process.poll() is None
+        path.write_bytes(b"")
+        assert process.wait(PATIENCE) == 1
+    assert log.read_text().endswith(
+        "heartline: a worker could not start; its own line above says why\n"
+    )
+    assert f"heartline: {path}: the archive check failed: " in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("flag", "own", "common", "serving"),
+    [(True, True, True, "flag"), (False, True, True, "own"), (False, False, True, "common")],
+)
+def test_the_port_is_the_flag_then_heartline_port_then_port(
+    tmp_path: Path, flag: bool, own: bool, common: bool, serving: str
+) -> None:
+    ports = {name: str(free_port()) for name in ("flag", "own", "common")}
+    variables = {"HEARTLINE_PORT": ports["own"]} if own else {}
+    variables |= {"PORT": ports["common"]} if common else {}
+    command = [COMMAND, "serve", *(["--port", ports["flag"]] if flag else [])]
+    with started(command, tmp_path / "log", **variables) as process:  # type: ignore[arg-type]
+        wait_until_ready(int(ports[serving]), process)
+
+
+def test_uvicorn_can_serve_the_factory_and_writes_our_log_alone(tmp_path: Path) -> None:
+    port = free_port()
+    log = tmp_path / "log"
+    uvicorn = str(Path(sys.executable).parent / "uvicorn")
+    command = [uvicorn, "--factory", "service.app:create_app", "--port", str(port)]
+    with started(command, log) as process:
+        wait_until_ready(port, process)
+        httpx.get(f"http://127.0.0.1:{port}/model?age=98765.4321")
+    lines = log.read_text().splitlines()
+    requests = [json.loads(line) for line in lines if "heartline.access" in line]
+    assert {"method": "GET", "route": "/model", "status": 200}.items() <= requests[-1].items()
+    assert "98765" not in log.read_text()
