@@ -64,6 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary=f"The model {artifact.name}, version {artifact.version}",
         description=f"{artifact.about['intended_use']} Not for: {artifact.about['not_for']}",
         version=version("heartline"),
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -73,7 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         middleware=[Middleware(RequestIdMiddleware), Middleware(AccessLogMiddleware)],
         exception_handlers=dict.fromkeys(HANDLED, problem_response),
     )
-    app.include_router(prediction_router(scorer, settings.max_body_bytes))
+    app.include_router(prediction_router(scorer, settings))
     app.include_router(operations_router(predictor))
     add_pages(app)
     add_components(app, component_types(artifact, settings.max_batch_rows))

@@ -19,7 +19,7 @@ async def read_json(request: Request, max_bytes: int) -> bytes:
         When the body is, or announces itself as, larger than `max_bytes`.
     """
     _check_content_type(request)
-    too_large = ContentTooLarge(f"A body has at most {max_bytes} bytes; split the batch.")
+    too_large = ContentTooLarge(f"The body may have {max_bytes} bytes.")
     if int(request.headers.get("content-length", 0)) > max_bytes:
         raise too_large
     chunks, size = [], 0
@@ -36,5 +36,5 @@ def _check_content_type(request: Request) -> None:
     charsets = [p.strip().removeprefix("charset=").strip('"') for p in parameters if "charset" in p]
     if media_type.strip() != "application/json" or charsets not in ([], ["utf-8"]):
         raise UnsupportedMediaType("Send JSON in UTF-8, with Content-Type: application/json.")
-    if request.headers.get("content-encoding", "identity") != "identity":
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("Send the body uncompressed, without Content-Encoding.")

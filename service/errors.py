@@ -1,14 +1,14 @@
-"""What a request can be refused for. `problems.py` says how each is answered."""
+"""What the service answers with a problem. `problems.py` says how."""
 
 from collections.abc import Sequence
 from typing import Any
 
 
-class RequestError(Exception):
+class Refusal(Exception):
     """Base of all refusals; its text says what to change and repeats nothing of the request."""
 
 
-class InvalidInput(RequestError):
+class InvalidInput(Refusal):
     """The body is not what the route takes.
 
     Parameters
@@ -24,13 +24,13 @@ class InvalidInput(RequestError):
         self.faults = faults
 
 
-class ContentTooLarge(RequestError):
+class ContentTooLarge(Refusal):
     """The body has too many bytes, or the batch too many records."""
 
 
-class UnsupportedMediaType(RequestError):
+class UnsupportedMediaType(Refusal):
     """The body is not JSON in UTF-8, or it is compressed."""
 
 
-class NotReady(RequestError):
+class NotReady(Refusal):
     """The process holds no model that gives the right answers."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeAlias
 
-from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from model.features import FeatureSet
+from service.errors import InvalidInput
 
 MAX_BAD_ROWS = 100
 """Of a batch, the faults of so many rows are listed."""
+
+MAX_BAD_NAMES = 100
+"""Of one record, so many missing, unknown or repeated fields are listed."""
 
 MAX_NAME = 64
 """An unknown field's name is the sender's own text: so much of it is repeated."""
@@ -23,18 +26,22 @@ KINDS = {
     "json_invalid": "json_invalid",
     "dict_type": "not_an_object",
     "list_type": "not_a_list",
-    "missing": "missing",
-    "extra_forbidden": "unknown_field",
     "float_type": "not_a_number",
     "finite_number": "not_finite",
     "greater_than_equal": "out_of_range",
     "less_than_equal": "out_of_range",
-    "multiple_of": "not_whole",
+    "not_whole": "not_whole",
     "unknown_code": "unknown_code",
 }
-"""pydantic's name of an error, and ours. Two more are found here: null and duplicate_field."""
+"""pydantic's name of an error in a value, and ours; and null, for any of them."""
 
-Loc = tuple[str | int, ...]
+Loc: TypeAlias = tuple[str | int, ...]
+BadName: TypeAlias = tuple[str, str]
+"""A name and its kind."""
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object with all its keys, the repeated ones included."""
 
 
 def fault(loc: Loc, msg: str, kind: str) -> dict[str, Any]:
@@ -43,77 +50,130 @@ def fault(loc: Loc, msg: str, kind: str) -> dict[str, Any]:
     return {"loc": ["body", *shown], "msg": msg, "type": kind}
 
 
-def find_faults(
-    error: ValidationError | None, body: bytes, features: FeatureSet
-) -> list[dict[str, Any]]:
-    """Return every fault of a refused body, those of duplicate keys last."""
-    errors = [] if error is None else error.errors(include_url=False, include_context=False)
-    faults = [_translate(details, features) for details in errors]
-    if [found["type"] for found in faults] == ["json_invalid"]:
-        return faults
-    return [*faults, *_duplicates(body)]
+class FaultFinder:
+    """Finds all that is wrong with a refused body.
 
+    Parameters
+    ----------
+    features : FeatureSet
+        The fields of a record.
+    is_batch : bool
+        Whether the records stand in a list under `instances`, or the body is one.
+    """
 
-def limit_rows(faults: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
-    """Return the faults of the first bad rows of a batch, and the number of all bad rows."""
-    rows = list(dict.fromkeys(found["loc"][2] for found in faults if len(found["loc"]) > 2))
-    listed = set(rows[:MAX_BAD_ROWS])
-    kept = [found for found in faults if len(found["loc"]) <= 2 or found["loc"][2] in listed]
-    return kept, len(rows)
+    def __init__(self, features: FeatureSet, *, is_batch: bool) -> None:
+        self._features = features
+        self._is_batch = is_batch
+        self._fields = {name: f.name for name, f in features.by_accepted_name.items()}
+        self._outer = {"instances": "instances"} if is_batch else self._fields
+        self.outer_names = 1 if is_batch else 0
 
+    def refusal(self, errors: Sequence[ErrorDetails], body: bytes) -> InvalidInput:
+        """Return the exception that lists every fault.
 
-def _translate(error: ErrorDetails, features: FeatureSet) -> dict[str, Any]:
-    loc, kind = error["loc"], KINDS[error["type"]]
-    if kind == "json_invalid":
-        return fault(loc, error["msg"], kind)
-    feature = features.by_accepted_name.get(str(loc[-1])) if loc else None
-    if kind == "unknown_field":
-        if feature is not None:
-            return fault(loc, f"{feature.name} is given under two names.", "duplicate_field")
-        return fault(loc, _hint(str(loc[-1]), features), kind)
-    expected = "a JSON object" if kind == "not_an_object" else "a list of records"
-    if feature is not None:
-        expected = feature.expected
-    if kind == "missing":
-        return fault(loc, f"Missing; expected {expected}.", kind)
-    if error["input"] is None:
-        return fault(loc, f"Null is not imputed; expected {expected}.", "null")
-    return fault(loc, f"Expected {expected}.", kind)
+        Parameters
+        ----------
+        errors : sequence of ErrorDetails
+            What pydantic found wrong with the values of the known fields.
+        body : bytes
+            Asked for unknown and repeated fields, which validation passes over.
+        """
+        if errors and errors[0]["type"] == "json_invalid":
+            return _not_json(errors[0]["msg"])
+        try:
+            bad_names = self._bad_names_by_place(body)
+        except (ValueError, RecursionError):
+            return _not_json("Invalid JSON")
+        bad_values: dict[Loc, list[ErrorDetails]] = defaultdict(list)
+        for error in errors:
+            bad_values[error["loc"][:2] if self._is_batch else ()].append(error)
+        places = sorted({*bad_values, *bad_names})
+        bad_rows = sum(len(place) == 2 for place in places)
+        hints = _Hints()
+        faults = []
+        for place in places[: len(places) - bad_rows + MAX_BAD_ROWS]:
+            faults += [self._value_fault(error) for error in bad_values[place]]
+            for name, kind in bad_names.get(place, [])[:MAX_BAD_NAMES]:
+                faults.append(self._name_fault(place, name, kind, hints))
+        return InvalidInput(_detail(bad_rows, bad_names), faults)
 
+    def _value_fault(self, error: ErrorDetails) -> dict[str, Any]:
+        loc, kind = error["loc"], KINDS[error["type"]]
+        if len(loc) == (3 if self._is_batch else 1):
+            expected = self._features.by_accepted_name[str(loc[-1])].expected
+        else:
+            expected = "a JSON object" if kind == "not_an_object" else "a list of records"
+        if error["input"] is None:
+            return fault(loc, f"Null is not imputed; expected {expected}.", "null")
+        return fault(loc, f"Expected {expected}.", kind)
 
-def _hint(name: str, features: FeatureSet) -> str:
-    near = get_close_matches(name[:MAX_NAME], features.by_accepted_name, n=1)
-    return f"Unknown field; did you mean {near[0]}?" if near else "Unknown field; take it out."
+    def _name_fault(self, place: Loc, name: str, kind: str, hints: _Hints) -> dict[str, Any]:
+        is_record = len(place) == (2 if self._is_batch else 0)
+        if kind == "missing":
+            feature = self._features.by_accepted_name[name] if is_record else None
+            expected = feature.expected if feature else "a list of records"
+            msg = f"Missing; expected {expected}."
+        elif kind == "duplicate_field":
+            msg = f"{self._fields[name] if is_record else name} is given twice."
+        else:
+            msg = f"Unknown field; {hints.near(name, self._fields if is_record else self._outer)}"
+        return fault((*place, name), msg, kind)
 
-
-class _Pairs(list[tuple[str, Any]]):
-    """An object with all its keys, the repeated ones included."""
-
-
-def _duplicates(body: bytes) -> list[dict[str, Any]]:
-    """Return a fault for each key that stands twice in a record, or beside the records."""
-    try:
+    def _bad_names_by_place(self, body: bytes) -> dict[Loc, list[BadName]]:
+        """Return what is wrong with the names of each object, where anything is."""
         # Numbers stay text: Python refuses to read one of more than 4,300 digits.
         document = json.loads(
             body, object_pairs_hook=_Pairs, parse_int=str, parse_float=str, strict=False
         )
-    except (ValueError, RecursionError):
-        return [fault((), "Invalid JSON.", "json_invalid")]
-    return [
-        fault((*loc, key), "The field is given twice.", "duplicate_field")
-        for loc, pairs in _objects(document)
-        for key, times in Counter(key for key, _ in pairs).items()
-        if times > 1
-    ]
+        if not isinstance(document, _Pairs):
+            return {}
+        bad: dict[Loc, list[BadName]] = {(): _bad_names(document, self._outer)}
+        for name, rows in document if self._is_batch else ():
+            if name == "instances" and isinstance(rows, list):
+                for index, row in enumerate(rows):
+                    if isinstance(row, _Pairs):
+                        bad[name, index] = _bad_names(row, self._fields)
+        return {place: names for place, names in bad.items() if names}
 
 
-def _objects(document: Any) -> Iterator[tuple[Loc, _Pairs]]:
-    """Yield the outer object and those of its `instances`, each with its place."""
-    if not isinstance(document, _Pairs):
-        return
-    yield (), document
-    for key, value in document:
-        if key == "instances" and isinstance(value, list):
-            for index, row in enumerate(value):
-                if isinstance(row, _Pairs):
-                    yield (key, index), row
+class _Hints:
+    """What may have been meant by unknown names; the first alone, for to look is slow."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, str] = {}
+
+    def near(self, name: str, known: Mapping[str, str]) -> str:
+        if name not in self._found and len(self._found) < MAX_BAD_NAMES:
+            near = get_close_matches(name[:MAX_NAME], known, n=1)
+            self._found[name] = f"did you mean {near[0]}?" if near else "take it out."
+        return self._found.get(name, "take it out.")
+
+
+def _bad_names(pairs: _Pairs, owners: Mapping[str, str]) -> list[BadName]:
+    """Return the names that are missing, unknown, or of a field that was given before."""
+    bad: dict[str, str] = {}
+    seen: set[str] = set()
+    for name, _ in pairs:
+        owner = owners.get(name)
+        if owner is None:
+            bad[name] = "unknown_field"
+        elif owner in seen:
+            bad[name] = "duplicate_field"
+        else:
+            seen.add(owner)
+    missing = [(owner, "missing") for owner in dict.fromkeys(owners.values()) if owner not in seen]
+    return [*missing, *bad.items()]
+
+
+def _not_json(msg: str) -> InvalidInput:
+    return InvalidInput("The body is not JSON.", [fault((), msg, "json_invalid")])
+
+
+def _detail(bad_rows: int, bad_names: Mapping[Loc, Sequence[BadName]]) -> str:
+    if bad_rows > MAX_BAD_ROWS:
+        return f"{bad_rows} records have faults; those of the first {MAX_BAD_ROWS} are listed."
+    if any(len(names) > MAX_BAD_NAMES for names in bad_names.values()):
+        return (
+            f"The first {MAX_BAD_NAMES} missing, unknown or repeated fields of a record are listed."
+        )
+    return "Nothing was predicted; every fault is listed in errors."

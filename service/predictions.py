@@ -12,11 +12,12 @@ from service.errors import ContentTooLarge, InvalidInput, UnsupportedMediaType
 from service.examples import named_examples
 from service.openapi import answers, json_body
 from service.scoring import Scorer
+from service.settings import Settings
 
 REFUSALS = (InvalidInput, ContentTooLarge, UnsupportedMediaType)
 
 
-def prediction_router(scorer: Scorer, max_body_bytes: int) -> APIRouter:
+def prediction_router(scorer: Scorer, settings: Settings) -> APIRouter:
     """Return the routes that answer from a scorer."""
     router = APIRouter(tags=["Predictions"])
     examples = named_examples(scorer.predictor.artifact.features)
@@ -41,7 +42,7 @@ def prediction_router(scorer: Scorer, max_body_bytes: int) -> APIRouter:
         listed; what is plausible but outside of the data that the model was trained on is
         answered with a warning.
         """
-        body = await read_json(request, max_body_bytes)
+        body = await read_json(request, settings.max_record_bytes)
         return Response(scorer.predict(body), media_type="application/json")
 
     @router.post(
@@ -56,7 +57,7 @@ def prediction_router(scorer: Scorer, max_body_bytes: int) -> APIRouter:
         Each gets the answer that it would get alone. One bad record refuses the whole batch; the
         faults of the first hundred bad ones are listed.
         """
-        body = await read_json(request, max_body_bytes)
+        body = await read_json(request, settings.max_batch_bytes)
         return Response(scorer.predict_batch(body), media_type="application/json")
 
     return router

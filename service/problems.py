@@ -14,7 +14,7 @@ from service.errors import (
     ContentTooLarge,
     InvalidInput,
     NotReady,
-    RequestError,
+    Refusal,
     UnsupportedMediaType,
 )
 
@@ -22,7 +22,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Kind(NamedTuple):
-    """How one kind of problem is answered; a `RequestError` brings its own detail."""
+    """How one kind of problem is answered; a `Refusal` brings its own detail."""
 
     status: int
     slug: str
@@ -87,11 +87,11 @@ async def problem_response(request: Request, exception: Exception) -> Response:
     return Response(to_json(problem), kind.status, headers, MEDIA_TYPE)
 
 
-HANDLED = (HTTPException, RequestError, ClientDisconnect, Exception)
+HANDLED = (HTTPException, Refusal, ClientDisconnect, Exception)
 """The exceptions to register `problem_response` for: the roots of all that the tables name."""
 
 
 def _kind(exception: Exception) -> Kind:
     if isinstance(exception, HTTPException):
-        return KINDS_BY_STATUS[exception.status_code]
+        return KINDS_BY_STATUS.get(exception.status_code, KINDS[Exception])
     return next(KINDS[base] for base in type(exception).__mro__ if base in KINDS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     ConfigDict,
@@ -16,7 +17,7 @@ from pydantic import (
     with_config,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from typing_extensions import TypedDict
 
 from model.artifact import Artifact
@@ -25,7 +26,9 @@ from model.features import Feature, FeatureSet
 Record: TypeAlias = dict[str, float]
 Batch: TypeAlias = dict[str, list[Record]]
 
-STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+STRICT = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
+"""pydantic checks the values alone. The names, too many, too few or twice, are seen to in `scoring`
+and `faults`: pydantic would collect a costly error for each of however many there are."""
 
 
 @dataclass(frozen=True)
@@ -141,14 +144,13 @@ class ModelCard(BaseModel):
 
 def record_type(features: FeatureSet) -> Any:
     """Return the type of one record: every feature once, by its name or an alias."""
-    fields = {feature.name: _field_type(feature) for feature in features}
-    return with_config(STRICT)(TypedDict("Record", fields))  # type: ignore[operator]
+    return _object_type("Record", {feature.name: _field_type(feature) for feature in features})
 
 
 def batch_type(record: Any, max_rows: int) -> Any:
     """Return the type of a batch of records."""
     instances = Annotated[list[record], Field(max_length=max_rows, description="The records.")]
-    return with_config(STRICT)(TypedDict("Batch", {"instances": instances}))  # type: ignore[operator]
+    return _object_type("Batch", {"instances": instances})
 
 
 def prediction_types(labels: tuple[str, ...]) -> tuple[type[BaseModel], type[BaseModel]]:
@@ -178,6 +180,12 @@ def component_types(artifact: Artifact, max_rows: int) -> dict[str, Any]:
     }
 
 
+def _object_type(name: str, fields: dict[str, Any]) -> Any:
+    shown: Any = {"additionalProperties": False, "required": list(fields)}
+    config = ConfigDict(**STRICT, json_schema_extra=shown)
+    return with_config(config)(TypedDict(name, fields, total=False))  # type: ignore[operator]
+
+
 def _field_type(feature: Feature) -> Any:
     field: dict[str, Any] = {
         "validation_alias": AliasChoices(*feature.accepted_names),
@@ -189,9 +197,19 @@ def _field_type(feature: Feature) -> Any:
         field["json_schema_extra"] = {"x-unit": feature.unit}
     if feature.is_coded:
         return Annotated[float, CodeOrName(feature), Field(**field)]
+    bounded = Annotated[float, Field(ge=feature.minimum, le=feature.maximum, **field)]
     if feature.kind == "count":
-        field["multiple_of"] = 1
-    return Annotated[float, Field(ge=feature.minimum, le=feature.maximum, **field)]
+        return Annotated[
+            bounded, AfterValidator(_whole), Field(json_schema_extra={"multipleOf": 1})
+        ]
+    return bounded
+
+
+def _whole(value: float) -> float:
+    # pydantic's multiple_of lets 2.9999999999 pass.
+    if not value.is_integer():
+        raise PydanticCustomError("not_whole", "Not a whole number")
+    return value
 
 
 def _description(feature: Feature) -> str:

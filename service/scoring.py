@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,8 +13,8 @@ from pydantic_core import to_json
 from model.arrays import Array
 from model.features import Feature
 from model.predictor import Predictor
-from service.errors import ContentTooLarge, InvalidInput, RequestError
-from service.faults import MAX_BAD_ROWS, fault, find_faults, limit_rows
+from service.errors import ContentTooLarge
+from service.faults import FaultFinder, fault
 from service.schemas import Batch, Record, batch_type, record_type
 
 T = TypeVar("T")
@@ -27,20 +29,29 @@ class Scorer:
         The model.
     max_rows : int
         Most records in a batch.
+
+    Notes
+    -----
+    pydantic checks the values; it passes over unknown fields and takes the last of repeated ones.
+    But no known name and no valid value holds a colon: where every field is given, and there are
+    as many colons as fields, no name stands there that does not belong, and none twice.
     """
 
     def __init__(self, predictor: Predictor, max_rows: int) -> None:
         artifact = predictor.artifact
+        features = artifact.features
+        record = record_type(features)
         self.predictor = predictor
-        self._features = artifact.features
+        self._features = features
         self._labels = artifact.labels
         self._threshold = artifact.threshold
         self._model = {"threshold": artifact.threshold, "model_version": artifact.version}
+        self._warnings = [_unseen(feature) for feature in features]
         self._max_rows = max_rows
-        self._warnings = [_unseen(feature) for feature in artifact.features]
-        record = record_type(artifact.features)
         self._record: TypeAdapter[Record] = TypeAdapter(record)
+        self._record_faults = FaultFinder(features, is_batch=False)
         self._batch: TypeAdapter[Batch] = TypeAdapter(batch_type(record, max_rows))
+        self._batch_faults = FaultFinder(features, is_batch=True)
 
     def predict(self, body: bytes) -> bytes:
         """Answer one record.
@@ -50,9 +61,8 @@ class Scorer:
         InvalidInput
             With every fault of the record.
         """
-        record = self._validate(self._record, body)
-        self._refuse_duplicates(body, records=1)
-        (row,) = self._rows(self._features.matrix([record]))
+        record = self._validate(self._record, body, self._record_faults)
+        (row,) = self._rows(self._matrix([record], body, self._record_faults))
         warnings = row.pop("warnings")
         return to_json({**row, **self._model, "warnings": warnings})
 
@@ -66,38 +76,31 @@ class Scorer:
         ContentTooLarge
             When there are more than `max_rows`.
         """
-        records = self._validate(self._batch, body)["instances"]
-        self._refuse_duplicates(body, records=len(records), outer_keys=1)
-        rows = self._rows(self._features.matrix(records))
+        records = self._validate(self._batch, body, self._batch_faults).get("instances")
+        rows = self._rows(self._matrix(records, body, self._batch_faults))
         return to_json({"predictions": rows, **self._model})
 
-    def _validate(self, adapter: TypeAdapter[T], body: bytes) -> T:
+    def _validate(self, adapter: TypeAdapter[T], body: bytes, faults: FaultFinder) -> T:
         try:
             return adapter.validate_json(body)
         except ValidationError as error:
-            raise self._refusal(error, body) from None
+            errors = error.errors(include_url=False, include_context=False)
+        if errors[0]["type"] == "too_long":
+            raise ContentTooLarge(f"A batch holds at most {self._max_rows} records; split it.")
+        raise faults.refusal(errors, body)
 
-    def _refuse_duplicates(self, body: bytes, *, records: int, outer_keys: int = 0) -> None:
-        """Refuse a valid body in which a key stands twice; pydantic takes the last in silence.
-
-        Every key of a valid body is known, and no name or value of it holds a colon: so there are
-        as many colons as keys.
-        """
-        if body.count(b":") != records * len(self._features) + outer_keys:
-            raise self._refusal(None, body)
-
-    def _refusal(self, error: ValidationError | None, body: bytes) -> RequestError:
-        if error is not None and error.errors()[0]["type"] == "too_long":
-            return ContentTooLarge(f"A batch holds at most {self._max_rows} records; split it.")
-        faults, bad_rows = limit_rows(find_faults(error, body, self._features))
-        if bad_rows > MAX_BAD_ROWS:
-            return InvalidInput(
-                f"{bad_rows} records have faults; those of the first {MAX_BAD_ROWS} are listed.",
-                faults,
-            )
-        return InvalidInput("Nothing was predicted; every fault is listed in errors.", faults)
+    def _matrix(self, records: Sequence[Record] | None, body: bytes, faults: FaultFinder) -> Array:
+        """Return records as rows, if every name stands there once and no other does."""
+        if records is not None:
+            fields = faults.outer_names + len(records) * len(self._features)
+            with suppress(KeyError):
+                X = self._features.matrix(records)
+                if body.count(b":") == fields:
+                    return X
+        raise faults.refusal([], body)
 
     def _rows(self, X: Array) -> list[dict[str, Any]]:
+        """Return the answer to each row of X, of shape (n, n_features)."""
         probabilities = self.predictor.predict_proba(X)
         classes = (probabilities > self._threshold).astype(int)
         rows: list[dict[str, Any]] = [
@@ -115,14 +118,14 @@ class Scorer:
 
 
 def _unseen(feature: Feature) -> dict[str, Any]:
+    """Return the warning of a value that training has not seen."""
+    loc = (feature.name,)
     if feature.is_coded:
-        return fault(
-            (feature.name,), "No patient with this code was seen in training.", "unseen_code"
-        )
+        return fault(loc, "No patient with this code was seen in training.", "unseen_code")
     low, high = feature.observed
     unit = f" {feature.unit}" if feature.unit else ""
     return fault(
-        (feature.name,),
+        loc,
         f"Outside of what was seen in training, {low:g} to {high:g}{unit}.",
         "outside_training_range",
     )

@@ -40,8 +40,11 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
         "info", description="Least level that is logged; `warning` silences the request lines."
     )
-    max_body_bytes: int = Field(
-        8 * 2**20, ge=2**10, le=2**30, description="Largest request body, in bytes."
+    max_record_bytes: int = Field(
+        2**16, ge=2**10, le=2**20, description="Largest body of a request for one record, in bytes."
+    )
+    max_batch_bytes: int = Field(
+        8 * 2**20, ge=2**10, le=2**30, description="Largest body of a batch request, in bytes."
     )
     max_batch_rows: int = Field(
         10_000, ge=1, le=1_000_000, description="Most records in one batch request."

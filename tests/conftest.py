@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from model.artifact import Artifact
 from model.predictor import Predictor
 from service.app import create_app
 from service.settings import Settings
+
+for name in [name for name in os.environ if name == "PORT" or name.startswith("HEARTLINE_")]:
+    del os.environ[name]  # the tests' settings are their own
 
 ROOT = Path(__file__).parents[1]
 ARTIFACT = ROOT / "artifacts" / "heart.npz"

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from pydantic_core import to_json
+from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
@@ -10,14 +12,26 @@ HERE = Path(__file__).parent
 
 
 def add_pages(app: FastAPI) -> None:
-    """Serve the docs at /docs, what they load below /static, and lead / to them."""
+    """Serve the docs at /docs with all that they load, and lead / to them."""
+    pages = APIRouter(include_in_schema=False)
+    static_files = StaticFiles(directory=HERE / "static")
 
-    @app.get("/", include_in_schema=False)
+    @pages.get("/")
+    @pages.head("/")
     async def home() -> Response:
         return RedirectResponse("docs")
 
-    @app.get("/docs", include_in_schema=False)
+    @pages.get("/docs")
+    @pages.head("/docs")
     async def docs() -> Response:
         return FileResponse(HERE / "docs.html")
 
-    app.mount("/static", StaticFiles(directory=HERE / "static"))
+    @pages.get("/openapi.json")
+    async def openapi() -> Response:
+        return Response(to_json(app.openapi()), media_type="application/json")
+
+    @pages.get("/static/{path:path}")
+    async def static(path: str, request: Request) -> Response:
+        return await static_files.get_response(path, request.scope)
+
+    app.include_router(pages)

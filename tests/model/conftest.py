@@ -1,0 +1,41 @@
+"""What the tests of the model share: the training runs, each made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from model.artifact import Artifact
+from model.datasets import HEART_FILE
+from model.recipes import find_recipe
+from tests.conftest import ARTIFACT
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run: what came out, and how many fits were reported on the way."""
+
+    artifact: Artifact
+    reported_fits: int
+
+
+@pytest.fixture(scope="session")
+def heart_run() -> Run:
+    reports: list[None] = []
+    artifact = find_recipe("heart").train(on_fit=lambda: reports.append(None))
+    return Run(artifact, len(reports))
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Return a copy of the served artifact, without its card."""
+    path = tmp_path / "heart.npz"
+    path.write_bytes(ARTIFACT.read_bytes())
+    return path
+
+
+@pytest.fixture(scope="session")
+def heart_lines() -> list[str]:
+    return HEART_FILE.read_text(encoding="ascii").splitlines()

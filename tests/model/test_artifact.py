@@ -1,0 +1,273 @@
+"""Artifacts: what is saved comes back, and nothing half-written is ever left."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model import artifact as artifact_module
+from model.artifact import CHECKS, Artifact
+from model.card import card_path
+from model.datasets import load_heart
+from model.errors import HeartlineError
+from model.network import NeuralNetwork
+from model.recipes import find_recipe
+from tests.conftest import ROOT
+from tests.model.conftest import Run
+from tests.model.properties import PROPERTY, random_network
+
+RECIPES = ["heart-tutorial", "heart-tutorial-wide"]
+
+
+def arrays(artifact: Artifact) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+    return {
+        **artifact.pipeline.network.parameters,
+        "mean": artifact.pipeline.mean,
+        "scale": artifact.pipeline.scale,
+        "golden_inputs": artifact.golden_inputs,
+        "golden_probabilities": artifact.golden_probabilities,
+    }
+
+
+def assert_same(one: Artifact, other: Artifact) -> None:
+    assert arrays(one).keys() == arrays(other).keys()
+    for name, array in arrays(one).items():
+        assert array.shape == arrays(other)[name].shape
+        assert array.tobytes() == arrays(other)[name].tobytes(), name
+    assert one.name == other.name
+    assert list(one.features) == list(other.features)
+    assert one.labels == other.labels
+    assert one.threshold == other.threshold
+    assert one.pipeline.encoding.columns == other.pipeline.encoding.columns
+    assert one.pipeline.network.layer_sizes == other.pipeline.network.layer_sizes
+    assert one.pipeline.network.hidden_activation == other.pipeline.network.hidden_activation
+    assert one.pipeline.network.output_activation == other.pipeline.network.output_activation
+    assert one.about == other.about
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_what_a_recipe_made_comes_back_bit_for_bit(recipe: str, tmp_path: Path) -> None:
+    made = find_recipe(recipe).train()
+    saved = made.save(tmp_path / "model.npz")
+    loaded = Artifact.load(tmp_path / "model.npz")
+    assert_same(loaded, made)
+    assert loaded.sha256 == saved.sha256
+    assert loaded.card() == saved.card()
+
+
+def test_the_product_comes_back_bit_for_bit(heart_run: Run, tmp_path: Path) -> None:
+    heart_run.artifact.save(tmp_path / "heart.npz")
+    assert_same(Artifact.load(tmp_path / "heart.npz"), heart_run.artifact)
+
+
+@PROPERTY
+@given(
+    hidden=st.lists(st.integers(1, 9), max_size=3),
+    activation=st.sampled_from(["relu", "tanh", "sigmoid"]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_any_network_comes_back_bit_for_bit(
+    hidden: list[int],
+    activation: str,
+    seed: int,
+    artifact: Artifact,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    network = random_network((len(artifact.pipeline.encoding), *hidden, 1), activation, seed)
+    made = replace(artifact, pipeline=replace(artifact.pipeline, network=network))
+    made = replace(made, golden_probabilities=made.predict_proba(made.golden_inputs))
+    path = tmp_path_factory.mktemp("any") / "any.npz"
+    made.save(path)
+    assert_same(Artifact.load(path), made)
+
+
+def test_the_order_of_numbers_in_memory_is_no_part_of_the_file(
+    artifact: Artifact, tmp_path: Path
+) -> None:
+    network = artifact.pipeline.network
+    other = NeuralNetwork(
+        network.layer_sizes,
+        network.hidden_activation,
+        network.output_activation,
+        {key: np.asfortranarray(weights) for key, weights in network.parameters.items()},
+    )
+    moved = replace(artifact, pipeline=replace(artifact.pipeline, network=other))
+    assert moved.save(tmp_path / "moved.npz").sha256 == artifact.save(tmp_path / "a.npz").sha256
+    assert_same(Artifact.load(tmp_path / "moved.npz"), artifact)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
+    recipe, contents = find_recipe("heart-tutorial"), []
+    for place, seed in enumerate((1, 1, 2)):
+        path = tmp_path / f"{place}.npz"
+        recipe.train(random_state=seed).save(path)
+        contents.append(path.read_bytes())
+    assert contents[0] == contents[1]
+    assert contents[0] != contents[2]
+
+
+def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours.npz", tmp_path / "theirs.npz"
+    find_recipe("heart-tutorial").train().save(ours)
+    program = (
+        "import sys; from pathlib import Path; from model.recipes import find_recipe; "
+        "find_recipe('heart-tutorial').train().save(Path(sys.argv[1]))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program, str(theirs)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": "7", "TZ": "Pacific/Apia", "LC_ALL": "C"},
+        check=True,
+        timeout=60,
+    )
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_no_patient_is_inside(artifact: Artifact) -> None:
+    patients = {tuple(row) for row in load_heart().X.tolist()}
+    assert len(patients) == 270
+    shown = [*artifact.golden_inputs.tolist(), list(artifact.features.example().values())]
+    assert not patients & {tuple(row) for row in shown}
+
+
+def test_the_file_holds_no_more_than_its_parts(artifact: Artifact, tmp_path: Path) -> None:
+    artifact.save(tmp_path / "heart.npz")
+    with np.load(tmp_path / "heart.npz", allow_pickle=False) as members:
+        numbers = sum(members[name].size for name in members.files if name != "metadata")
+        assert numbers == sum(array.size for array in arrays(artifact).values())
+        told = json.loads(members["metadata"].tobytes())
+    assert set(told) == {
+        "format_version", "name", "features", "encoding", "layer_sizes", "hidden_activation",
+        "output_activation", "labels", "threshold", "golden_rows", "about",
+    }  # fmt: skip
+
+
+def test_the_checks_are_those_that_the_module_explains() -> None:
+    table = str(artifact_module.__doc__).partition("==========")[2].splitlines()[1:-1]
+    assert tuple(line.split()[0] for line in table) == CHECKS
+
+
+def test_the_version_is_the_beginning_of_the_digest_of_the_file(
+    artifact: Artifact, tmp_path: Path
+) -> None:
+    saved = artifact.save(tmp_path / "a.npz")
+    digest = hashlib.sha256((tmp_path / "a.npz").read_bytes()).hexdigest()
+    assert saved.sha256 == digest
+    assert saved.version == digest[:12]
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["sha256"] == digest
+
+
+@pytest.fixture
+def umask_022() -> Iterator[None]:
+    old = os.umask(0o022)
+    yield
+    os.umask(old)
+
+
+def test_everyone_may_read_what_is_saved(
+    artifact: Artifact, tmp_path: Path, umask_022: None
+) -> None:
+    artifact.save(tmp_path / "new" / "directory" / "heart.npz")
+    for path in (tmp_path / "new" / "directory").iterdir():
+        assert path.stat().st_mode & 0o777 == 0o644, path
+    assert {path.name for path in (tmp_path / "new" / "directory").iterdir()} == {
+        "heart.npz",
+        "heart.json",
+    }
+
+
+class PulledPlug(Exception):
+    """Stands for a crash, a full disk, Ctrl-C."""
+
+
+@pytest.mark.parametrize("call", [0, 1, 2, 3])
+@pytest.mark.parametrize("fault", [PulledPlug, OSError, KeyboardInterrupt])
+def test_a_save_cut_short_leaves_a_whole_artifact_and_never_anothers_card(
+    fault: type[BaseException], call: int, artifact: Artifact, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    path = tmp_path / "heart.npz"
+    old = artifact.save(path)
+    new = replace(artifact, name="another")
+    calls = iter(range(10))
+    fsync, move = os.fsync, Path.replace
+
+    def fail_at_its_turn() -> None:
+        if next(calls) == call:
+            raise fault
+
+    def failing_fsync(descriptor: int) -> None:
+        fail_at_its_turn()
+        fsync(descriptor)
+
+    def failing_replace(self: Path, target: Path) -> Path:
+        fail_at_its_turn()
+        return move(self, target)
+
+    monkeypatch.setattr(os, "fsync", failing_fsync)
+    monkeypatch.setattr(Path, "replace", failing_replace)
+    with pytest.raises(fault):
+        new.save(path)
+    # fsync and rename of the artifact come first, then those of the card.
+    assert Artifact.load(path).name == (old.name if call < 2 else "another")
+    assert [file.name for file in tmp_path.iterdir()] == ["heart.npz"]
+
+
+def test_at_no_moment_of_a_save_does_a_card_stand_beside_another_file(
+    artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "heart.npz"
+    artifact.save(path)
+    seen: list[str] = []
+    move = Path.replace
+
+    def watched(self: Path, target: Path) -> Path:
+        seen.append(Artifact.load(path).name)
+        moved = move(self, target)
+        seen.append(Artifact.load(path).name)
+        return moved
+
+    monkeypatch.setattr(Path, "replace", watched)
+    replace(artifact, name="another").save(path)
+    assert seen == ["heart", "another", "another", "another"]
+
+
+def test_an_artifact_is_not_overwritten_by_its_own_card(artifact: Artifact, tmp_path: Path) -> None:
+    path = tmp_path / "heart.json"
+    with pytest.raises(HeartlineError):
+        artifact.save(path)
+    assert not path.exists()
+
+
+def test_metadata_that_json_cannot_hold_is_refused_before_anything_is_written(
+    artifact: Artifact, tmp_path: Path
+) -> None:
+    path = tmp_path / "heart.npz"
+    saved = artifact.save(path)
+    broken = replace(artifact, about={"metrics": {"accuracy": float("nan")}})
+    with pytest.raises(ValueError, match="JSON"):
+        broken.save(path)
+    assert Artifact.load(path).sha256 == saved.sha256
+    assert card_path(path).exists()
+
+
+def test_the_core_of_the_model_imports_no_library_of_training() -> None:
+    program = (
+        "import sys, model.predictor, model.artifact, model.training; "
+        "print({'pandas', 'sklearn', 'scipy', 'matplotlib', 'rich'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,55 @@
+"""The model card: what it tells, and that nothing in it can displace what is so."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from model.artifact import Artifact
+from model.card import card_path
+from tests.conftest import ARTIFACT
+
+
+def test_the_card_stands_beside_the_file() -> None:
+    assert card_path(Path("models/heart.npz")) == Path("models/heart.json")
+    assert card_path(Path("models/heart.v2.npz")) == Path("models/heart.v2.json")
+
+
+def test_the_committed_card_is_that_of_the_committed_artifact(artifact: Artifact) -> None:
+    text = card_path(ARTIFACT).read_text(encoding="utf-8")
+    assert json.loads(text) == json.loads(json.dumps(artifact.card()))
+    assert text.endswith("}\n")
+
+
+def test_the_card_says_what_must_be_said_of_these_patients(artifact: Artifact) -> None:
+    card = artifact.card()
+    assert "Teaching" in card["intended_use"]
+    assert "Diagnosis" in card["not_for"]
+    limits = " ".join(card["limits"])
+    for words in ("1988", "32 %", "44 %", "coronary angiography", "general population"):
+        assert words in limits
+    assert "10.24432/C57303" in card["citation"]
+    assert "CC BY 4.0" in card["citation"]
+    assert card["data"]["rows"] == 270
+
+
+def test_the_card_lists_every_feature_with_what_was_seen(artifact: Artifact) -> None:
+    listed = artifact.card()["features"]
+    assert [feature["name"] for feature in listed] == artifact.features.names
+    assert listed[0] == {
+        "name": "age",
+        "description": "Age",
+        "expected": "a number from 18 to 110 (years)",
+        "observed": [29.0, 77.0],
+    }
+
+
+@pytest.mark.parametrize("key", ["name", "version", "sha256", "labels", "threshold", "network"])
+def test_what_the_file_says_of_itself_displaces_no_figure_of_the_card(
+    key: str, artifact: Artifact
+) -> None:
+    boastful = replace(artifact, about={**artifact.about, key: "something else"})
+    assert boastful.card()[key] == artifact.card()[key]

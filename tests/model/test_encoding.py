@@ -1,0 +1,53 @@
+"""Encodings: columns copied, and columns turned into indicators."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.datasets import HEART_FEATURES
+from model.encoding import Encoding
+from tests.model.properties import PROPERTY
+
+NOMINAL = {"chest_pain": 4, "resting_ecg_results": 3, "slope_of_the_peak": 3, "thal": 3}
+
+
+def test_the_plain_encoding_copies_every_column() -> None:
+    X = HEART_FEATURES.golden_inputs()
+    encoding = Encoding.plain(HEART_FEATURES)
+    assert len(encoding) == 13
+    np.testing.assert_array_equal(encoding.transform(X), X)
+
+
+def test_one_hot_gives_each_nominal_column_one_indicator_for_a_code() -> None:
+    encoding = Encoding.one_hot(HEART_FEATURES)
+    assert len(encoding) == 13 - len(NOMINAL) + sum(NOMINAL.values()) == 22
+    encoded = encoding.transform(HEART_FEATURES.golden_inputs())
+    for index, feature in enumerate(HEART_FEATURES):
+        columns = [place for place, (source, _) in enumerate(encoding.columns) if source == index]
+        assert len(columns) == NOMINAL.get(feature.name, 1)
+        if feature.name in NOMINAL:
+            assert (encoded[:, columns].sum(axis=1) == 1.0).all()
+
+
+def test_an_indicator_is_one_on_its_code_alone() -> None:
+    encoding = Encoding([(0, None), (1, 3.0), (1, 7.0)])
+    encoded = encoding.transform(np.array([[54.0, 7.0], [61.0, 3.0], [40.0, 6.0]]))
+    assert encoded.tolist() == [[54.0, 0.0, 1.0], [61.0, 1.0, 0.0], [40.0, 0.0, 0.0]]
+
+
+@PROPERTY
+@given(st.integers(0, 40), st.integers(0, 3))
+def test_a_row_is_encoded_the_same_whatever_it_comes_with(rows: int, seed: int) -> None:
+    encoding = Encoding.one_hot(HEART_FEATURES)
+    X = HEART_FEATURES.golden_inputs(rows + 1)[::-1]
+    order = np.random.default_rng(seed).permutation(rows + 1)
+    encoded = encoding.transform(X)
+    assert encoded.dtype == np.float64
+    np.testing.assert_array_equal(encoding.transform(X[order]), encoded[order])
+    np.testing.assert_array_equal(encoding.transform(np.asfortranarray(X)), encoded)
+
+
+def test_no_row_is_encoded_as_no_row() -> None:
+    assert Encoding.one_hot(HEART_FEATURES).transform(np.empty((0, 13))).shape == (0, 22)

@@ -1,0 +1,201 @@
+"""Features: what they accept, what they say of it, and the rows made from them."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.artifact import Artifact
+from model.datasets import HEART_FEATURES, HEART_TARGET, load_heart
+from model.features import Feature, FeatureSet
+from tests.model.properties import PROPERTY
+
+AGE, SEX, CHEST_PAIN = HEART_FEATURES[:3]
+VESSELS = HEART_FEATURES.by_accepted_name["ca"]
+RANGES = {
+    "age": (18, 110),
+    "resting_blood_pressure": (50, 260),
+    "serum_cholesterol": (70, 700),
+    "max_heart_rate_achieved": (40, 230),
+    "oldpeak": (0, 10),
+    "num_of_major_vessels": (0, 3),
+}
+CODES = {
+    "sex": [0, 1],
+    "chest_pain": [1, 2, 3, 4],
+    "fasting_blood_sugar": [0, 1],
+    "resting_ecg_results": [0, 1, 2],
+    "exercise_induced_angina": [0, 1],
+    "slope_of_the_peak": [1, 2, 3],
+    "thal": [3, 6, 7],
+}
+
+
+def test_the_thirteen_features_have_the_names_of_the_notebooks_too() -> None:
+    short = [
+        "age", "sex", "cp", "trestbps", "chol", "fbs", "restecg", "thalach", "exang", "oldpeak",
+        "slope", "ca", "thal",
+    ]  # fmt: skip
+    accepted = HEART_FEATURES.by_accepted_name
+    assert [accepted[name].name for name in short] == HEART_FEATURES.names
+    assert accepted["serum_cholestoral"].name == "serum_cholesterol"
+    assert accepted["slope of the peak"].name == "slope_of_the_peak"
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_a_range_ends_where_the_provenance_says(name: str) -> None:
+    feature = HEART_FEATURES.by_accepted_name[name]
+    low, high = RANGES[name]
+    assert feature.accepts(low)
+    assert feature.accepts(high)
+    for outside in (math.nextafter(low, -9), math.nextafter(high, 999), -math.inf, math.inf):
+        assert not feature.accepts(outside)
+    assert not feature.accepts(math.nan)
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_a_coded_feature_accepts_its_codes_alone(name: str) -> None:
+    feature = HEART_FEATURES.by_accepted_name[name]
+    assert [code for code in range(-1, 10) if feature.accepts(code)] == CODES[name]
+    assert feature.accepts(float(CODES[name][0]))
+    assert not feature.accepts(CODES[name][0] + 0.5)
+    assert not feature.accepts(math.nan)
+
+
+def test_a_count_accepts_whole_numbers_alone() -> None:
+    assert VESSELS.accepts(2.0)
+    assert not VESSELS.accepts(1.5)
+
+
+def test_what_is_expected_reads_as_the_end_of_a_sentence() -> None:
+    assert AGE.expected == "a number from 18 to 110 (years)"
+    assert VESSELS.expected == "a whole number from 0 to 3"
+    assert SEX.expected == "0 (female) or 1 (male)"
+    assert HEART_TARGET.expected == "1 (absence) or 2 (presence)"
+    assert CHEST_PAIN.expected == (
+        "1 (typical angina), 2 (atypical angina), 3 (non-anginal pain) or 4 (asymptomatic)"
+    )
+    assert Feature("f", "", "nominal", 1, codes=((1, "only"),)).expected == "1 (only)"
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"kind": "ordinal"}, "unknown kind"),
+        ({"kind": "binary"}, "codes"),
+        ({"codes": ((1, "one"),)}, "codes"),
+        ({"minimum": 110}, "below the maximum"),
+        ({"minimum": math.nan}, "below the maximum"),
+        ({"example": 17}, "not a value"),
+        ({"example": math.nan}, "not a value"),
+        ({"name": ""}, "empty"),
+        ({"name": "a:b"}, "colon"),
+        ({"aliases": ("a:b",)}, "colon"),
+    ],
+    ids=str,
+)
+def test_a_feature_that_contradicts_itself_is_refused(
+    changed: dict[str, Any], problem: str
+) -> None:
+    parts: dict[str, Any] = {
+        "name": "age", "description": "", "kind": "continuous",
+        "example": 54, "minimum": 18, "maximum": 110,
+    }  # fmt: skip
+    Feature(**parts)
+    with pytest.raises(ValueError, match=problem):
+        Feature(**parts | changed)
+
+
+@pytest.mark.parametrize("codes", [((0, "no"), (0, "yes")), ((0, "no"), (1, "no"))])
+def test_a_code_or_a_name_that_stands_for_two_things_is_refused(
+    codes: tuple[tuple[int, str], ...],
+) -> None:
+    with pytest.raises(ValueError, match="feature f"):
+        Feature("f", "", "binary", 0, codes=codes)
+
+
+@pytest.mark.parametrize(
+    "features", [[], [AGE, AGE], [AGE, Feature("b", "", "count", 1, maximum=2, aliases=("age",))]]
+)
+def test_a_set_has_features_and_each_name_once(features: list[Feature]) -> None:
+    with pytest.raises(ValueError, match="a feature set needs features"):
+        FeatureSet(features)
+
+
+def test_records_become_rows_in_the_order_of_the_set() -> None:
+    record = dict(zip(HEART_FEATURES.names, range(13), strict=True))
+    backwards = dict(reversed(record.items()))
+    assert HEART_FEATURES.matrix([record, backwards]).tolist() == [list(map(float, range(13)))] * 2
+    assert HEART_FEATURES.matrix([]).shape == (0, 13)
+    assert HEART_FEATURES.matrix(iter([record])).shape == (1, 13)
+    assert FeatureSet([AGE]).matrix([{"age": 54}, {"age": 61.5}]).tolist() == [[54.0], [61.5]]
+
+
+def test_what_was_seen_in_training_is_noted_and_told_from_what_was_not() -> None:
+    features = FeatureSet([AGE, CHEST_PAIN]).observe(np.array([[30.0, 1.0], [60.0, 4.0]]))
+    assert [feature.observed for feature in features] == [(30.0, 60.0), (1.0, 4.0)]
+    X = np.array([[30.0, 1.0], [29.9, 4.0], [60.1, 2.0], [45.0, 3.0]])
+    assert features.unseen(X).tolist() == [
+        [False, False],
+        [True, False],
+        [True, True],
+        [False, True],
+    ]
+
+
+def test_no_row_of_the_training_set_is_outside_of_it() -> None:
+    X = load_heart().X
+    assert not HEART_FEATURES.observe(X).unseen(X).any()
+
+
+def test_the_example_is_a_value_of_every_feature_with_whole_numbers_written_as_such() -> None:
+    example = HEART_FEATURES.example()
+    assert list(example) == HEART_FEATURES.names
+    assert all(feature.accepts(example[feature.name]) for feature in HEART_FEATURES)
+    assert json.dumps(example).startswith('{"age": 54, "sex": 1, "chest_pain": 3, ')
+    assert '"oldpeak": 1.2' in json.dumps(example)
+
+
+def test_golden_rows_are_the_same_at_every_call_and_possible() -> None:
+    rows = HEART_FEATURES.golden_inputs()
+    assert rows.tobytes() == HEART_FEATURES.golden_inputs().tobytes()
+    assert rows.shape == (16, 13)
+    for feature, column in zip(HEART_FEATURES, rows.T, strict=True):
+        assert all(feature.accepts(value) for value in column)
+
+
+def test_golden_rows_reach_over_the_whole_of_every_features_range(artifact: Artifact) -> None:
+    for feature, column in zip(artifact.features, artifact.golden_inputs.T, strict=True):
+        if feature.is_coded:
+            assert set(column) == {code for code, _ in feature.codes}, feature.name
+        else:
+            span = feature.maximum - feature.minimum
+            assert column.max() - column.min() > 0.7 * span, feature.name
+
+
+@PROPERTY
+@given(
+    kind=st.sampled_from(["continuous", "count"]),
+    minimum=st.floats(-1e4, 1e4),
+    span=st.floats(1e-3, 1e4),
+)
+def test_golden_rows_of_any_feature_are_possible_values(
+    kind: Any, minimum: float, span: float
+) -> None:
+    maximum, example = minimum + span, minimum
+    if kind == "count":
+        maximum, example = math.ceil(maximum) + 1.0, math.ceil(maximum)
+    feature = Feature("f", "", kind, example, minimum=minimum, maximum=maximum)
+    assert all(feature.accepts(value) for value in FeatureSet([feature]).golden_inputs()[:, 0])
+
+
+def test_features_come_back_from_json() -> None:
+    observed = HEART_FEATURES.observe(load_heart().X)
+    text = json.dumps(observed.to_json(), allow_nan=False)
+    assert list(FeatureSet.from_json(json.loads(text))) == list(observed)

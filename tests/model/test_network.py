@@ -1,0 +1,141 @@
+"""The network: parity with scikit-learn, and probabilities that do not depend on the company."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.neural_network import MLPClassifier
+
+from model.arrays import Array
+from model.artifact import Artifact
+from model.losses import BinaryCrossEntropy
+from model.network import NeuralNetwork, parameter_shapes
+from tests.model.properties import PROPERTY, random_labels, random_network, random_rows
+
+LAYERS = [(1, 1), (5, 1), (13, 8, 1), (22, 8, 1), (3, 50, 7, 1), (6, 4, 4, 4, 1)]
+LAYOUTS: dict[str, Callable[[Array], Array]] = {
+    "C order": np.ascontiguousarray,
+    "Fortran order": np.asfortranarray,
+    "every second row": lambda X: np.repeat(X, 2, axis=0)[::2],
+    "every third column": lambda X: np.repeat(X, 3, axis=1)[:, ::3],
+    "backwards": lambda X: X[::-1, ::-1].copy()[::-1, ::-1],
+    "read-only": lambda X: np.frombuffer(X.tobytes()).reshape(X.shape),
+}
+
+
+def scikit_learn_twin(network: NeuralNetwork) -> MLPClassifier:
+    twin = MLPClassifier(network.layer_sizes[1:-1], activation=network.hidden_activation)
+    twin.partial_fit(np.zeros((2, network.layer_sizes[0])), [0, 1], classes=[0, 1])
+    layers = range(1, network.depth + 1)
+    twin.coefs_ = [network.parameters[f"W{layer}"] for layer in layers]
+    twin.intercepts_ = [network.parameters[f"b{layer}"] for layer in layers]
+    return twin
+
+
+@pytest.mark.parametrize("hidden", ["relu", "tanh"])
+@pytest.mark.parametrize("layer_sizes", [(13, 8, 1), (5, 7, 3, 1), (4, 6, 5, 4, 1)])
+def test_scikit_learn_computes_the_same_from_our_weights(
+    layer_sizes: tuple[int, ...], hidden: str
+) -> None:
+    network = random_network(layer_sizes, hidden)
+    X = random_rows(200, layer_sizes[0], scale=3.0)
+    theirs = scikit_learn_twin(network).predict_proba(X)[:, 1]
+    np.testing.assert_allclose(network.predict_proba(X)[:, 0], theirs, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(network.forward(X)[-1][:, 0], theirs, rtol=0, atol=1e-12)
+
+
+def test_scikit_learn_computes_the_same_from_the_served_weights(artifact: Artifact) -> None:
+    pipeline = artifact.pipeline
+    X = artifact.features.golden_inputs(500)
+    scaled = (pipeline.encoding.transform(X) - pipeline.mean) / pipeline.scale
+    theirs = scikit_learn_twin(pipeline.network).predict_proba(scaled)[:, 1]
+    np.testing.assert_allclose(artifact.predict_proba(X), theirs, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@PROPERTY
+@given(
+    rows=st.integers(1, 150),
+    layer_sizes=st.sampled_from(LAYERS),
+    hidden=st.sampled_from(["relu", "tanh", "sigmoid"]),
+    seed=st.integers(0, 5),
+)
+def test_a_batch_gives_each_row_what_it_gets_alone_bit_for_bit(
+    layout: str, rows: int, layer_sizes: tuple[int, ...], hidden: str, seed: int
+) -> None:
+    network = random_network(layer_sizes, hidden, seed)
+    X = random_rows(rows, layer_sizes[0], seed, scale=2.0)
+    batch = network.predict_proba(LAYOUTS[layout](X))
+    alone = np.concatenate([network.predict_proba(X[[row]]) for row in range(rows)])
+    assert batch.shape == (rows, 1)
+    assert batch.tobytes() == alone.tobytes()
+
+
+@PROPERTY
+@given(rows=st.integers(0, 300), layer_sizes=st.sampled_from(LAYERS), seed=st.integers(0, 9))
+def test_permuting_the_rows_permutes_the_outputs_bit_for_bit(
+    rows: int, layer_sizes: tuple[int, ...], seed: int
+) -> None:
+    network = random_network(layer_sizes, seed=seed)
+    X = random_rows(rows, layer_sizes[0], seed)
+    order = np.random.default_rng(seed).permutation(rows)
+    assert network.predict_proba(X[order]).tobytes() == network.predict_proba(X)[order].tobytes()
+
+
+@PROPERTY
+@given(rows=st.integers(1, 60), layer_sizes=st.sampled_from(LAYERS))
+def test_training_and_serving_compute_the_same_but_for_rounding(
+    rows: int, layer_sizes: tuple[int, ...]
+) -> None:
+    network = random_network(layer_sizes)
+    X = random_rows(rows, layer_sizes[0])
+    np.testing.assert_allclose(network.predict_proba(X), network.forward(X)[-1], atol=1e-14)
+
+
+@pytest.mark.parametrize("hidden", ["relu", "tanh", "sigmoid"])
+@PROPERTY
+@given(st.lists(st.sampled_from([-1e3, -1.0, 0.0, 1.0, 1e3]), min_size=13, max_size=13))
+def test_nothing_overflows_for_inputs_of_a_thousand(hidden: str, row: list[float]) -> None:
+    network, X, y = random_network((13, 8, 1), hidden), np.array([row, row]), random_labels(2)
+    loss = BinaryCrossEntropy()
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        outputs = network.predict_proba(X)
+        activations = network.forward(X)
+        value = loss.value(activations[-1], y)
+        gradients = network.backward(activations, loss.output_delta(activations[-1], y))
+    assert ((outputs >= 0) & (outputs <= 1)).all()
+    assert np.isfinite(value)
+    assert all(np.isfinite(gradient).all() for gradient in gradients.values())
+
+
+def test_forward_returns_the_activations_of_every_layer_inputs_first() -> None:
+    X = random_rows(6, 5)
+    activations = random_network((5, 4, 3, 1)).forward(X)
+    assert activations[0] is X
+    assert [a.shape for a in activations] == [(6, 5), (6, 4), (6, 3), (6, 1)]
+
+
+def test_a_small_network_computes_what_pencil_and_paper_do() -> None:
+    parameters = {
+        "W1": np.array([[1.0, -1.0], [2.0, 0.5]]),
+        "b1": np.array([-1.0, 0.0]),
+        "W2": np.array([[1.0], [2.0]]),
+        "b2": np.array([0.5]),
+    }
+    network = NeuralNetwork((2, 2, 1), "relu", "sigmoid", parameters)
+    # Hidden sums 1 + 4 - 1 = 4 and -1 + 1 = 0; output 4 + 0 + 0.5.
+    expected = 1.0 / (1.0 + np.exp(-4.5))
+    assert network.predict_proba(np.array([[1.0, 2.0]]))[0, 0] == pytest.approx(expected, rel=1e-15)
+
+
+def test_gradients_have_the_keys_and_shapes_of_the_parameters() -> None:
+    layer_sizes = (5, 4, 3, 1)
+    network, X = random_network(layer_sizes), random_rows(6, 5)
+    gradients = network.backward(network.forward(X), np.ones((6, 1)))
+    shapes = {key: gradient.shape for key, gradient in gradients.items()}
+    assert shapes == parameter_shapes(layer_sizes)
+    assert shapes == {key: weights.shape for key, weights in network.parameters.items()}

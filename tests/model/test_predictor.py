@@ -1,0 +1,73 @@
+"""The predictor: the same answers as the artifact, whatever rows come together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.artifact import Artifact
+from model.predictor import Predictor
+from model.recipes import find_recipe
+from tests.model.properties import PROPERTY
+
+
+@pytest.fixture(scope="module", params=["heart-tutorial", "heart-tutorial-wide"])
+def other_predictor(request: pytest.FixtureRequest) -> Predictor:
+    return Predictor(find_recipe(request.param).train())
+
+
+def test_folding_the_scaler_changes_nothing_but_rounding(predictor: Predictor) -> None:
+    X = predictor.artifact.features.golden_inputs(1000)
+    unfolded = predictor.artifact.predict_proba(X)
+    np.testing.assert_allclose(predictor.predict_proba(X), unfolded, rtol=0, atol=1e-13)
+
+
+def test_folding_is_right_for_the_other_recipes_too(other_predictor: Predictor) -> None:
+    X = other_predictor.artifact.features.golden_inputs(1000)
+    unfolded = other_predictor.artifact.predict_proba(X)
+    np.testing.assert_allclose(other_predictor.predict_proba(X), unfolded, rtol=0, atol=1e-11)
+    assert other_predictor.is_sound()
+
+
+@PROPERTY
+@given(rows=st.integers(1, 200), seed=st.integers(0, 9))
+def test_a_patient_gets_the_same_probability_in_any_company_bit_for_bit(
+    rows: int, seed: int, predictor: Predictor
+) -> None:
+    X = predictor.artifact.features.golden_inputs(rows)
+    order = np.random.default_rng(seed).permutation(rows)
+    batch = predictor.predict_proba(X)
+    alone = np.concatenate([predictor.predict_proba(X[[row]]) for row in range(rows)])
+    assert batch.tobytes() == alone.tobytes()
+    assert predictor.predict_proba(X[order]).tobytes() == batch[order].tobytes()
+    assert predictor.predict_proba(np.asfortranarray(X)).tobytes() == batch.tobytes()
+    assert predictor.predict_proba(np.repeat(X, 2, axis=0)[::2]).tobytes() == batch.tobytes()
+
+
+def test_records_give_what_their_rows_give(predictor: Predictor) -> None:
+    features = predictor.artifact.features
+    X = features.golden_inputs()
+    records = [dict(zip(reversed(features.names), row[::-1].tolist(), strict=True)) for row in X]
+    assert predictor.predict_records(records).tobytes() == predictor.predict_proba(X).tobytes()
+    assert predictor.predict_records([]).shape == (0,)
+
+
+@pytest.mark.parametrize("value", [-1e3, 0.0, 1e3])
+def test_nothing_overflows_for_inputs_of_a_thousand(value: float, predictor: Predictor) -> None:
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        probability = predictor.predict_proba(np.full((1, 13), value))
+    assert 0.0 <= probability[0] <= 1.0
+
+
+def test_a_predictor_is_sound_until_it_no_longer_gives_the_golden_probabilities(
+    predictor: Predictor, artifact: Artifact
+) -> None:
+    assert predictor.is_sound()
+    within = replace(artifact, golden_probabilities=artifact.golden_probabilities + 9e-10)
+    beyond = replace(artifact, golden_probabilities=artifact.golden_probabilities + 2e-9)
+    nan = replace(artifact, golden_probabilities=artifact.golden_probabilities * np.nan)
+    assert [Predictor(a).is_sound() for a in (within, beyond, nan)] == [True, False, False]

@@ -1,0 +1,170 @@
+"""Procedures: rows held out stay out, fits are counted, and files too small are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.arrays import Array
+from model.datasets import Dataset, load_heart
+from model.errors import DataError
+from model.features import FeatureSet
+from model.pipeline import Pipeline
+from model.procedures import Design, HoldOut, NestedCrossValidation, Procedure
+from model.recipes import HEART, RECIPES, TUTORIAL, find_recipe
+from model.training import History
+from tests.model.conftest import Run
+
+METRICS = ["accuracy", "cost", "roc_auc", "brier", "log_loss"]
+QUICK = replace(HEART, iterations=3)
+
+
+@dataclass(frozen=True)
+class RecordingDesign(Design):
+    """A design that notes on which rows it was fitted."""
+
+    fitted: list[set[tuple[float, ...]]] = field(default_factory=list)
+
+    def fit(
+        self, features: FeatureSet, X: Array, y: Array, random_state: int
+    ) -> tuple[Pipeline, History]:
+        self.fitted.append({tuple(row) for row in X.tolist()})
+        return super().fit(features, X, y, random_state)
+
+
+def recording(design: Design) -> RecordingDesign:
+    return RecordingDesign(**{name: getattr(design, name) for name in Design.__dataclass_fields__})
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return load_heart()
+
+
+def own_file(tmp_path: Path, lines: list[str]) -> Path:
+    path = tmp_path / "own.dat"
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+    return path
+
+
+def test_the_product_reports_every_one_of_its_fits(heart_run: Run) -> None:
+    assert heart_run.reported_fits == find_recipe("heart").procedure.fits
+
+
+@pytest.mark.parametrize(
+    "procedure",
+    [
+        HoldOut(QUICK, 0.2, split_seed=0),
+        NestedCrossValidation((QUICK,), folds=2, repeats=1, inner_folds=2),
+        NestedCrossValidation((QUICK, QUICK, QUICK), folds=3, repeats=2, inner_folds=4),
+    ],
+)
+def test_a_procedure_reports_as_many_fits_as_it_announces(
+    procedure: Procedure, dataset: Dataset
+) -> None:
+    reports: list[None] = []
+    procedure.run("quick", dataset, 1, lambda: reports.append(None))
+    assert len(reports) == procedure.fits
+
+
+def test_a_hold_out_fits_on_the_training_rows_alone(dataset: Dataset) -> None:
+    design = recording(replace(TUTORIAL, iterations=1))
+    artifact = HoldOut(design, 0.2, split_seed=2).run("quick", dataset, 1, lambda: None)
+    assert [len(rows) for rows in design.fitted] == [216]
+    assert list(artifact.about["metrics"]) == [
+        "first_loss",
+        "last_loss",
+        "train_accuracy",
+        "test_accuracy",
+    ]
+
+
+def test_neither_fit_nor_choice_sees_the_rows_of_the_outer_fold(dataset: Dataset) -> None:
+    design = recording(QUICK)
+    folds, inner_folds = 4, 3
+    procedure = NestedCrossValidation((design,), folds=folds, repeats=1, inner_folds=inner_folds)
+    procedure.run("quick", dataset, 1, lambda: None)
+    everything = {tuple(row) for row in dataset.X.tolist()}
+    runs = np.array(design.fitted, dtype=object).reshape(folds + 1, inner_folds + 1)
+    held_out: set[tuple[float, ...]] = set()
+    for *inner, outer in runs[:-1]:
+        assert len(outer) in (202, 203)
+        assert all(rows < outer for rows in inner)
+        assert not held_out & (everything - outer)
+        held_out |= everything - outer
+    assert held_out == everything
+    assert runs[-1][-1] == everything
+
+
+def test_the_choice_is_told_and_its_figures_have_their_names(heart_run: Run) -> None:
+    about = heart_run.artifact.about
+    assert about["training"]["l2"] in about["training"]["l2_candidates"]
+    assert list(about["metrics"]) == [
+        f"{name}{suffix}" for name in METRICS for suffix in ("", "_std_between_repeats")
+    ]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("rows_of", [{"1": 20}, {"2": 20}, {"1": 1}, {"1": 1, "2": 1}], ids=str)
+def test_a_file_with_too_few_rows_of_a_class_is_told_how_many_are_needed(
+    rows_of: dict[str, int], recipe: str, tmp_path: Path, heart_lines: list[str]
+) -> None:
+    lines: list[str] = []
+    for label, count in rows_of.items():
+        lines += [line for line in heart_lines if line.endswith(f" {label}")][:count]
+    path = own_file(tmp_path, lines)
+    with pytest.raises(DataError, match=r"needs at least \d+ ") as caught:
+        find_recipe(recipe).train(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_eight_rows_of_a_class_are_too_few_for_nine_folds(
+    tmp_path: Path, heart_lines: list[str]
+) -> None:
+    sick = [line for line in heart_lines if line.endswith(" 2")]
+    well = [line for line in heart_lines if line.endswith(" 1")]
+    path = own_file(tmp_path, well + sick[:8])
+    with pytest.raises(DataError) as caught:
+        find_recipe("heart").train(path)
+    assert str(caught.value) == (
+        f"{path}: 8 rows of one class (heart_disease); cross-validation needs at least 9 of each"
+    )
+    quick = NestedCrossValidation((QUICK,), repeats=1)
+    nine = load_heart(own_file(tmp_path, well + sick[:9]))
+    assert quick.run("quick", nine, 1, lambda: None).about["data"]["rows"] == 159
+
+
+@pytest.mark.parametrize("design", [QUICK, replace(TUTORIAL, iterations=3)])
+def test_a_constant_column_gets_scale_one(
+    design: Design, tmp_path: Path, heart_lines: list[str]
+) -> None:
+    constant = [" ".join(["54.0", *line.split()[1:]]) for line in heart_lines]
+    dataset = load_heart(own_file(tmp_path, constant))
+    artifact = HoldOut(design, 0.2, split_seed=0).run("quick", dataset, 1, lambda: None)
+    assert (artifact.pipeline.mean[0], artifact.pipeline.scale[0]) == (54.0, 1.0)
+    assert artifact.features[0].observed == (54.0, 54.0)
+    saved = artifact.save(tmp_path / "own.npz")
+    assert np.isfinite(saved.predict_proba(dataset.X)).all()
+
+
+def test_a_code_that_nobody_has_gets_scale_one(tmp_path: Path, heart_lines: list[str]) -> None:
+    path = own_file(tmp_path, [line for line in heart_lines if line.split()[2] != "1.0"])
+    artifact = HoldOut(QUICK, 0.2, split_seed=0).run("quick", load_heart(path), 1, lambda: None)
+    column = artifact.pipeline.encoding.columns.index((2, 1.0))
+    assert (artifact.pipeline.mean[column], artifact.pipeline.scale[column]) == (0.0, 1.0)
+    assert artifact.features[2].observed == (2.0, 3.0, 4.0)
+
+
+def test_the_card_of_a_users_own_file_claims_nothing_of_the_public_set(
+    tmp_path: Path, heart_lines: list[str]
+) -> None:
+    path = own_file(tmp_path, heart_lines[:100])
+    about = find_recipe("heart-tutorial").train(path).about
+    assert about["data"]["source"] == "a file of the user's own"
+    assert about["data"]["rows"] == 100
+    assert "Statlog" not in str(about)
+    assert str(path) not in str(about)

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import pytest
+import schemathesis
+from fastapi import FastAPI
+
+from model.artifact import Artifact
+from tests.golden import write as golden
+from tests.service.samples import CODED, FEATURES, MEASURED, PROBLEM
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def document(app: FastAPI) -> dict[str, Any]:
+    return app.openapi()
+
+
+@pytest.fixture(scope="module")
+def fields(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    properties: dict[str, dict[str, Any]] = document["components"]["schemas"]["Record"][
+        "properties"
+    ]
+    return properties
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def _assert_valid(document: dict[str, Any], schema: dict[str, Any], instance: object) -> None:
+    with_components = {**schema, "components": document["components"]}
+    jsonschema_rs.Draft202012Validator(with_components).validate(instance)
+
+
+def test_the_document_is_the_golden_one(document: dict[str, Any]) -> None:
+    assert document == golden.read("openapi.json"), "run scripts/golden and read the difference"
+
+
+async def test_the_golden_rows_get_the_golden_probabilities(
+    app: FastAPI, artifact: Artifact
+) -> None:
+    found = await golden.predictions(app, artifact)
+    expected = golden.read("predictions.json")
+    assert [row["record"] for row in found] == [row["record"] for row in expected]
+    assert [row["probability"] for row in found] == pytest.approx(
+        [row["probability"] for row in expected], rel=0, abs=1e-9
+    )
+
+
+async def test_the_document_is_served(client: httpx.AsyncClient, document: dict[str, Any]) -> None:
+    response = await client.get("/openapi.json")
+    assert (response.status_code, response.json()) == (200, document)
+    assert document["openapi"].startswith("3.1")
+
+
+def test_the_document_is_valid(document: dict[str, Any]) -> None:
+    schema = schemathesis.openapi.from_dict(document)
+    schema.validate()
+    for definition in document["components"]["schemas"].values():
+        jsonschema_rs.meta.validate(definition)
+
+
+def test_every_operation_is_described(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, _, operation in _operations(document)]
+    assert len(set(names)) == len(names)
+    for _, _, operation in _operations(document):
+        assert operation["summary"]
+        assert operation["description"]
+        assert operation["tags"]
+
+
+def test_every_operation_tells_of_its_errors(document: dict[str, Any]) -> None:
+    for method, _, operation in _operations(document):
+        wanted = {"200", "413", "415", "422", "500"} if method == "POST" else {"200", "500"}
+        assert wanted <= set(operation["responses"])
+        for status, answer in operation["responses"].items():
+            assert list(answer["content"]) == ["application/json" if status == "200" else PROBLEM]
+
+
+def test_the_record_has_every_feature_and_nothing_else(document: dict[str, Any]) -> None:
+    record = document["components"]["schemas"]["Record"]
+    assert list(record["properties"]) == record["required"] == FEATURES.names
+    assert record["additionalProperties"] is False
+
+
+def test_every_field_is_described_with_its_unit_and_an_example(
+    document: dict[str, Any], fields: dict[str, dict[str, Any]]
+) -> None:
+    for feature in FEATURES:
+        field = fields[feature.name]
+        assert feature.expected in field["description"]
+        assert all(alias in field["description"] for alias in feature.aliases)
+        assert field.get("x-unit", "") == feature.unit
+        assert field["examples"] == [feature.example]
+        _assert_valid(document, field, feature.example)
+
+
+def test_every_measurement_has_its_range_and_every_code_its_names(
+    fields: dict[str, dict[str, Any]],
+) -> None:
+    for feature in MEASURED:
+        field = fields[feature.name]
+        assert field["type"] == "number"
+        assert (field["minimum"], field["maximum"]) == (feature.minimum, feature.maximum)
+        assert field.get("multipleOf") == (1 if feature.kind == "count" else None)
+    for feature in CODED:
+        assert fields[feature.name]["enum"] == [
+            part for codes in zip(*feature.codes, strict=True) for part in codes
+        ]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+async def test_every_example_of_a_request_is_valid_and_gets_an_answer(
+    client: httpx.AsyncClient, document: dict[str, Any], path: str
+) -> None:
+    body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    assert set(body["examples"]) == {"codes", "names"}
+    answers = []
+    for example in body["examples"].values():
+        assert example["summary"]
+        _assert_valid(document, body["schema"], example["value"])
+        response = await client.post(path, json=example["value"])
+        assert response.status_code == 200
+        answers.append(response.json())
+    assert answers[0] == answers[1]
+
+
+async def test_every_example_of_an_answer_is_the_true_one(
+    client: httpx.AsyncClient, document: dict[str, Any]
+) -> None:
+    for method, path, operation in _operations(document):
+        content = operation["responses"]["200"]["content"]["application/json"]
+        _assert_valid(document, content["schema"], content["example"])
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        record = body["examples"]["codes"]["value"] if body else None
+        response = await client.request(method, path, json=record)
+        assert response.json() == content["example"]
+
+
+def test_the_document_names_the_model(document: dict[str, Any], artifact: Artifact) -> None:
+    assert artifact.version in document["info"]["summary"]
+    label = document["components"]["schemas"]["Prediction"]["properties"]["label"]
+    assert label["enum"] == list(artifact.labels)

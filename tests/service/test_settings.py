@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from service.cli import cli
+from service.settings import Settings, SettingsError, read_settings
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.usefixtures("settings_free")
+
+DEFAULTS: dict[str, Any] = {
+    "artifact": Path("artifacts/heart.npz"),
+    "artifact_sha256": None,
+    "host": "127.0.0.1",
+    "port": 8000,
+    "workers": 1,
+    "log_level": "info",
+    "max_record_bytes": 2**16,
+    "max_batch_bytes": 8 * 2**20,
+    "max_batch_rows": 10_000,
+}
+
+GIVEN: dict[str, tuple[str, Any]] = {
+    "artifact": ("other/model.npz", Path("other/model.npz")),
+    "artifact_sha256": ("aB" * 32, "aB" * 32),
+    "host": ("0.0.0.0", "0.0.0.0"),  # noqa: S104
+    "port": ("65535", 65535),
+    "workers": ("64", 64),
+    "log_level": ("critical", "critical"),
+    "max_record_bytes": ("1024", 1024),
+    "max_batch_bytes": ("1024", 1024),
+    "max_batch_rows": ("1", 1),
+}
+
+OUT_OF_BOUNDS = [
+    ("HEARTLINE_ARTIFACT_SHA256", "a" * 63),
+    ("HEARTLINE_ARTIFACT_SHA256", "g" * 64),
+    ("HEARTLINE_ARTIFACT_SHA256", "a" * 64 + "\n"),
+    ("HEARTLINE_PORT", "0"),
+    ("HEARTLINE_PORT", "65536"),
+    ("HEARTLINE_PORT", "8000.5"),
+    ("HEARTLINE_PORT", "tcp://10.0.0.1:80"),
+    ("HEARTLINE_WORKERS", "0"),
+    ("HEARTLINE_WORKERS", "65"),
+    ("HEARTLINE_WORKERS", "-1"),
+    ("HEARTLINE_WORKERS", "true"),
+    ("HEARTLINE_LOG_LEVEL", "trace"),
+    ("HEARTLINE_MAX_RECORD_BYTES", "1023"),
+    ("HEARTLINE_MAX_RECORD_BYTES", str(2**20 + 1)),
+    ("HEARTLINE_MAX_BATCH_BYTES", "1023"),
+    ("HEARTLINE_MAX_BATCH_BYTES", str(2**30 + 1)),
+    ("HEARTLINE_MAX_BATCH_BYTES", "8MB"),
+    ("HEARTLINE_MAX_BATCH_ROWS", "0"),
+    ("HEARTLINE_MAX_BATCH_ROWS", "1000001"),
+    ("HEARTLINE_MAX_BATCH_ROWS", "inf"),
+]
+
+
+def test_the_defaults_are_these() -> None:
+    assert read_settings().model_dump() == DEFAULTS
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_taken_from_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    text, value = GIVEN[name]
+    monkeypatch.setenv(f"HEARTLINE_{name.upper()}", text)
+    assert read_settings().model_dump() == {**DEFAULTS, name: value}
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"HEARTLINE_{name.upper()}", "")
+    assert read_settings().model_dump() == DEFAULTS
+
+
+def test_a_flag_goes_before_heartline_port_and_that_before_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PORT", "8001")
+    assert read_settings().port == 8001
+    monkeypatch.setenv("HEARTLINE_PORT", "8002")
+    assert read_settings().port == 8002
+    assert read_settings(port=8003).port == 8003
+    assert read_settings(port=None).port == 8002
+    monkeypatch.setenv("HEARTLINE_PORT", "")
+    assert read_settings().port == 8001
+
+
+def test_a_flag_mends_a_variable_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEARTLINE_PORT", "tcp://10.0.0.1:80")
+    assert read_settings(port=8003).port == 8003
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("HOST", "h"), ("WORKERS", "2"), ("LOG_LEVEL", "debug")]
+)
+def test_a_variable_without_the_prefix_is_somebody_elses(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert read_settings().model_dump() == DEFAULTS
+
+
+@pytest.mark.parametrize(("variable", "value"), OUT_OF_BOUNDS)
+def test_a_value_out_of_bounds_is_refused_by_the_name_of_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=rf"^{variable}: [^\n]*$"):
+        read_settings()
+
+
+def test_a_port_that_cannot_be_used_is_refused_by_the_name_of_the_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PORT", "tcp://10.0.0.1:80")
+    with pytest.raises(SettingsError, match=r"^HEARTLINE_PORT: [^\n]*$"):
+        read_settings()
+
+
+def test_all_faults_of_the_settings_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEARTLINE_PORT", "0")
+    monkeypatch.setenv("HEARTLINE_WORKERS", "0")
+    with pytest.raises(SettingsError, match=r"^HEARTLINE_PORT: .*; HEARTLINE_WORKERS: .*$"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "named"),
+    [("--port", "0", "HEARTLINE_PORT"), ("--workers", "65", "HEARTLINE_WORKERS"),
+     ("--log-level", "loud", "HEARTLINE_LOG_LEVEL")],
+)  # fmt: skip
+def test_a_flag_out_of_bounds_is_refused_too(flag: str, value: str, named: str) -> None:
+    run = CliRunner().invoke(cli, ["serve", flag, value])
+    assert isinstance(run.exception, SettingsError)
+    assert str(run.exception).startswith(f"{named}: ")
+
+
+def test_the_settings_page_lists_each_setting_with_its_default_and_no_other() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    rows = dict(re.findall(r"^\| `(HEARTLINE_\w+)` \| ([^|]*) \|", page, flags=re.MULTILINE))
+    assert rows == {
+        f"HEARTLINE_{name.upper()}": "unset" if value is None else f"`{value}`"
+        for name, value in DEFAULTS.items()
+    }
+    assert set(re.findall(r"HEARTLINE_\w+", page)) == set(rows)
+    assert list(DEFAULTS) == list(Settings.model_fields)
