@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from model.archive import MAX_BYTES, METADATA, Archive, ArchiveFault, pack
+from model.archive import MAX_BYTES, METADATA, Archive, ArchiveFault, pack, shown
 from model.arrays import Array
 from model.card import card_path, model_card
 from model.encoding import Encoding
@@ -107,11 +107,18 @@ class Artifact:
         Artifact
             The same with the digest of the file.
 
+        Raises
+        ------
+        ArtifactError
+            When the name does not end in ``.npz``; the card would overwrite a ``.json``.
+
         Notes
         -----
         The old card goes first: were the writing cut short, an artifact would stand without a
         card, never beside another's.
         """
+        if path.suffix != ".npz":
+            raise ArtifactError(path, "file", "the name of an artifact ends in .npz")
         network = self.pipeline.network
         arrays = {
             **network.parameters,
@@ -183,29 +190,35 @@ def _metadata(artifact: Artifact) -> dict[str, Any]:
 def _read_file(path: Path) -> bytes:
     try:
         # O_NONBLOCK: the opening of a named pipe would otherwise wait for a writer.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
-            status = os.fstat(file.fileno())
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise ArchiveFault("file", "not a regular file")
             if status.st_size > MAX_BYTES:
                 raise ArchiveFault("size", f"{status.st_size} bytes, at most {MAX_BYTES} are read")
-            return file.read(MAX_BYTES)
+            with open(descriptor, "rb", closefd=False) as file:
+                return file.read(MAX_BYTES)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise ArchiveFault("file", error.strerror or "cannot be read") from None
+    except ValueError:
+        raise ArchiveFault("file", "not a path") from None
 
 
 def _check_digest(path: Path, sha256: str, pinned: str | None) -> None:
     if pinned is not None and sha256 != pinned.lower():
         raise ArchiveFault("digest", f"SHA-256 {sha256} is not the pinned {pinned.lower()}")
-    try:
-        card = json.loads(card_path(path).read_bytes())
-    except FileNotFoundError:
+    card = card_path(path)
+    if not os.path.lexists(card):
         return
-    except (OSError, ValueError, RecursionError):
-        raise ArchiveFault("digest", f"{card_path(path).name} cannot be read") from None
-    told = card.get("sha256") if isinstance(card, dict) else None
+    try:
+        told = json.loads(_read_file(card)).get("sha256")
+    except (ArchiveFault, AttributeError, ValueError, RecursionError):
+        raise ArchiveFault("digest", f"{card.name} is no card that can be read") from None
     if sha256 != told:
-        raise ArchiveFault("digest", f"SHA-256 {sha256} is not that of {card_path(path).name}")
+        raise ArchiveFault("digest", f"SHA-256 {sha256} is not that of {card.name}")
 
 
 def _unpack(archive: Archive) -> Artifact:
@@ -223,31 +236,37 @@ def _unpack(archive: Archive) -> Artifact:
 
 def _assemble(archive: Archive, metadata: dict[str, Any]) -> Artifact:
     features = FeatureSet.from_json(metadata["features"])
-    columns = [(source, code) for source, code in metadata["encoding"]]
-    encoding = Encoding(columns)
-    rows, inputs = metadata["golden_rows"], len(encoding)
+    encoding = Encoding((source, code) for source, code in metadata["encoding"])
+    layer_sizes, labels, rows = (metadata[key] for key in ("layer_sizes", "labels", "golden_rows"))
+    _require(_fits(encoding, features), "the encoding does not fit the features")
+    _require(
+        len(layer_sizes) >= 2
+        and all(type(size) is int and size >= 1 for size in layer_sizes)
+        and (layer_sizes[0], layer_sizes[-1]) == (len(encoding), 1)
+        and metadata["output_activation"] == "sigmoid",
+        "the network does not fit the features",
+    )
+    _require(
+        type(labels) is list and len(set(labels)) == 2 and all(type(x) is str for x in labels),
+        "there are not two classes",
+    )
+    _require(0.0 < metadata["threshold"] < 1.0, "the threshold is not between 0 and 1")
+    _require(type(rows) is int and rows >= 1, "there are no golden rows")
     shapes = {
-        **parameter_shapes(metadata["layer_sizes"]),
-        "scaler_mean": (inputs,),
-        "scaler_scale": (inputs,),
+        **parameter_shapes(layer_sizes),
+        "scaler_mean": (len(encoding),),
+        "scaler_scale": (len(encoding),),
         "golden_inputs": (rows, len(features)),
         "golden_probabilities": (rows,),
     }
-    if (metadata["layer_sizes"][0], metadata["layer_sizes"][-1]) != (inputs, 1):
-        raise ValueError("the network does not fit the features")
-    if any(type(source) is not int or source not in range(len(features)) for source, _ in columns):
-        raise ValueError("the encoding does not fit the features")
-    if any(not feature.observed for feature in features):
-        raise ValueError("a feature of which nothing was observed")
-    if rows < 1 or len(metadata["labels"]) != 2 or not 0.0 < metadata["threshold"] < 1.0:
-        raise ValueError("no golden rows, not two classes, or no threshold")
     _check_keys(archive.names, {*shapes, METADATA})
     arrays = {name: archive.array(name, shape) for name, shape in shapes.items()}
     mean, scale = arrays.pop("scaler_mean"), arrays.pop("scaler_scale")
+    _require(bool((scale > 0).all()), "a scale is not positive")
     golden_inputs = arrays.pop("golden_inputs")
     golden_probabilities = arrays.pop("golden_probabilities")
     network = NeuralNetwork(
-        metadata["layer_sizes"],
+        layer_sizes,
         metadata["hidden_activation"],
         metadata["output_activation"],
         arrays,
@@ -255,7 +274,7 @@ def _assemble(archive: Archive, metadata: dict[str, Any]) -> Artifact:
     return Artifact(
         name=str(metadata["name"]),
         features=features,
-        labels=tuple(str(label) for label in metadata["labels"]),
+        labels=tuple(labels),
         threshold=float(metadata["threshold"]),
         pipeline=Pipeline(encoding, mean, scale, network),
         golden_inputs=golden_inputs,
@@ -264,9 +283,24 @@ def _assemble(archive: Archive, metadata: dict[str, Any]) -> Artifact:
     )
 
 
+def _fits(encoding: Encoding, features: FeatureSet) -> bool:
+    """Tell whether each column copies a feature or indicates one of its codes."""
+    return all(
+        type(source) is int
+        and 0 <= source < len(features)
+        and (code is None or code in [number for number, _ in features[source].codes])
+        for source, code in encoding.columns
+    ) and all(feature.observed for feature in features)
+
+
+def _require(condition: bool, problem: str) -> None:  # noqa: FBT001
+    if not condition:
+        raise ArchiveFault("metadata", problem)
+
+
 def _check_keys(found: set[str], expected: set[str]) -> None:
     missing, extra = sorted(expected - found), sorted(found - expected)
     if missing:
-        raise ArchiveFault("keys", f"{', '.join(missing)} missing")
+        raise ArchiveFault("keys", f"{missing[0]} is missing")
     if extra:
-        raise ArchiveFault("keys", f"{extra[0][:40]!a} does not belong")
+        raise ArchiveFault("keys", f"{shown(extra[0])} does not belong")

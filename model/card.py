@@ -24,6 +24,7 @@ def model_card(artifact: Artifact) -> dict[str, Any]:
     """
     network = artifact.pipeline.network
     return {
+        **artifact.about,
         "name": artifact.name,
         "version": artifact.version,
         "sha256": artifact.sha256,
@@ -34,7 +35,6 @@ def model_card(artifact: Artifact) -> dict[str, Any]:
             "hidden_activation": network.hidden_activation,
             "output_activation": network.output_activation,
         },
-        **artifact.about,
         "features": [
             {
                 "name": feature.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -72,6 +73,8 @@ class Feature:
         names = [*self.accepted_names, *(name for _, name in self.codes)]
         if any(not name or ":" in name for name in names):
             raise ValueError(f"feature {self.name}: a name is empty or holds a colon")
+        if any(len(set(column)) < len(self.codes) for column in zip(*self.codes, strict=True)):
+            raise ValueError(f"feature {self.name}: a code or the name of one stands there twice")
 
     @property
     def is_coded(self) -> bool:
@@ -87,8 +90,8 @@ class Feature:
     def expected(self) -> str:
         """What a value must be, as the end of a sentence."""
         if self.is_coded:
-            values = [f"{code} ({name})" for code, name in self.codes]
-            return f"{', '.join(values[:-1])} or {values[-1]}"
+            *others, last = [f"{code} ({name})" for code, name in self.codes]
+            return f"{', '.join(others)} or {last}" if others else last
         number = "a whole number" if self.kind == "count" else "a number"
         unit = f" ({self.unit})" if self.unit else ""
         return f"{number} from {self.minimum:g} to {self.maximum:g}{unit}"
@@ -108,18 +111,29 @@ class Feature:
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Feature:
-        """Make a feature of what `dataclasses.asdict` gave, lists standing for tuples."""
+        """Make a feature of what `dataclasses.asdict` gave, lists standing for tuples.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            When it is nothing of the kind.
+        """
+        texts = {key: fields[key] for key in ("name", "description", "kind", "unit")}
+        numbers = {key: fields[key] for key in ("example", "minimum", "maximum")}
+        codes = tuple((code, name) for code, name in fields["codes"])
+        aliases, observed = fields["aliases"], fields["observed"]
+        if not isinstance(aliases, list) or not isinstance(observed, list):
+            raise TypeError("not a list")
+        for text in (*texts.values(), *aliases, *(name for _, name in codes)):
+            if type(text) is not str:
+                raise TypeError("not a text")
+        for number in (*numbers.values(), *observed):
+            if type(number) not in (int, float):
+                raise TypeError("not a number")
+        if any(type(code) is not int for code, _ in codes):
+            raise TypeError("not a code")
         return cls(
-            name=str(fields["name"]),
-            description=str(fields["description"]),
-            kind=fields["kind"],
-            example=float(fields["example"]),
-            unit=str(fields["unit"]),
-            minimum=float(fields["minimum"]),
-            maximum=float(fields["maximum"]),
-            codes=tuple((int(code), str(name)) for code, name in fields["codes"]),
-            aliases=tuple(str(alias) for alias in fields["aliases"]),
-            observed=tuple(float(value) for value in fields["observed"]),
+            **texts, **numbers, codes=codes, aliases=tuple(aliases), observed=tuple(observed)
         )
 
 
@@ -225,11 +239,14 @@ class FeatureSet(Sequence[Feature]):
         columns = []
         for feature in self:
             if feature.is_coded:
-                column = rng.choice([float(code) for code, _ in feature.codes], rows)
+                values = np.resize([float(code) for code, _ in feature.codes], rows)
+            elif feature.kind == "count":
+                values = rng.integers(
+                    math.ceil(feature.minimum), math.floor(feature.maximum), rows, endpoint=True
+                )
             else:
-                column = rng.uniform(feature.minimum, feature.maximum, rows)
-                column = np.round(column, 0 if feature.kind == "count" else 1)
-            columns.append(column)
+                values = rng.uniform(feature.minimum, feature.maximum, rows)
+            columns.append(rng.permutation(values.astype(np.float64)))
         return np.column_stack(columns)
 
     def to_json(self) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Writing a file so that it is there whole, or the old one still is."""
 
 import os
+import secrets
 from pathlib import Path
 
 
@@ -12,7 +13,7 @@ def replace_file(path: Path, content: bytes) -> None:
     The bytes are on the disk before the name is: neither a full disk nor a crash leaves half a
     file under it.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:
             file.write(content)

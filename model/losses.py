@@ -27,8 +27,8 @@ class BinaryCrossEntropy:
 
     Notes
     -----
-    L = -mean(y log p + (1 - y) log(1 - p)), both logarithms taken of at least 1e-10. With
-    p = sigmoid(z) the derivative of a row's loss by z is p - y.
+    L = -mean(y log p + (1 - y) log(1 - p)). With p = sigmoid(z) the derivative of a row's loss by
+    z is p - y. The value, not the gradient, takes both logarithms of at least 1e-10.
     """
 
     def value(self, outputs: Array, targets: Array) -> float:

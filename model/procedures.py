@@ -112,12 +112,18 @@ class HoldOut:
     design: Design
     test_size: float
     split_seed: int
-    fits: int = 1
+
+    @property
+    def fits(self) -> int:
+        """Number of networks that `run` fits."""
+        return 1
 
     def run(
         self, name: str, dataset: Dataset, random_state: int, on_fit: Callable[[], None]
     ) -> Artifact:
         """Return an artifact; `on_fit` is called after each fit."""
+        # With fewer, one of the parts may have none of a class.
+        _check_rows(dataset, 5, "the split")
         X_train, X_test, y_train, y_test = train_test_split(
             dataset.X, dataset.y, test_size=self.test_size, random_state=self.split_seed
         )
@@ -168,21 +174,21 @@ class NestedCrossValidation:
         self, name: str, dataset: Dataset, random_state: int, on_fit: Callable[[], None]
     ) -> Artifact:
         """Return an artifact; `on_fit` is called after each fit."""
-        _check_rows(dataset, self.folds)
+        _check_rows(dataset, self.folds, "cross-validation")
         X, y = dataset.X, dataset.y
 
-        def fit(design: Design, X: Array, y: Array) -> Pipeline:
+        def fit_one(design: Design, X: Array, y: Array) -> Pipeline:
             pipeline, _ = design.fit(dataset.features, X, y, random_state)
             on_fit()
             return pipeline
 
         def choose(X: Array, y: Array) -> Design:
-            fits = [partial(fit, design) for design in self.candidates]
+            fits = [partial(fit_one, design) for design in self.candidates]
             chosen = select(fits, X, y, folds=self.inner_folds, random_state=random_state)
             return self.candidates[chosen]
 
         def choose_and_fit(X: Array, y: Array) -> Pipeline:
-            return fit(choose(X, y), X, y)
+            return fit_one(choose(X, y), X, y)
 
         metrics = [
             binary_metrics(
@@ -201,17 +207,18 @@ class NestedCrossValidation:
             "l2": design.l2,
             "l2_candidates": [candidate.l2 for candidate in self.candidates],
         }
-        return _artifact(name, dataset, X, fit(design, X, y), training, _means(metrics))
+        pipeline = fit_one(design, X, y)
+        return _artifact(name, dataset, X, pipeline, training, _means(metrics))
 
 
-def _check_rows(dataset: Dataset, folds: int) -> None:
+def _check_rows(dataset: Dataset, needed: int, what_for: str) -> None:
     positives = int(dataset.y.sum())
     fewest = min(positives, len(dataset.y) - positives)
-    if fewest < folds:
+    if fewest < needed:
         raise DataError(
             dataset.path,
             f"{fewest} rows of one class ({dataset.target.name}); "
-            f"cross-validation needs at least {folds} of each",
+            f"{what_for} needs at least {needed} of each",
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import csv
+from collections import OrderedDict
 from collections.abc import Sequence
 from difflib import get_close_matches
 from io import StringIO
@@ -40,17 +41,20 @@ def read_table(path: Path, columns: Sequence[Feature]) -> pd.DataFrame:
     """
     text = _read_text(path)
     is_csv = "," in text.lstrip().partition("\n")[0]
-    cells = _split(path, text, "," if is_csv else r"\s+", len(columns))
-    header = [column.name for column in columns]
+    rows = _csv_rows(path, text) if is_csv else _spaced_rows(text)
+    names = [column.name for column in columns]
     if is_csv:
-        header = _header(path, cells.iloc[0], columns)
-        cells = cells.iloc[1:]
-    _check_widths(path, cells, len(columns), is_csv=is_csv)
-    cells = cells.iloc[:, : len(columns)].set_axis(header, axis="columns")
-    if cells.empty:
+        line, header = rows.popitem(last=False)
+        names = _own_names(path, line, header, columns)
+    for line, cells in rows.items():
+        if len(cells) != len(names):
+            problem = f"expected {len(names)} values, found {len(cells)}"
+            raise DataError(path, problem, line=line)
+    if not rows:
         raise DataError(path, "a header and no rows")
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=names, dtype=str)
     return pd.DataFrame(
-        {column.name: _numbers(path, column, cells[column.name]) for column in columns}
+        {column.name: _numbers(path, column, frame[column.name]) for column in columns}
     )
 
 
@@ -59,64 +63,50 @@ def _read_text(path: Path) -> str:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(path, "not a text file in UTF-8") from None
-    except OSError as error:
-        raise DataError(path, error.strerror or "cannot be read") from None
+    except (OSError, ValueError) as error:
+        raise DataError(path, getattr(error, "strerror", None) or "cannot be read") from None
     if not text.strip():
         raise DataError(path, "the file is empty")
     return text
 
 
-def _split(path: Path, text: str, separator: str, width: int) -> pd.DataFrame:
-    """Return the cells as text, by line; one column more than asked for shows longer lines."""
+def _spaced_rows(text: str) -> OrderedDict[int, list[str]]:
+    """Return the cells of each line that is not blank, by its number."""
+    lines = enumerate(text.splitlines(), start=1)
+    return OrderedDict((number, line.split()) for number, line in lines if line.strip())
+
+
+def _csv_rows(path: Path, text: str) -> OrderedDict[int, list[str]]:
+    """Return the cells of each record that is not blank, by the number of its last line."""
+    reader = csv.reader(StringIO(text, newline=""), skipinitialspace=True, strict=True)
     try:
-        cells = pd.read_csv(
-            StringIO(text),
-            sep=separator,
-            header=None,
-            names=range(width + 1),
-            index_col=False,
-            dtype=str,
-            keep_default_na=False,
-            skip_blank_lines=False,
-            skipinitialspace=True,
-        )
-    except pd.errors.ParserError as error:
-        found = re.search(r"line (\d+)", str(error))
-        line = int(found[1]) if found else None
-        raise DataError(path, f"too many values, expected {width}", line=line) from None
-    cells.index += 1
-    return cells[(cells != "").any(axis="columns")]
+        records = ((reader.line_num, [cell.strip() for cell in cells]) for cells in reader)
+        return OrderedDict((line, cells) for line, cells in records if cells not in ([], [""]))
+    except csv.Error as error:
+        raise DataError(path, f"not CSV: {error}", line=reader.line_num) from None
 
 
-def _check_widths(path: Path, cells: pd.DataFrame, width: int, *, is_csv: bool) -> None:
-    """Refuse longer lines, and shorter ones where no comma tells which value is missing."""
-    values = (cells != "").sum(axis="columns")
-    wrong = cells[width] != "" if is_csv else values != width
-    for line in values.index[wrong]:
-        found = f"more than {width}" if is_csv else str(values[line])
-        raise DataError(path, f"{found} values, expected {width}", line=int(line))
-
-
-def _header(path: Path, first: pd.Series[str], columns: Sequence[Feature]) -> list[str]:
-    """Return the columns' own names for those of a header line."""
-    line = int(str(first.name))
+def _own_names(
+    path: Path, line: int, header: Sequence[str], columns: Sequence[Feature]
+) -> list[str]:
+    """Return the columns' own names for those of a header."""
     own = {name: column.name for column in columns for name in column.accepted_names}
-    found = [name.strip() for name in first if name]
-    if not any(name in own for name in found):
-        raise DataError(
-            path, "no header; a CSV file begins with the names of its columns", line=line
-        )
-    for name in found:
+    if not any(name in own for name in header):
+        problem = "no header; a CSV file begins with the names of its columns"
+        raise DataError(path, problem, line=line)
+    if "" in header:
+        raise DataError(path, "a column without a name", line=line)
+    for name in header:
         if name not in own:
             near = get_close_matches(name, own, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(own)}"
             raise DataError(path, f"unknown column; {hint}", line=line, column=ascii(name[:40]))
-    header = [own[name] for name in found]
+    names = [own[name] for name in header]
     for column in columns:
-        if header.count(column.name) != 1:
-            problem = "stands there twice" if column.name in header else "is missing"
+        if names.count(column.name) != 1:
+            problem = "stands there twice" if column.name in names else "is missing"
             raise DataError(path, problem, line=line, column=column.name)
-    return header
+    return names
 
 
 def _numbers(path: Path, column: Feature, cells: pd.Series[str]) -> pd.Series[float]:

@@ -38,6 +38,8 @@ def train(name: str, data: Path | None, output: Path | None, seed: int | None) -
     """Run the recipe NAME and write an artifact with its model card."""
     recipe = _find_recipe(name)
     path = output or Path("artifacts") / f"{name}.npz"
+    if path.suffix != ".npz":
+        raise click.BadParameter("the name of an artifact ends in .npz", param_hint="--output")
     artifact = _train(recipe, data, seed).save(path)
     click.echo(f"artifact   {path}")
     click.echo(f"card       {card_path(path)}")
