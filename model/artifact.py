@@ -42,6 +42,8 @@ from model.pipeline import Pipeline
 
 FORMAT_VERSION = 1
 GOLDEN_TOLERANCE = 1e-9
+CARD_KEYS = {"intended_use", "not_for", "limits", "metrics"}
+"""What `about` holds at least."""
 CHECKS = (
     "file", "size", "digest", "archive", "metadata", "version",
     "keys", "dtype", "shape", "finite", "golden",
@@ -251,6 +253,7 @@ def _assemble(archive: Archive, metadata: dict[str, Any]) -> Artifact:
         "there are not two classes",
     )
     _require(0.0 < metadata["threshold"] < 1.0, "the threshold is not between 0 and 1")
+    _require(CARD_KEYS <= metadata["about"].keys(), "the card would lack its use or its metrics")
     _require(type(rows) is int and rows >= 1, "there are no golden rows")
     shapes = {
         **parameter_shapes(layer_sizes),
