@@ -239,6 +239,31 @@ def _unpack(archive: Archive) -> Artifact:
 def _assemble(archive: Archive, metadata: dict[str, Any]) -> Artifact:
     features = FeatureSet.from_json(metadata["features"])
     encoding = Encoding((source, code) for source, code in metadata["encoding"])
+    _check_metadata(metadata, features, encoding)
+    arrays = _read_arrays(archive, metadata, features, encoding)
+    mean, scale = arrays.pop("scaler_mean"), arrays.pop("scaler_scale")
+    _require(bool((scale > 0).all()), "a scale is not positive")
+    golden_inputs = arrays.pop("golden_inputs")
+    golden_probabilities = arrays.pop("golden_probabilities")
+    network = NeuralNetwork(
+        metadata["layer_sizes"],
+        metadata["hidden_activation"],
+        metadata["output_activation"],
+        arrays,
+    )
+    return Artifact(
+        name=str(metadata["name"]),
+        features=features,
+        labels=tuple(metadata["labels"]),
+        threshold=float(metadata["threshold"]),
+        pipeline=Pipeline(encoding, mean, scale, network),
+        golden_inputs=golden_inputs,
+        golden_probabilities=golden_probabilities,
+        about=dict(metadata["about"]),
+    )
+
+
+def _check_metadata(metadata: dict[str, Any], features: FeatureSet, encoding: Encoding) -> None:
     layer_sizes, labels, rows = (metadata[key] for key in ("layer_sizes", "labels", "golden_rows"))
     _require(_fits(encoding, features), "the encoding does not fit the features")
     _require(
@@ -255,35 +280,21 @@ def _assemble(archive: Archive, metadata: dict[str, Any]) -> Artifact:
     _require(0.0 < metadata["threshold"] < 1.0, "the threshold is not between 0 and 1")
     _require(CARD_KEYS <= metadata["about"].keys(), "the card would lack its use or its metrics")
     _require(type(rows) is int and rows >= 1, "there are no golden rows")
+
+
+def _read_arrays(
+    archive: Archive, metadata: dict[str, Any], features: FeatureSet, encoding: Encoding
+) -> dict[str, Array]:
+    rows = metadata["golden_rows"]
     shapes = {
-        **parameter_shapes(layer_sizes),
+        **parameter_shapes(metadata["layer_sizes"]),
         "scaler_mean": (len(encoding),),
         "scaler_scale": (len(encoding),),
         "golden_inputs": (rows, len(features)),
         "golden_probabilities": (rows,),
     }
     _check_keys(archive.names, {*shapes, METADATA})
-    arrays = {name: archive.array(name, shape) for name, shape in shapes.items()}
-    mean, scale = arrays.pop("scaler_mean"), arrays.pop("scaler_scale")
-    _require(bool((scale > 0).all()), "a scale is not positive")
-    golden_inputs = arrays.pop("golden_inputs")
-    golden_probabilities = arrays.pop("golden_probabilities")
-    network = NeuralNetwork(
-        layer_sizes,
-        metadata["hidden_activation"],
-        metadata["output_activation"],
-        arrays,
-    )
-    return Artifact(
-        name=str(metadata["name"]),
-        features=features,
-        labels=tuple(labels),
-        threshold=float(metadata["threshold"]),
-        pipeline=Pipeline(encoding, mean, scale, network),
-        golden_inputs=golden_inputs,
-        golden_probabilities=golden_probabilities,
-        about=dict(metadata["about"]),
-    )
+    return {name: archive.array(name, shape) for name, shape in shapes.items()}
 
 
 def _fits(encoding: Encoding, features: FeatureSet) -> bool:
