@@ -278,7 +278,7 @@ def _check_metadata(metadata: dict[str, Any], features: FeatureSet, encoding: En
         "there are not two classes",
     )
     _require(0.0 < metadata["threshold"] < 1.0, "the threshold is not between 0 and 1")
-    _require(CARD_KEYS <= metadata["about"].keys(), "the card would lack its use or its metrics")
+    _require(metadata["about"].keys() >= CARD_KEYS, "the card would lack its use or its metrics")
     _require(type(rows) is int and rows >= 1, "there are no golden rows")
 
 
