@@ -19,6 +19,11 @@ class Encoding:
         For each encoded column the index of the feature that it is made of, and the code that it
         indicates; None for a copy of the column.
 
+    Attributes
+    ----------
+    is_indicator : NDArray of bool, of shape (len(self),)
+        Which of the encoded columns indicate a code.
+
     Examples
     --------
     >>> Encoding([(0, None), (1, 3.0), (1, 7.0)]).transform(np.array([[54.0, 7.0]]))
@@ -28,7 +33,7 @@ class Encoding:
     def __init__(self, columns: Iterable[tuple[int, float | None]]) -> None:
         self.columns = tuple(columns)
         self._sources = np.array([source for source, _ in self.columns])
-        self._is_indicator = np.array([code is not None for _, code in self.columns])
+        self.is_indicator = np.array([code is not None for _, code in self.columns])
         self._codes = np.array([np.nan if code is None else code for _, code in self.columns])
 
     def __len__(self) -> int:
@@ -63,4 +68,4 @@ class Encoding:
         Array of shape (n, len(self))
         """
         taken = np.take(X, self._sources, axis=1)
-        return np.where(self._is_indicator, taken == self._codes, taken)
+        return np.where(self.is_indicator, taken == self._codes, taken)

@@ -13,8 +13,8 @@ SMALLEST_PROBABILITY = 1e-10
 class Loss(Protocol):
     """What the fit loop asks of a loss."""
 
-    def value(self, outputs: Array, targets: Array) -> float:
-        """Return the mean loss over the rows."""
+    def value(self, outputs: Array, targets: Array, sample_weight: Array | None = None) -> Array:
+        """Return the mean loss over the rows, of each network."""
         ...
 
     def output_delta(self, outputs: Array, targets: Array) -> Array:
@@ -31,24 +31,29 @@ class BinaryCrossEntropy:
     z is p - y. The value, not the gradient, takes both logarithms of at least 1e-10.
     """
 
-    def value(self, outputs: Array, targets: Array) -> float:
+    def value(self, outputs: Array, targets: Array, sample_weight: Array | None = None) -> Array:
         """Return the mean loss over the rows.
 
         Parameters
         ----------
-        outputs : Array of shape (n, 1)
+        outputs : Array of shape (..., n, 1)
             Probabilities p.
-        targets : Array of shape (n, 1)
+        targets : Array of shape (..., n, 1)
             Labels y, 0 or 1.
+        sample_weight : Array of shape (..., n), optional
+            How often each row counts; once if left out.
 
         Returns
         -------
-        float
-            The mean loss, in nats.
+        Array of shape (...)
+            The mean loss of each network, in nats.
         """
         present = np.log(np.maximum(outputs, SMALLEST_PROBABILITY))
         absent = np.log(np.maximum(1.0 - outputs, SMALLEST_PROBABILITY))
-        return float(-np.mean(targets * present + (1.0 - targets) * absent))
+        losses = -(targets * present + (1.0 - targets) * absent)[..., 0]
+        if sample_weight is None:
+            return np.asarray(losses.mean(axis=-1))
+        return np.asarray((losses * sample_weight).sum(axis=-1) / sample_weight.sum(axis=-1))
 
     def output_delta(self, outputs: Array, targets: Array) -> Array:
         """Return dL/dz of each row, of shape (n, 1)."""
@@ -72,6 +77,7 @@ class ClippedBinaryCrossEntropy(BinaryCrossEntropy):
         return by_probability * outputs * (1.0 - outputs)
 
 
-def l2_penalty(parameters: Mapping[str, Array], l2: float) -> float:
-    """Return l2 / 2 times the sum of the squared weights; biases are not penalised."""
-    return 0.5 * l2 * sum(float(np.sum(W * W)) for key, W in parameters.items() if key[0] == "W")
+def l2_penalty(parameters: Mapping[str, Array], l2: float) -> Array:
+    """Return l2 / 2 times the sum of the squared weights, of each network; biases are free."""
+    squares = [np.sum(W * W, axis=(-2, -1)) for key, W in parameters.items() if key[0] == "W"]
+    return np.asarray(0.5 * l2 * sum(squares))

@@ -1,5 +1,7 @@
 """The neural network: its parameters, the forward pass, and the backward pass."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -10,7 +12,7 @@ from model.arrays import Array
 
 
 class NeuralNetwork:
-    """A fully connected network of any depth.
+    """A fully connected network of any depth, or a stack of networks of one form.
 
     Parameters
     ----------
@@ -25,6 +27,10 @@ class NeuralNetwork:
     Notes
     -----
     Layer l computes a[l] = f(a[l-1] @ Wl + bl) from a[0] = X.
+
+    All shapes may have one more axis in front: with ``W1`` of shape (K, fan_in, fan_out) and ``b1``
+    of shape (K, fan_out) K networks are computed at once, each on its own X of (K, n, n_inputs) or
+    all on one of (n, n_inputs). Nothing below this line speaks of it again.
 
     Examples
     --------
@@ -53,6 +59,12 @@ class NeuralNetwork:
         """Number of layers that have weights."""
         return len(self.layer_sizes) - 1
 
+    def with_parameters(self, parameters: Mapping[str, Array]) -> NeuralNetwork:
+        """Return a network of the same form with other parameters."""
+        return NeuralNetwork(
+            self.layer_sizes, self.hidden_activation, self.output_activation, parameters
+        )
+
     def forward(self, X: Array) -> list[Array]:
         """Return the activations of every layer, X first: what `backward` needs.
 
@@ -68,7 +80,8 @@ class NeuralNetwork:
         """
         activations = [X]
         for layer, activation in enumerate(self._activations, start=1):
-            z = activations[-1] @ self.parameters[f"W{layer}"] + self.parameters[f"b{layer}"]
+            b = self.parameters[f"b{layer}"][..., np.newaxis, :]
+            z = activations[-1] @ self.parameters[f"W{layer}"] + b
             activations.append(activation.function(z))
         return activations
 
@@ -101,11 +114,11 @@ class NeuralNetwork:
         delta = output_delta
         for layer in range(self.depth, 0, -1):
             inputs = activations[layer - 1]
-            gradients[f"W{layer}"] = inputs.T @ delta
-            gradients[f"b{layer}"] = delta.sum(axis=0)
+            gradients[f"W{layer}"] = np.swapaxes(inputs, -1, -2) @ delta
+            gradients[f"b{layer}"] = delta.sum(axis=-2)
             if layer > 1:
                 derivative = self._activations[layer - 2].derivative(inputs)
-                delta = (delta @ self.parameters[f"W{layer}"].T) * derivative
+                delta = (delta @ np.swapaxes(self.parameters[f"W{layer}"], -1, -2)) * derivative
         return gradients
 
     def predict_proba(self, X: Array) -> Array:
@@ -129,8 +142,9 @@ class NeuralNetwork:
         """
         outputs = np.ascontiguousarray(X)
         for layer, activation in enumerate(self._activations, start=1):
-            units = np.ascontiguousarray(self.parameters[f"W{layer}"].T)
-            z = np.vecdot(outputs[:, np.newaxis, :], units) + self.parameters[f"b{layer}"]
+            units = np.ascontiguousarray(np.swapaxes(self.parameters[f"W{layer}"], -1, -2))
+            b = self.parameters[f"b{layer}"][..., np.newaxis, :]
+            z = np.vecdot(outputs[..., np.newaxis, :], units[..., np.newaxis, :, :]) + b
             outputs = activation.function(z)
         return outputs
 

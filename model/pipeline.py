@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,8 +42,38 @@ class Pipeline:
         -------
         Array of shape (n, n_outputs)
         """
-        scaled = (self.encoding.transform(X) - self.mean) / self.scale
+        encoded = self.encoding.transform(X)
+        scaled = (encoded - self.mean[..., np.newaxis, :]) / self.scale[..., np.newaxis, :]
         return self.network.predict_proba(scaled)
+
+    def member(self, index: int) -> Pipeline:
+        """Return one pipeline of a stack, whose arrays all have the stack's axis in front."""
+        network = self.network
+        parameters = {key: array[index] for key, array in network.parameters.items()}
+        return replace(
+            self,
+            mean=self.mean[index],
+            scale=self.scale[index],
+            network=network.with_parameters(parameters),
+        )
+
+    def calibrated(self, intercept: float, slope: float) -> Pipeline:
+        """Return a pipeline whose logits are intercept + slope times those of this one.
+
+        Notes
+        -----
+        The output layer takes it up: z = a @ WL + bL becomes a @ (slope WL) + (slope bL +
+        intercept), so that a calibrated network is served like any other.
+
+        References
+        ----------
+        Platt, "Probabilistic outputs for support vector machines", 1999.
+        """
+        W, b = f"W{self.network.depth}", f"b{self.network.depth}"
+        parameters = dict(self.network.parameters)
+        parameters[W] = slope * parameters[W]
+        parameters[b] = slope * parameters[b] + intercept
+        return replace(self, network=self.network.with_parameters(parameters))
 
     def folded_network(self) -> NeuralNetwork:
         """Return a network that takes the encoded columns unscaled and gives the same outputs.
@@ -55,9 +85,4 @@ class Pipeline:
         network = self.network
         W1 = network.parameters["W1"] / self.scale[:, np.newaxis]
         b1 = network.parameters["b1"] - self.mean @ W1
-        return NeuralNetwork(
-            network.layer_sizes,
-            network.hidden_activation,
-            network.output_activation,
-            {**network.parameters, "W1": W1, "b1": b1},
-        )
+        return network.with_parameters({**network.parameters, "W1": W1, "b1": b1})

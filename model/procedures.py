@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
@@ -16,8 +19,9 @@ from model.artifact import Artifact
 from model.datasets import Dataset
 from model.encoding import Encoding
 from model.errors import DataError
+from model.evaluation.calibration import fit_calibration, logit
 from model.evaluation.metrics import accuracy, binary_metrics
-from model.evaluation.validation import cross_validate, select
+from model.evaluation.validation import Mask, held_out, training_sets
 from model.features import FeatureSet
 from model.initializers import Initializer
 from model.losses import Loss
@@ -59,25 +63,77 @@ class Design:
         """Return a pipeline fitted on X of shape (n, n_features) and y of shape (n, 1)."""
         encoding = self.encode(features)
         encoded = encoding.transform(X)
-        scaler = StandardScaler().fit(encoded)
-        layer_sizes = (len(encoding), *self.hidden_layer_sizes, 1)
-        network = NeuralNetwork(
-            layer_sizes,
-            self.hidden_activation,
-            "sigmoid",
-            self.initializer(layer_sizes, random_state),
+        mean, scale = _standard_scaler(encoding, encoded)
+        network = self._network(len(encoding), random_state)
+        history = self._train(network, (encoded - mean) / scale, y)
+        return Pipeline(encoding, mean, scale, network), history
+
+    def fit_stack(
+        self, features: FeatureSet, X: Array, y: Array, training: Mask, random_state: int
+    ) -> Pipeline:
+        """Return a stack of pipelines, each as `fit` would give it for some of the rows.
+
+        Parameters
+        ----------
+        features : FeatureSet
+            The columns of X.
+        X : Array of shape (n, n_features)
+            All rows.
+        y : Array of shape (n, 1)
+            All labels.
+        training : Mask of shape (K, n)
+            The rows of each fit.
+        random_state : int
+            Seed of all initialisations.
+        """
+        encoding = self.encode(features)
+        encoded = encoding.transform(X)
+        scalers = [_standard_scaler(encoding, encoded[mask]) for mask in training]
+        mean, scale = (np.stack(parts) for parts in zip(*scalers, strict=True))
+        rows, weights = _gather(training)
+        single = self._network(len(encoding), random_state)
+        network = single.with_parameters(
+            {key: np.stack([array] * len(training)) for key, array in single.parameters.items()}
         )
-        history = fit(
+        scaled = (encoded[rows] - mean[:, np.newaxis]) / scale[:, np.newaxis]
+        self._train(network, scaled, y[rows], weights)
+        return Pipeline(encoding, mean, scale, network)
+
+    def _network(self, inputs: int, random_state: int) -> NeuralNetwork:
+        sizes = (inputs, *self.hidden_layer_sizes, 1)
+        parameters = self.initializer(sizes, random_state)
+        return NeuralNetwork(sizes, self.hidden_activation, "sigmoid", parameters)
+
+    def _train(
+        self, network: NeuralNetwork, X: Array, y: Array, sample_weight: Array | None = None
+    ) -> History:
+        return fit(
             network,
-            scaler.transform(encoded),
+            X,
             y,
+            sample_weight=sample_weight,
             loss=self.loss,
             optimizer=self.optimizer(),
             iterations=self.iterations,
             l2=self.l2,
             reduction=self.reduction,
         )
-        return Pipeline(encoding, scaler.mean_, scaler.scale_, network), history
+
+
+def _standard_scaler(encoding: Encoding, encoded: Array) -> tuple[Array, Array]:
+    """Return mean and scale of each column, 0 and 1 for indicators.
+
+    An indicator of a code that two patients have would be scaled to eleven standard deviations.
+    """
+    scaler = StandardScaler().fit(encoded)
+    mean = np.where(encoding.is_indicator, 0.0, scaler.mean_)
+    return mean, np.where(encoding.is_indicator, 1.0, scaler.scale_)
+
+
+def _gather(training: Mask) -> tuple[NDArray[np.intp], Array]:
+    """Return the row numbers of each set, and weights that are 0 where a shorter set is filled."""
+    rows = np.argsort(~training, axis=1, kind="stable")[:, : training.sum(axis=1).max()]
+    return rows, np.take_along_axis(training, rows, axis=1).astype(np.float64)
 
 
 class Procedure(Protocol):
@@ -89,9 +145,9 @@ class Procedure(Protocol):
         ...
 
     def run(
-        self, name: str, dataset: Dataset, random_state: int, on_fit: Callable[[], None]
+        self, name: str, dataset: Dataset, random_state: int, on_fit: Callable[[int], None]
     ) -> Artifact:
-        """Return an artifact; `on_fit` is called after each fit."""
+        """Return an artifact; `on_fit` is called with the number of networks just fitted."""
         ...
 
 
@@ -119,19 +175,19 @@ class HoldOut:
         return 1
 
     def run(
-        self, name: str, dataset: Dataset, random_state: int, on_fit: Callable[[], None]
+        self, name: str, dataset: Dataset, random_state: int, on_fit: Callable[[int], None]
     ) -> Artifact:
-        """Return an artifact; `on_fit` is called after each fit."""
+        """Return an artifact; `on_fit` is called with the number of networks just fitted."""
         # With fewer, one of the parts may have none of a class.
         _check_rows(dataset, 5, "the split")
         X_train, X_test, y_train, y_test = train_test_split(
             dataset.X, dataset.y, test_size=self.test_size, random_state=self.split_seed
         )
         pipeline, history = self.design.fit(dataset.features, X_train, y_train, random_state)
-        on_fit()
+        on_fit(1)
         metrics = {
-            "first_loss": history.loss[0],
-            "last_loss": history.loss[-1],
+            "first_loss": float(history.loss[0]),
+            "last_loss": float(history.loss[-1]),
             "train_accuracy": accuracy(y_train[:, 0], pipeline.predict_proba(X_train)[:, 0]),
             "test_accuracy": accuracy(y_test[:, 0], pipeline.predict_proba(X_test)[:, 0]),
         }
@@ -142,27 +198,29 @@ class HoldOut:
 
 @dataclass(frozen=True)
 class NestedCrossValidation:
-    """Chooses among designs by cross-validation, and tells the figures of doing just that.
+    """Chooses among designs and calibrates by cross-validation; tells the figures of doing that.
 
     Parameters
     ----------
     candidates : tuple of Design
-        The choice is that of the lowest log loss.
+        The choice is that of the lowest log loss, calibrated, in the inner cross-validation.
     folds, repeats : int
-        Of the outer loop, which tells the figures.
+        Of the outer cross-validation, which tells the figures.
     inner_folds : int
-        Of the choice, made anew within the training rows of each outer fold.
+        Of the inner one, made anew within the training rows of each outer fold.
 
     Notes
     -----
-    No row that a figure is told of has been seen by the fit or by the choice before it. The
-    served weights then are fitted on all rows, with the choice made on all rows.
+    The inner cross-validation gives every training row a probability from a fit that has not seen
+    it. These choose the design, and on them intercept and slope of the calibration are fitted. No
+    row that a figure is told of has been seen by the fit, the choice or the calibration before
+    it. The served weights then come from the same on all rows.
     """
 
     candidates: tuple[Design, ...]
     folds: int = 9
-    repeats: int = 3
-    inner_folds: int = 5
+    repeats: int = 20
+    inner_folds: int = 9
 
     @property
     def fits(self) -> int:
@@ -171,44 +229,75 @@ class NestedCrossValidation:
         return chosen_and_fitted * (self.repeats * self.folds + 1)
 
     def run(
-        self, name: str, dataset: Dataset, random_state: int, on_fit: Callable[[], None]
+        self, name: str, dataset: Dataset, random_state: int, on_fit: Callable[[int], None]
     ) -> Artifact:
-        """Return an artifact; `on_fit` is called after each fit."""
-        _check_rows(dataset, self.folds, "cross-validation")
-        X, y = dataset.X, dataset.y
-
-        def fit_one(design: Design, X: Array, y: Array) -> Pipeline:
-            pipeline, _ = design.fit(dataset.features, X, y, random_state)
-            on_fit()
-            return pipeline
-
-        def choose(X: Array, y: Array) -> Design:
-            fits = [partial(fit_one, design) for design in self.candidates]
-            chosen = select(fits, X, y, folds=self.inner_folds, random_state=random_state)
-            return self.candidates[chosen]
-
-        def choose_and_fit(X: Array, y: Array) -> Pipeline:
-            return fit_one(choose(X, y), X, y)
-
-        metrics = [
-            binary_metrics(
-                y[:, 0],
-                cross_validate(choose_and_fit, X, y, folds=self.folds, random_state=repeat),
-            )
-            for repeat in range(random_state, random_state + self.repeats)
-        ]
-        design = choose(X, y)
-        training = {
+        """Return an artifact; `on_fit` is called with the number of networks just fitted."""
+        _check_rows(dataset, self._rows_needed(), "cross-validation")
+        choice = partial(self._choose_and_fit, dataset, random_state, on_fit)
+        everything = np.ones(len(dataset.y), dtype=bool)
+        labels = dataset.y[:, 0]
+        probabilities = []
+        for repeat in range(random_state, random_state + self.repeats):
+            training = training_sets(labels, everything, self.folds, repeat)
+            predictions = [fold.predict_proba(dataset.X)[:, 0] for fold, _ in choice(training)]
+            probabilities.append(held_out(training, everything, np.array(predictions)))
+        ((pipeline, design),) = choice(everything[np.newaxis])
+        training_card = {
             "seed": random_state,
             "protocol": (
                 f"nested stratified {self.folds}-fold cross-validation, {self.repeats} times; "
-                f"served weights fitted on all {len(X)} rows"
+                f"served weights fitted on all {len(labels)} rows"
             ),
             "l2": design.l2,
             "l2_candidates": [candidate.l2 for candidate in self.candidates],
         }
-        pipeline = fit_one(design, X, y)
-        return _artifact(name, dataset, X, pipeline, training, _means(metrics))
+        metrics = binary_metrics(labels, np.array(probabilities), random_state)
+        return _artifact(name, dataset, dataset.X, pipeline, training_card, metrics)
+
+    def _rows_needed(self) -> int:
+        """Return how many rows of a class leave one for every inner fold of every outer fold."""
+        return next(
+            rows
+            for rows in count(self.folds)
+            if rows - math.ceil(rows / self.folds) >= self.inner_folds
+        )
+
+    def _choose_and_fit(
+        self, dataset: Dataset, random_state: int, on_fit: Callable[[int], None], training: Mask
+    ) -> list[tuple[Pipeline, Design]]:
+        """Return for each training set a calibrated pipeline, and the design chosen for it."""
+        X, y = dataset.X, dataset.y
+        inner = [training_sets(y[:, 0], rows, self.inner_folds, random_state) for rows in training]
+        trials = []
+        for design in self.candidates:
+            stack = design.fit_stack(dataset.features, X, y, np.concatenate(inner), random_state)
+            on_fit(len(training) * self.inner_folds)
+            predictions = stack.predict_proba(X)[..., 0].reshape(len(training), -1, len(X))
+            logits = np.array(
+                [
+                    held_out(folds, rows, logit(of_folds))
+                    for folds, rows, of_folds in zip(inner, training, predictions, strict=True)
+                ]
+            )
+            trials.append(_calibrate(logits, y[:, 0], training.astype(np.float64)))
+        losses, intercepts, slopes = (np.array(parts) for parts in zip(*trials, strict=True))
+        chosen = losses.argmin(axis=0)
+        pipelines = []
+        for index, choice in enumerate(chosen):
+            design, rows = self.candidates[choice], training[index]
+            pipeline, _ = design.fit(dataset.features, X[rows], y[rows], random_state)
+            on_fit(1)
+            calibrated = pipeline.calibrated(intercepts[choice, index], slopes[choice, index])
+            pipelines.append((calibrated, design))
+        return pipelines
+
+
+def _calibrate(logits: Array, y: Array, weights: Array) -> tuple[Array, Array, Array]:
+    """Return the log loss of each set's calibrated logits, the intercept and the slope."""
+    intercept, slope = fit_calibration(logits, y, weights)
+    z = intercept[:, np.newaxis] + slope[:, np.newaxis] * logits
+    losses = np.logaddexp(0.0, np.where(y == 1, -z, z))
+    return (losses * weights).sum(axis=1) / weights.sum(axis=1), intercept, slope
 
 
 def _check_rows(dataset: Dataset, needed: int, what_for: str) -> None:
@@ -222,23 +311,13 @@ def _check_rows(dataset: Dataset, needed: int, what_for: str) -> None:
         )
 
 
-def _means(metrics: list[dict[str, float]]) -> dict[str, float]:
-    """Return the mean of each figure over the repeats, and its spread between them."""
-    summary: dict[str, float] = {}
-    for name in metrics[0]:
-        figures = [repeat[name] for repeat in metrics]
-        summary[name] = float(np.mean(figures))
-        summary[f"{name}_std_between_repeats"] = float(np.std(figures))
-    return summary
-
-
 def _artifact(
     name: str,
     dataset: Dataset,
     training_rows: Array,
     pipeline: Pipeline,
     training: Mapping[str, Any],
-    metrics: Mapping[str, float],
+    metrics: Mapping[str, Any],
 ) -> Artifact:
     golden_inputs = dataset.features.golden_inputs()
     return Artifact(

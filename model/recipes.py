@@ -42,7 +42,7 @@ class Recipe:
         self,
         data: Path | None = None,
         random_state: int | None = None,
-        on_fit: Callable[[], None] = lambda: None,
+        on_fit: Callable[[int], None] = lambda _: None,
     ) -> Artifact:
         """Run the recipe.
 
@@ -53,7 +53,7 @@ class Recipe:
         random_state : int, optional
             Seed in place of the recipe's.
         on_fit : callable
-            Called after each of the procedure's fits.
+            Called with the number of networks just fitted.
 
         Raises
         ------
@@ -98,7 +98,7 @@ RECIPES = {
         Recipe(
             "heart",
             load_heart,
-            NestedCrossValidation(tuple(replace(HEART, l2=l2) for l2 in (5.0, 10.0, 20.0))),
+            NestedCrossValidation(tuple(replace(HEART, l2=l2) for l2 in (10.0, 15.0, 20.0))),
             random_state=1,
         ),
         Recipe("heart-tutorial", load_heart, HoldOut(TUTORIAL, 0.2, split_seed=2), random_state=1),

@@ -21,11 +21,12 @@ class History:
 
     Parameters
     ----------
-    loss : list of float
-        Loss before the step of each iteration, penalty included.
+    loss : list of Array
+        Loss before the step of each iteration, penalty included: a number, or one for each network
+        of a stack.
     """
 
-    loss: list[float] = field(default_factory=list)
+    loss: list[Array] = field(default_factory=list)
 
 
 def fit(
@@ -33,6 +34,7 @@ def fit(
     X: Array,
     y: Array,
     *,
+    sample_weight: Array | None = None,
     loss: Loss,
     optimizer: Optimizer,
     iterations: int,
@@ -40,16 +42,19 @@ def fit(
     reduction: Reduction = "mean",
     callback: Callable[[int], None] | None = None,
 ) -> History:
-    """Train the network in place, on all rows at every iteration.
+    """Train a network, or a stack of them, in place, on all rows at every iteration.
 
     Parameters
     ----------
     network : NeuralNetwork
         Its parameters are changed.
-    X : Array of shape (n, n_inputs)
+    X : Array of shape (..., n, n_inputs)
         One row a sample.
-    y : Array of shape (n, n_outputs)
+    y : Array of shape (..., n, n_outputs)
         Targets.
+    sample_weight : Array of shape (..., n), optional
+        How often each row counts; once if left out. So the networks of a stack can be trained on
+        different numbers of rows.
     loss : Loss
         What is minimised, a mean over the rows.
     optimizer : Optimizer
@@ -79,17 +84,22 @@ def fit(
     `l2` means what scikit-learn's ``alpha`` means.
     """
     history = History()
-    rows = len(X)
-    step_scale = 1.0 / rows if reduction == "mean" else 1.0
+    weights = np.ones(X.shape[-2]) if sample_weight is None else sample_weight
+    rows = weights.sum(axis=-1)
+    scale = 1.0 / rows if reduction == "mean" else np.ones_like(rows)
+    row_scale = (weights * scale[..., np.newaxis])[..., np.newaxis]
+    decay = (l2 * scale)[..., np.newaxis, np.newaxis]
     for iteration in range(1, iterations + 1):
         # A run that overflows is reported below by its loss, not by warnings along the way.
         with np.errstate(over="ignore", invalid="ignore"):
             activations = network.forward(X)
-            value = loss.value(activations[-1], y) + l2_penalty(network.parameters, l2) / rows
-            gradients = network.backward(activations, loss.output_delta(activations[-1], y))
+            value = loss.value(activations[-1], y, sample_weight)
+            value = value + l2_penalty(network.parameters, l2) / rows
+            delta = loss.output_delta(activations[-1], y) * row_scale
+            gradients = network.backward(activations, delta)
             for key, gradient in gradients.items():
-                penalty = l2 * network.parameters[key] if key[0] == "W" else 0.0
-                gradients[key] = step_scale * (gradient + penalty)
+                if key[0] == "W":
+                    gradient += decay * network.parameters[key]  # noqa: PLW2901
             optimizer.step(network.parameters, gradients)
         history.loss.append(value)
         _check_finite(network, value, iteration, optimizer.learning_rate)
@@ -98,8 +108,8 @@ def fit(
     return history
 
 
-def _check_finite(network: NeuralNetwork, loss: float, iteration: int, rate: float) -> None:
-    if np.isfinite(loss) and all(np.isfinite(w).all() for w in network.parameters.values()):
+def _check_finite(network: NeuralNetwork, loss: Array, iteration: int, rate: float) -> None:
+    if np.isfinite(loss).all() and all(np.isfinite(w).all() for w in network.parameters.values()):
         return
     raise DivergenceError(
         f"Training left the finite numbers at iteration {iteration} (learning rate {rate:g}): "

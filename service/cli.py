@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def train(name: str, data: Path | None, output: Path | None, seed: int | None) -
     click.echo(f"card       {card_path(path)}")
     click.echo(f"version    {artifact.version}")
     for metric, figure in artifact.about["metrics"].items():
-        click.echo(f"{metric}  {figure:.6g}")
+        click.echo(f"{metric:<22} {_shown(figure)}")
 
 
 @cli.command()
@@ -84,6 +85,12 @@ def main() -> None:
         sys.exit(1)
 
 
+def _shown(figure: float | dict[str, float]) -> str:
+    if isinstance(figure, dict):
+        return "{value:.3f}  95 % interval {low:.3f} to {high:.3f}".format_map(figure)
+    return f"{figure:.6g}"
+
+
 def _find_recipe(name: str) -> Recipe:
     try:
         from model.recipes import find_recipe
@@ -101,4 +108,4 @@ def _train(recipe: Recipe, data: Path | None, seed: int | None) -> Artifact:
 
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(recipe.name, total=recipe.procedure.fits)
-        return recipe.train(data, seed, on_fit=lambda: progress.advance(task))
+        return recipe.train(data, seed, on_fit=partial(progress.advance, task))

@@ -128,6 +128,15 @@ class Prediction(BatchRow):
     model_version: str = Field(description="First 12 hex digits of the SHA-256 of the model.")
 
 
+class Figure(BaseModel):
+    """A figure of the cross-validation."""
+
+    value: float = Field(description="Mean over the repeats.")
+    low: float = Field(description="Lower end of the 95 % interval over patients.")
+    high: float = Field(description="Upper end of it.")
+    spread: float = Field(description="Standard deviation between the repeats.")
+
+
 class ModelCard(BaseModel):
     """What the model is for, what it was trained on, and how good it is."""
 
@@ -139,7 +148,7 @@ class ModelCard(BaseModel):
     intended_use: str
     not_for: str
     limits: list[str]
-    metrics: dict[str, float]
+    metrics: dict[str, float | Figure]
 
 
 def record_type(features: FeatureSet) -> Any:

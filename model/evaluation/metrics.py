@@ -1,15 +1,23 @@
-"""Metrics: probabilities and decisions compared with what was the case."""
+"""Metrics: held-out probabilities compared with what was the case, and how sure the figures are."""
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from model.arrays import Array
+from model.evaluation.calibration import fit_calibration, logit
 
 FALSE_NEGATIVE_COST = 5.0
 FALSE_POSITIVE_COST = 1.0
 COST_THRESHOLD = FALSE_POSITIVE_COST / (FALSE_POSITIVE_COST + FALSE_NEGATIVE_COST)
 """To call it presence above 1/6 minimises the expected cost under the data set's cost matrix."""
+
+RESAMPLES = 1000
+
+Metric: TypeAlias = Callable[[Array, Array, Array], Array]
+"""Takes y of shape (n,), held-out probabilities of shape (repeats, n), and the number of times that
+each row counts in each resample, of shape (resamples, n); returns (resamples,)."""
 
 
 def accuracy(y: Array, probabilities: Array, threshold: float = 0.5) -> float:
@@ -27,25 +35,110 @@ def accuracy(y: Array, probabilities: Array, threshold: float = 0.5) -> float:
     return float(np.mean((probabilities > threshold) == (y == 1)))
 
 
-def cost(y: Array, probabilities: Array) -> float:
-    """Return the misclassification cost per patient at the threshold that minimises it.
+def misclassification_costs(y: Array, probabilities: Array) -> Array:
+    """Return what each row costs at the threshold that minimises the expected cost.
 
     Notes
     -----
     The matrix of the Statlog data set: to call a sick patient healthy costs 5, to call a healthy
     one sick costs 1.
     """
-    called: NDArray[np.bool_] = probabilities > COST_THRESHOLD
-    costs = np.where(y == 1, FALSE_NEGATIVE_COST * ~called, FALSE_POSITIVE_COST * called)
-    return float(np.mean(costs))
+    called = probabilities > COST_THRESHOLD
+    return np.where(y == 1, FALSE_NEGATIVE_COST * ~called, FALSE_POSITIVE_COST * called)
 
 
-def binary_metrics(y: Array, probabilities: Array) -> dict[str, float]:
-    """Return every metric of a binary model by name; see `accuracy` for the parameters."""
-    return {
-        "accuracy": accuracy(y, probabilities),
-        "cost": cost(y, probabilities),
-        "roc_auc": float(roc_auc_score(y, probabilities)),
-        "brier": float(brier_score_loss(y, probabilities)),
-        "log_loss": float(log_loss(y, probabilities)),
-    }
+def _mean_of(per_row: Callable[[Array, Array], Array]) -> Metric:
+    def metric(y: Array, probabilities: Array, counts: Array) -> Array:
+        rows = np.asarray(per_row(y, probabilities), dtype=np.float64).mean(axis=0)
+        return np.asarray(counts @ rows / counts.sum(axis=-1))
+
+    return metric
+
+
+def roc_auc(y: Array, probabilities: Array, counts: Array) -> Array:
+    """Return the probability that a positive row ranks above a negative one, ties counting half."""
+    positive, negative = probabilities[:, y == 1], probabilities[:, y == 0]
+    above = positive[:, :, np.newaxis] > negative[:, np.newaxis, :]
+    equal = positive[:, :, np.newaxis] == negative[:, np.newaxis, :]
+    wins = (above + 0.5 * equal).mean(axis=0)
+    p, n = counts[:, y == 1], counts[:, y == 0]
+    pairs = p.sum(axis=-1) * n.sum(axis=-1)
+    # A resample with one class alone has none, and no value.
+    return np.where(pairs > 0, np.einsum("bi,ij,bj->b", p, wins, n) / np.maximum(pairs, 1), np.nan)
+
+
+def calibration_slope(y: Array, probabilities: Array, counts: Array) -> Array:
+    """Return the mean over the repeats of the calibration slope."""
+    return _calibration(y, probabilities, counts)[1]
+
+
+def calibration_intercept(y: Array, probabilities: Array, counts: Array) -> Array:
+    """Return the mean over the repeats of the calibration intercept."""
+    return _calibration(y, probabilities, counts)[0]
+
+
+def _calibration(y: Array, probabilities: Array, counts: Array) -> tuple[Array, Array]:
+    logits = logit(probabilities)
+    fits = [fit_calibration(logits, y, np.broadcast_to(c, logits.shape)) for c in counts]
+    intercepts, slopes = np.array(fits).mean(axis=-1).T
+    return intercepts, slopes
+
+
+def _log_losses(y: Array, probabilities: Array) -> Array:
+    return np.asarray(
+        -np.log(np.maximum(np.where(y == 1, probabilities, 1 - probabilities), 1e-15))
+    )
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": _mean_of(lambda y, p: (p > 0.5) == (y == 1)),
+    "cost": _mean_of(misclassification_costs),
+    "roc_auc": roc_auc,
+    "brier": _mean_of(lambda y, p: (p - y) ** 2),
+    "log_loss": _mean_of(_log_losses),
+    "calibration_slope": calibration_slope,
+    "calibration_intercept": calibration_intercept,
+}
+
+
+def binary_metrics(
+    y: Array, probabilities: Array, random_state: int
+) -> dict[str, dict[str, float]]:
+    """Return every metric with its interval.
+
+    Parameters
+    ----------
+    y : Array of shape (n,)
+        Labels, 0 or 1.
+    probabilities : Array of shape (repeats, n)
+        Held-out probabilities of the positive class, by repeat of the cross-validation.
+    random_state : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    dict
+        For every metric its ``value``, the mean over the repeats; ``low`` and ``high``, the 95 %
+        percentile interval of 1,000 bootstrap samples of the patients, each with the rows of all
+        repeats; and ``spread``, the standard deviation between the repeats.
+
+    Notes
+    -----
+    The interval tells of other patients of the same kind. It does not tell of the fit to other
+    training rows: nothing is fitted anew.
+    """
+    rng = np.random.default_rng(random_state)
+    rows = len(y)
+    counts = rng.multinomial(rows, np.full(rows, 1.0 / rows), RESAMPLES).astype(np.float64)
+    once = np.ones((1, rows))
+    figures = {}
+    for name, metric in METRICS.items():
+        low, high = np.nanquantile(metric(y, probabilities, counts), [0.025, 0.975])
+        repeats = [metric(y, repeat[np.newaxis], once)[0] for repeat in probabilities]
+        figures[name] = {
+            "value": float(metric(y, probabilities, once)[0]),
+            "low": float(low),
+            "high": float(high),
+            "spread": float(np.std(repeats)),
+        }
+    return figures

@@ -1,51 +1,56 @@
-"""Validation: probabilities for rows that the model has not seen."""
-
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+"""Validation: which rows a fit may see, and which it is judged on."""
 
 import numpy as np
-from sklearn.metrics import log_loss
+from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
 from model.arrays import Array
-from model.pipeline import Pipeline
 
-Fit: TypeAlias = Callable[[Array, Array], Pipeline]
-"""Takes X of shape (n, n_features) and y of shape (n, 1), returns what was fitted on them."""
+Mask = NDArray[np.bool_]
 
 
-def cross_validate(fit: Fit, X: Array, y: Array, *, folds: int, random_state: int) -> Array:
-    """Return the held-out probability of every row.
+def training_sets(y: Array, within: Mask, folds: int, random_state: int) -> Mask:
+    """Return the rows that each fold of a stratified cross-validation is fitted on.
 
     Parameters
     ----------
-    fit : callable
-        Called once for each fold, with the rows of the others.
-    X : Array of shape (n, n_features)
-        All rows.
-    y : Array of shape (n, 1)
+    y : Array of shape (n,)
         Labels, 0 or 1.
+    within : Mask of shape (n,)
+        The rows that are divided; no other is in any fold.
     folds : int
         Number of parts, each with its share of both classes.
     random_state : int
-        Seed of the split.
+        Seed of the division.
+
+    Returns
+    -------
+    Mask of shape (folds, n)
+        Fold k is held out of row k: `within & ~training_sets(...)[k]`.
+    """
+    rows = np.flatnonzero(within)
+    masks = np.zeros((folds, len(y)), dtype=bool)
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=random_state)
+    for mask, (training, _) in zip(masks, splitter.split(rows, y[rows]), strict=True):
+        mask[rows[training]] = True
+    return masks
+
+
+def held_out(training: Mask, within: Mask, predictions: Array) -> Array:
+    """Return for each row the prediction of the one fit that has not seen it.
+
+    Parameters
+    ----------
+    training : Mask of shape (folds, n)
+        What `training_sets` returned for `within`.
+    within : Mask of shape (n,)
+        The rows that were divided.
+    predictions : Array of shape (folds, n)
+        Of each fit for every row.
 
     Returns
     -------
     Array of shape (n,)
+        0 for the rows that were not divided.
     """
-    held_out = np.empty(len(X))
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=random_state)
-    for training, validation in splitter.split(X, y[:, 0]):
-        pipeline = fit(X[training], y[training])
-        held_out[validation] = pipeline.predict_proba(X[validation])[:, 0]
-    return held_out
-
-
-def select(candidates: Sequence[Fit], X: Array, y: Array, *, folds: int, random_state: int) -> int:
-    """Return the index of the candidate with the lowest log loss in cross-validation."""
-    losses = [
-        log_loss(y[:, 0], cross_validate(fit, X, y, folds=folds, random_state=random_state))
-        for fit in candidates
-    ]
-    return int(np.argmin(losses))
+    return np.asarray(np.where(within & ~training, predictions, 0.0).sum(axis=0))

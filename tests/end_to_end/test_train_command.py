@@ -29,7 +29,7 @@ def test_training_writes_artifact_and_card_and_says_so_in_a_quiet_pipe(tmp_path:
         f"card       {path.with_suffix('.json')}",
         f"version    {artifact.version}",
     ]
-    assert "test_accuracy  0.759259" in ended.stdout
+    assert "test_accuracy          0.759259" in ended.stdout
     assert json.loads(path.with_suffix(".json").read_text())["version"] == artifact.version
 
 

@@ -1,4 +1,4 @@
-"""Write the golden files: the OpenAPI document, and what the golden rows are answered with."""
+"""Write the golden files (the OpenAPI document, the golden rows' answers) and README's answers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from model.artifact import Artifact
 from service.app import create_app
 from service.settings import Settings
 from tests.conftest import ARTIFACT
+from tests.golden.readme import refresh
 
 HERE = Path(__file__).parent
 
@@ -42,3 +43,4 @@ if __name__ == "__main__":
     app = create_app(Settings(artifact=ARTIFACT))
     _write("openapi.json", app.openapi())
     _write("predictions.json", asyncio.run(predictions(app, Artifact.load(ARTIFACT))))
+    refresh()

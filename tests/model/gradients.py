@@ -37,4 +37,4 @@ def central_difference(
     parameter[index] = kept - STEP
     below = objective()
     parameter[index] = kept
-    return (above - below) / (2.0 * STEP)
+    return float(above - below) / (2.0 * STEP)

@@ -52,7 +52,7 @@ class Problem:
             l2=self.l2,
             reduction=reduction,
         )
-        return history.loss[0], optimizer.gradients
+        return float(history.loss[0]), optimizer.gradients
 
     def objective(self) -> float:
         return self.run()[0]

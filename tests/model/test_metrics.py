@@ -1,4 +1,4 @@
-"""Metrics, against figures worked out by hand."""
+"""Metrics, against figures worked out by hand or by scikit-learn."""
 
 from __future__ import annotations
 
@@ -6,11 +6,28 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from model.evaluation.metrics import COST_THRESHOLD, accuracy, binary_metrics, cost
+from model.arrays import Array
+from model.evaluation.calibration import fit_calibration, logit
+from model.evaluation.metrics import (
+    COST_THRESHOLD,
+    METRICS,
+    accuracy,
+    binary_metrics,
+    misclassification_costs,
+)
 
 Y = np.array([0.0, 0.0, 1.0, 1.0])
 P = np.array([0.1, 0.6, 0.5, 0.9])
+
+
+def sample(seed: int, rows: int = 200, repeats: int = 3) -> tuple[Array, Array]:
+    rng = np.random.default_rng(seed)
+    y = (rng.uniform(size=rows) < 0.45).astype(np.float64)
+    logits = rng.normal(size=(repeats, rows)) + 1.5 * (y - 0.5)
+    return y, np.round(1.0 / (1.0 + np.exp(-logits)), 2).clip(0.01, 0.99)
 
 
 def test_accuracy_calls_positive_what_exceeds_the_threshold() -> None:
@@ -21,28 +38,73 @@ def test_accuracy_calls_positive_what_exceeds_the_threshold() -> None:
 
 def test_a_missed_patient_costs_five_false_alarms() -> None:
     assert abs(COST_THRESHOLD - 1 / 6) < 1e-15
-    assert cost(Y, np.array([0.1, 0.2, 0.1, 0.9])) == (1 + 5) / 4
-    assert cost(Y, np.array([0.1, 0.1, 0.2, 0.9])) == 0.0
+    costs = misclassification_costs(Y, np.array([0.1, 0.2, 0.1, 0.9]))
+    assert costs.tolist() == [0.0, 1.0, 5.0, 0.0]
 
 
 def test_the_threshold_is_where_both_calls_cost_the_same() -> None:
     sick = np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
-    below, above = (np.full(6, COST_THRESHOLD + shift) for shift in (-1e-9, 1e-9))
-    assert cost(sick, below) == cost(sick, above) == 5 / 6
+    for shift in (-1e-9, 1e-9):
+        assert misclassification_costs(sick, np.full(6, COST_THRESHOLD + shift)).sum() == 5.0
 
 
-def test_every_metric_has_its_value() -> None:
-    found = binary_metrics(Y, P)
-    assert list(found) == ["accuracy", "cost", "roc_auc", "brier", "log_loss"]
-    assert all(type(figure) is float for figure in found.values())
-    assert found["accuracy"] == 0.5
-    assert found["cost"] == 1 / 4
-    assert found["roc_auc"] == 0.75
-    assert found["brier"] == pytest.approx((0.01 + 0.36 + 0.25 + 0.01) / 4)
-    logs = math.log(0.9) + math.log(0.4) + math.log(0.5) + math.log(0.9)
-    assert found["log_loss"] == pytest.approx(-logs / 4)
+@pytest.mark.parametrize("seed", range(3))
+def test_every_metric_is_that_of_scikit_learn_meaned_over_the_repeats(seed: int) -> None:
+    y, probabilities = sample(seed)
+    found = {name: figure["value"] for name, figure in binary_metrics(y, probabilities, 0).items()}
+    fits = [
+        LogisticRegression(C=np.inf, tol=1e-10).fit(logit(p)[:, np.newaxis], y)
+        for p in probabilities
+    ]
+    expected = {
+        "accuracy": [accuracy(y, p) for p in probabilities],
+        "cost": [misclassification_costs(y, p).mean() for p in probabilities],
+        "roc_auc": [roc_auc_score(y, p) for p in probabilities],
+        "brier": [brier_score_loss(y, p) for p in probabilities],
+        "log_loss": [log_loss(y, p) for p in probabilities],
+        "calibration_slope": [fit.coef_[0, 0] for fit in fits],
+        "calibration_intercept": [fit.intercept_[0] for fit in fits],
+    }
+    assert list(found) == list(METRICS) == list(expected)
+    for name, values in expected.items():
+        assert found[name] == pytest.approx(np.mean(values), abs=1e-5), name
+
+
+def test_a_row_that_counts_twice_stands_for_two() -> None:
+    y, probabilities = sample(7, rows=40)
+    counts = np.random.default_rng(0).integers(0, 3, size=(1, 40)).astype(np.float64)
+    rows = np.repeat(np.arange(40), counts[0].astype(int))
+    once = np.ones((1, len(rows)))
+    for name, metric in METRICS.items():
+        repeated = metric(y[rows], probabilities[:, rows], once)
+        assert metric(y, probabilities, counts) == pytest.approx(repeated, abs=1e-9), name
+
+
+def test_the_interval_is_about_as_wide_as_theory_has_it() -> None:
+    y, probabilities = sample(1, rows=2000, repeats=1)
+    figure = binary_metrics(y, probabilities, 0)["accuracy"]
+    error = math.sqrt(figure["value"] * (1 - figure["value"]) / 2000)
+    assert figure["high"] - figure["low"] == pytest.approx(2 * 1.96 * error, rel=0.1)
+    assert figure["low"] < figure["value"] < figure["high"]
+    assert figure["spread"] == 0.0
+
+
+def test_the_same_seed_gives_the_same_intervals() -> None:
+    y, probabilities = sample(2)
+    assert binary_metrics(y, probabilities, 5) == binary_metrics(y, probabilities, 5)
+    assert binary_metrics(y, probabilities, 5) != binary_metrics(y, probabilities, 6)
 
 
 def test_probabilities_of_zero_and_one_give_finite_figures() -> None:
-    figures = binary_metrics(Y, np.array([0.0, 1.0, 0.0, 1.0]))
-    assert all(math.isfinite(figure) for figure in figures.values())
+    figures = binary_metrics(Y, np.array([[0.0, 1.0, 0.0, 1.0]]), 0)
+    assert all(math.isfinite(value) for figure in figures.values() for value in figure.values())
+
+
+def test_calibration_finds_what_was_done_to_the_logits() -> None:
+    rng = np.random.default_rng(3)
+    true = rng.normal(size=20_000) * 2.0
+    y = (rng.uniform(size=true.size) < 1.0 / (1.0 + np.exp(-true))).astype(np.float64)
+    logits = np.stack([true, (true - 0.5) / 2.0])
+    intercept, slope = fit_calibration(logits, y, np.ones_like(logits))
+    assert slope == pytest.approx([1.0, 2.0], abs=0.06)
+    assert intercept == pytest.approx([0.0, 0.5], abs=0.06)

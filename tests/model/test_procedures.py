@@ -11,6 +11,8 @@ import pytest
 from model.arrays import Array
 from model.datasets import Dataset, load_heart
 from model.errors import DataError
+from model.evaluation.metrics import METRICS
+from model.evaluation.validation import Mask, training_sets
 from model.features import FeatureSet
 from model.pipeline import Pipeline
 from model.procedures import Design, HoldOut, NestedCrossValidation, Procedure
@@ -18,8 +20,11 @@ from model.recipes import HEART, RECIPES, TUTORIAL, find_recipe
 from model.training import History
 from tests.model.conftest import Run
 
-METRICS = ["accuracy", "cost", "roc_auc", "brier", "log_loss"]
 QUICK = replace(HEART, iterations=3)
+
+
+def ignore(_: int) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,12 @@ class RecordingDesign(Design):
     ) -> tuple[Pipeline, History]:
         self.fitted.append({tuple(row) for row in X.tolist()})
         return super().fit(features, X, y, random_state)
+
+    def fit_stack(
+        self, features: FeatureSet, X: Array, y: Array, training: Mask, random_state: int
+    ) -> Pipeline:
+        self.fitted.extend({tuple(row) for row in X[mask].tolist()} for mask in training)
+        return super().fit_stack(features, X, y, training, random_state)
 
 
 def recording(design: Design) -> RecordingDesign:
@@ -65,14 +76,14 @@ def test_the_product_reports_every_one_of_its_fits(heart_run: Run) -> None:
 def test_a_procedure_reports_as_many_fits_as_it_announces(
     procedure: Procedure, dataset: Dataset
 ) -> None:
-    reports: list[None] = []
-    procedure.run("quick", dataset, 1, lambda: reports.append(None))
-    assert len(reports) == procedure.fits
+    reports: list[int] = []
+    procedure.run("quick", dataset, 1, reports.append)
+    assert sum(reports) == procedure.fits
 
 
 def test_a_hold_out_fits_on_the_training_rows_alone(dataset: Dataset) -> None:
     design = recording(replace(TUTORIAL, iterations=1))
-    artifact = HoldOut(design, 0.2, split_seed=2).run("quick", dataset, 1, lambda: None)
+    artifact = HoldOut(design, 0.2, split_seed=2).run("quick", dataset, 1, ignore)
     assert [len(rows) for rows in design.fitted] == [216]
     assert list(artifact.about["metrics"]) == [
         "first_loss",
@@ -86,25 +97,53 @@ def test_neither_fit_nor_choice_sees_the_rows_of_the_outer_fold(dataset: Dataset
     design = recording(QUICK)
     folds, inner_folds = 4, 3
     procedure = NestedCrossValidation((design,), folds=folds, repeats=1, inner_folds=inner_folds)
-    procedure.run("quick", dataset, 1, lambda: None)
+    procedure.run("quick", dataset, 1, ignore)
     everything = {tuple(row) for row in dataset.X.tolist()}
-    runs = np.array(design.fitted, dtype=object).reshape(folds + 1, inner_folds + 1)
+    inner, outer = design.fitted[: folds * inner_folds], design.fitted[folds * inner_folds :]
     held_out: set[tuple[float, ...]] = set()
-    for *inner, outer in runs[:-1]:
-        assert len(outer) in (202, 203)
-        assert all(rows < outer for rows in inner)
-        assert not held_out & (everything - outer)
-        held_out |= everything - outer
+    for number, rows in enumerate(outer[:folds]):
+        assert len(rows) in (202, 203)
+        of_this_fold = inner[number * inner_folds : (number + 1) * inner_folds]
+        assert all(seen < rows for seen in of_this_fold)
+        assert set().union(*(rows - seen for seen in of_this_fold)) == rows
+        assert not held_out & (everything - rows)
+        held_out |= everything - rows
     assert held_out == everything
-    assert runs[-1][-1] == everything
+    assert outer[-1] == everything
+
+
+@pytest.mark.parametrize("design", [HEART, replace(HEART, hidden_activation="relu"), TUTORIAL])
+def test_a_stack_gives_the_numbers_of_one_fit_at_a_time(design: Design, dataset: Dataset) -> None:
+    everything = np.ones(270, dtype=bool)
+    training = training_sets(dataset.y[:, 0], everything, 7, random_state=0)
+    assert len({mask.sum() for mask in training}) > 1
+    stack = design.fit_stack(dataset.features, dataset.X, dataset.y, training, 1)
+    for index, mask in enumerate(training):
+        single, _ = design.fit(dataset.features, dataset.X[mask], dataset.y[mask], 1)
+        np.testing.assert_allclose(
+            stack.predict_proba(dataset.X)[index], single.predict_proba(dataset.X), 0, 1e-10
+        )
+        np.testing.assert_array_equal(
+            stack.member(index).predict_proba(dataset.X), stack.predict_proba(dataset.X)[index]
+        )
 
 
 def test_the_choice_is_told_and_its_figures_have_their_names(heart_run: Run) -> None:
     about = heart_run.artifact.about
     assert about["training"]["l2"] in about["training"]["l2_candidates"]
-    assert list(about["metrics"]) == [
-        f"{name}{suffix}" for name in METRICS for suffix in ("", "_std_between_repeats")
-    ]
+    assert list(about["metrics"]) == list(METRICS)
+    for figure in about["metrics"].values():
+        assert figure["low"] < figure["value"] < figure["high"]
+        assert 0.0 < figure["spread"] < figure["high"] - figure["low"]
+
+
+def test_the_product_meets_its_marks(heart_run: Run) -> None:
+    metrics = heart_run.artifact.about["metrics"]
+    assert metrics["cost"]["value"] <= 0.36
+    assert metrics["roc_auc"]["value"] >= 0.908
+    assert metrics["brier"]["value"] <= 0.116
+    assert metrics["calibration_slope"]["low"] < 1.0 < metrics["calibration_slope"]["high"]
+    assert metrics["calibration_intercept"]["low"] < 0.0 < metrics["calibration_intercept"]["high"]
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -122,20 +161,20 @@ def test_a_file_with_too_few_rows_of_a_class_is_told_how_many_are_needed(
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_eight_rows_of_a_class_are_too_few_for_nine_folds(
+def test_ten_rows_of_a_class_are_too_few_for_nine_folds_in_nine(
     tmp_path: Path, heart_lines: list[str]
 ) -> None:
     sick = [line for line in heart_lines if line.endswith(" 2")]
     well = [line for line in heart_lines if line.endswith(" 1")]
-    path = own_file(tmp_path, well + sick[:8])
+    path = own_file(tmp_path, well + sick[:10])
     with pytest.raises(DataError) as caught:
         find_recipe("heart").train(path)
     assert str(caught.value) == (
-        f"{path}: 8 rows of one class (heart_disease); cross-validation needs at least 9 of each"
+        f"{path}: 10 rows of one class (heart_disease); cross-validation needs at least 11 of each"
     )
     quick = NestedCrossValidation((QUICK,), repeats=1)
-    nine = load_heart(own_file(tmp_path, well + sick[:9]))
-    assert quick.run("quick", nine, 1, lambda: None).about["data"]["rows"] == 159
+    eleven = load_heart(own_file(tmp_path, well + sick[:11]))
+    assert quick.run("quick", eleven, 1, ignore).about["data"]["rows"] == 161
 
 
 @pytest.mark.parametrize("design", [QUICK, replace(TUTORIAL, iterations=3)])
@@ -144,7 +183,7 @@ def test_a_constant_column_gets_scale_one(
 ) -> None:
     constant = [" ".join(["54.0", *line.split()[1:]]) for line in heart_lines]
     dataset = load_heart(own_file(tmp_path, constant))
-    artifact = HoldOut(design, 0.2, split_seed=0).run("quick", dataset, 1, lambda: None)
+    artifact = HoldOut(design, 0.2, split_seed=0).run("quick", dataset, 1, ignore)
     assert (artifact.pipeline.mean[0], artifact.pipeline.scale[0]) == (54.0, 1.0)
     assert artifact.features[0].observed == (54.0, 54.0)
     saved = artifact.save(tmp_path / "own.npz")
@@ -153,7 +192,7 @@ def test_a_constant_column_gets_scale_one(
 
 def test_a_code_that_nobody_has_gets_scale_one(tmp_path: Path, heart_lines: list[str]) -> None:
     path = own_file(tmp_path, [line for line in heart_lines if line.split()[2] != "1.0"])
-    artifact = HoldOut(QUICK, 0.2, split_seed=0).run("quick", load_heart(path), 1, lambda: None)
+    artifact = HoldOut(QUICK, 0.2, split_seed=0).run("quick", load_heart(path), 1, ignore)
     column = artifact.pipeline.encoding.columns.index((2, 1.0))
     assert (artifact.pipeline.mean[column], artifact.pipeline.scale[column]) == (0.0, 1.0)
     assert artifact.features[2].observed == (2.0, 3.0, 4.0)
