@@ -80,8 +80,8 @@ class NeuralNetwork:
         """
         activations = [X]
         for layer, activation in enumerate(self._activations, start=1):
-            b = self.parameters[f"b{layer}"][..., np.newaxis, :]
-            z = activations[-1] @ self.parameters[f"W{layer}"] + b
+            z = activations[-1] @ self.parameters[f"W{layer}"]
+            z += self.parameters[f"b{layer}"][..., np.newaxis, :]
             activations.append(activation.function(z))
         return activations
 
@@ -115,10 +115,11 @@ class NeuralNetwork:
         for layer in range(self.depth, 0, -1):
             inputs = activations[layer - 1]
             gradients[f"W{layer}"] = np.swapaxes(inputs, -1, -2) @ delta
-            gradients[f"b{layer}"] = delta.sum(axis=-2)
+            gradients[f"b{layer}"] = np.einsum("...ij->...j", delta)
             if layer > 1:
                 derivative = self._activations[layer - 2].derivative(inputs)
-                delta = (delta @ np.swapaxes(self.parameters[f"W{layer}"], -1, -2)) * derivative
+                delta = delta @ np.swapaxes(self.parameters[f"W{layer}"], -1, -2)
+                delta *= derivative
         return gradients
 
     def predict_proba(self, X: Array) -> Array:

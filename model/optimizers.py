@@ -73,8 +73,9 @@ class Adam:
         mean_correction = 1.0 - self.beta1**self._steps
         square_correction = 1.0 - self.beta2**self._steps
         for key, gradient in gradients.items():
-            mean = self._means.setdefault(key, np.zeros_like(gradient))
-            square = self._squares.setdefault(key, np.zeros_like(gradient))
+            if key not in self._means:
+                self._means[key], self._squares[key] = np.zeros((2, *gradient.shape))
+            mean, square = self._means[key], self._squares[key]
             mean += (1.0 - self.beta1) * (gradient - mean)
             square += (1.0 - self.beta2) * (gradient * gradient - square)
             scale = np.sqrt(square / square_correction) + self.epsilon

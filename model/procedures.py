@@ -63,7 +63,7 @@ class Design:
         """Return a pipeline fitted on X of shape (n, n_features) and y of shape (n, 1)."""
         encoding = self.encode(features)
         encoded = encoding.transform(X)
-        mean, scale = _standard_scaler(encoding, encoded)
+        mean, scale = self.scaler(encoding, encoded)
         network = self._network(len(encoding), random_state)
         history = self._train(network, (encoded - mean) / scale, y)
         return Pipeline(encoding, mean, scale, network), history
@@ -88,7 +88,7 @@ class Design:
         """
         encoding = self.encode(features)
         encoded = encoding.transform(X)
-        scalers = [_standard_scaler(encoding, encoded[mask]) for mask in training]
+        scalers = [self.scaler(encoding, encoded[mask]) for mask in training]
         mean, scale = (np.stack(parts) for parts in zip(*scalers, strict=True))
         rows, weights = _gather(training)
         single = self._network(len(encoding), random_state)
@@ -98,6 +98,18 @@ class Design:
         scaled = (encoded[rows] - mean[:, np.newaxis]) / scale[:, np.newaxis]
         self._train(network, scaled, y[rows], weights)
         return Pipeline(encoding, mean, scale, network)
+
+    def scaler(self, encoding: Encoding, encoded: Array) -> tuple[Array, Array]:
+        """Return mean and scale of each encoded column, 0 and 1 for indicators.
+
+        Notes
+        -----
+        The indicator of a code that two patients have would be scaled to eleven standard
+        deviations for them.
+        """
+        scaler = StandardScaler().fit(encoded)
+        mean = np.where(encoding.is_indicator, 0.0, scaler.mean_)
+        return mean, np.where(encoding.is_indicator, 1.0, scaler.scale_)
 
     def _network(self, inputs: int, random_state: int) -> NeuralNetwork:
         sizes = (inputs, *self.hidden_layer_sizes, 1)
@@ -118,16 +130,6 @@ class Design:
             l2=self.l2,
             reduction=self.reduction,
         )
-
-
-def _standard_scaler(encoding: Encoding, encoded: Array) -> tuple[Array, Array]:
-    """Return mean and scale of each column, 0 and 1 for indicators.
-
-    An indicator of a code that two patients have would be scaled to eleven standard deviations.
-    """
-    scaler = StandardScaler().fit(encoded)
-    mean = np.where(encoding.is_indicator, 0.0, scaler.mean_)
-    return mean, np.where(encoding.is_indicator, 1.0, scaler.scale_)
 
 
 def _gather(training: Mask) -> tuple[NDArray[np.intp], Array]:
