@@ -7,10 +7,13 @@ import numpy as np
 
 from model.arrays import Array
 
+LARGE = 500.0
+"""exp(709) is the last that a float64 holds."""
+
 
 @dataclass(frozen=True)
 class Activation:
-    """An elementwise function with its derivative.
+    """A function of a layer's weighted sums, with its derivative unit by unit.
 
     Parameters
     ----------
@@ -42,8 +45,38 @@ def sigmoid(z: Array) -> Array:
     return np.where(z >= 0, 1.0, e) / (1.0 + e)
 
 
+def softmax(z: Array) -> Array:
+    """Exponentials of a row divided by their sum.
+
+    Parameters
+    ----------
+    z : Array of shape (..., n, classes)
+        Weighted sums.
+
+    Returns
+    -------
+    Array of shape (..., n, classes)
+        Positive numbers that sum to 1 in each row.
+
+    Notes
+    -----
+    Where the row maximum is large it is taken off first, which changes nothing but the last bits;
+    elsewhere these stay as they are, for the published run of the moons network ends in one of two
+    minima according to them.
+    """
+    top = z.max(axis=-1, keepdims=True)
+    e = np.exp(z - np.where(np.abs(top) > LARGE, top, 0.0))
+    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+
+
+def _not_elementwise(_: Array) -> Array:
+    raise ValueError("softmax has no derivative unit by unit: it is for the output layer alone")
+
+
 ACTIVATIONS = {
+    "identity": Activation(lambda z: z, np.ones_like),
     "relu": Activation(relu, lambda a: (a > 0).astype(np.float64)),
     "sigmoid": Activation(sigmoid, lambda a: a * (1.0 - a)),
+    "softmax": Activation(softmax, _not_elementwise),
     "tanh": Activation(np.tanh, lambda a: 1.0 - a * a),
 }

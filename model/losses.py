@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from model.activations import ACTIVATIONS
 from model.arrays import Array
 
 SMALLEST_PROBABILITY = 1e-10
@@ -50,10 +51,8 @@ class BinaryCrossEntropy:
         """
         present = np.log(np.maximum(outputs, SMALLEST_PROBABILITY))
         absent = np.log(np.maximum(1.0 - outputs, SMALLEST_PROBABILITY))
-        losses = -(targets * present + (1.0 - targets) * absent)[..., 0]
-        if sample_weight is None:
-            return np.asarray(losses.mean(axis=-1))
-        return np.asarray((losses * sample_weight).sum(axis=-1) / sample_weight.sum(axis=-1))
+        losses = -(targets * present + (1.0 - targets) * absent)
+        return _mean_over_rows(losses, sample_weight)
 
     def output_delta(self, outputs: Array, targets: Array) -> Array:
         """Return dL/dz of each row, of shape (n, 1)."""
@@ -75,6 +74,59 @@ class ClippedBinaryCrossEntropy(BinaryCrossEntropy):
         by_probability = (1.0 - targets) / np.maximum(1.0 - outputs, SMALLEST_PROBABILITY)
         by_probability -= targets / np.maximum(outputs, SMALLEST_PROBABILITY)
         return by_probability * outputs * (1.0 - outputs)
+
+
+class CategoricalCrossEntropy:
+    """Cross-entropy of softmax outputs.
+
+    Notes
+    -----
+    L = -mean over rows of the sum over classes of y log p, the logarithm taken of at least 1e-10.
+    With p = softmax(z) the derivative of a row's loss by z is p - y.
+    """
+
+    def value(self, outputs: Array, targets: Array, sample_weight: Array | None = None) -> Array:
+        """Return the mean loss of one-hot targets; see `BinaryCrossEntropy.value`."""
+        losses = -targets * np.log(np.maximum(outputs, SMALLEST_PROBABILITY))
+        return _mean_over_rows(losses, sample_weight)
+
+    def output_delta(self, outputs: Array, targets: Array) -> Array:
+        """Return dL/dz of each row, of shape (..., n, classes)."""
+        return outputs - targets
+
+
+class SquaredError:
+    """Half the squared distance of the outputs from the targets.
+
+    Parameters
+    ----------
+    output_activation : str
+        Name in `model.activations.ACTIVATIONS`; not softmax.
+
+    Notes
+    -----
+    L = mean over rows of 1/2 sum (a - y)^2. With a = f(z) the derivative of a row's loss by z is
+    (a - y) f'(z).
+    """
+
+    def __init__(self, output_activation: str) -> None:
+        self._derivative = ACTIVATIONS[output_activation].derivative
+
+    def value(self, outputs: Array, targets: Array, sample_weight: Array | None = None) -> Array:
+        """Return the mean loss; see `BinaryCrossEntropy.value`."""
+        return _mean_over_rows(0.5 * (outputs - targets) ** 2, sample_weight)
+
+    def output_delta(self, outputs: Array, targets: Array) -> Array:
+        """Return dL/dz of each row, of shape (..., n, n_outputs)."""
+        return (outputs - targets) * self._derivative(outputs)
+
+
+def _mean_over_rows(losses: Array, sample_weight: Array | None) -> Array:
+    """Return the weighted mean over rows of the sums over outputs."""
+    rows = losses.sum(axis=-1)
+    if sample_weight is None:
+        return np.asarray(rows.mean(axis=-1))
+    return np.asarray((rows * sample_weight).sum(axis=-1) / sample_weight.sum(axis=-1))
 
 
 def l2_penalty(parameters: Mapping[str, Array], l2: float) -> Array:

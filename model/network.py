@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -23,6 +23,13 @@ class NeuralNetwork:
     parameters : mapping of str to Array
         ``W1`` of shape (fan_in, fan_out), ``b1`` of shape (fan_out,), ``W2``, ... A parameter and
         its gradient have the same key, so that optimisers, gradient checks and saving are loops.
+
+    Raises
+    ------
+    KeyError
+        When there is no activation of a name.
+    ValueError
+        When the hidden activation is softmax.
 
     Notes
     -----
@@ -47,6 +54,8 @@ class NeuralNetwork:
         output_activation: str,
         parameters: Mapping[str, Array],
     ) -> None:
+        if hidden_activation == "softmax":
+            raise ValueError("softmax is for the output layer alone")
         self.layer_sizes = tuple(layer_sizes)
         self.hidden_activation = hidden_activation
         self.output_activation = output_activation
@@ -111,16 +120,32 @@ class NeuralNetwork:
         Nature 323 (1986) 533-536.
         """
         gradients: dict[str, Array] = {}
+        for of_layer in self.layer_gradients(activations, output_delta):
+            gradients |= of_layer
+        return gradients
+
+    def layer_gradients(
+        self, activations: Sequence[Array], output_delta: Array
+    ) -> Iterator[dict[str, Array]]:
+        """Yield what `backward` returns, layer by layer from the last.
+
+        Notes
+        -----
+        A layer's weights are read after its gradients have been taken: who moves the parameters in
+        between carries the derivative through the moved weights, which is what the iris network's
+        source does, and not the gradient.
+        """
         delta = output_delta
         for layer in range(self.depth, 0, -1):
             inputs = activations[layer - 1]
-            gradients[f"W{layer}"] = np.swapaxes(inputs, -1, -2) @ delta
-            gradients[f"b{layer}"] = np.einsum("...ij->...j", delta)
+            yield {
+                f"W{layer}": np.swapaxes(inputs, -1, -2) @ delta,
+                f"b{layer}": np.einsum("...ij->...j", delta),
+            }
             if layer > 1:
                 derivative = self._activations[layer - 2].derivative(inputs)
                 delta = delta @ np.swapaxes(self.parameters[f"W{layer}"], -1, -2)
                 delta *= derivative
-        return gradients
 
     def predict_proba(self, X: Array) -> Array:
         """Return the outputs, each row computed as if it were alone.

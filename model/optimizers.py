@@ -30,6 +30,30 @@ class GradientDescent:
             parameters[key][...] -= self.learning_rate * gradient
 
 
+class Momentum:
+    """Gradient descent with a velocity, u <- momentum * u - learning_rate * g; w <- w + u.
+
+    References
+    ----------
+    Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
+    """
+
+    def __init__(self, learning_rate: float, momentum: float = 0.9) -> None:
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self._velocities: dict[str, Array] = {}
+
+    def step(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
+        """Move the parameters in place, each along the gradient under its key."""
+        for key, gradient in gradients.items():
+            if key not in self._velocities:
+                self._velocities[key] = np.zeros_like(gradient)
+            velocity = self._velocities[key]
+            velocity *= self.momentum
+            velocity -= self.learning_rate * gradient
+            parameters[key][...] += velocity
+
+
 class Adam:
     """Adaptive moment estimation.
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.activations import ACTIVATIONS
+from model.activations import ACTIVATIONS, softmax
 
 POINTS = np.array([-20.0, -3.0, -0.5, -1e-3, 1e-3, 0.5, 3.0, 20.0])
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+ELEMENTWISE = sorted(ACTIVATIONS.keys() - {"softmax"})
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_a_derivative_agrees_with_central_differences(name: str) -> None:
     f, step = ACTIVATIONS[name], 1e-5
     numeric = (f.function(POINTS + step) - f.function(POINTS - step)) / (2 * step)
@@ -30,7 +33,7 @@ def test_an_activation_has_its_known_values(name: str, values: list[float]) -> N
     np.testing.assert_allclose(found, values, rtol=1e-15)
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_nothing_overflows_far_from_zero(name: str) -> None:
     z = np.array([-1e308, -1e3, -745.2, 0.0, 745.2, 1e3, 1e308])
     with np.errstate(over="raise", invalid="raise", divide="raise"):
@@ -45,9 +48,35 @@ def test_the_sigmoid_is_symmetric_and_reaches_both_ends() -> None:
     assert sigmoid(np.array([-1e3, 1e3])).tolist() == [0.0, 1.0]
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_the_shape_stays_and_the_input_is_left_alone(name: str) -> None:
     z = POINTS.reshape(2, 4).copy()
     a = ACTIVATIONS[name].function(z)
     assert a.shape == ACTIVATIONS[name].derivative(a).shape == (2, 4)
     np.testing.assert_array_equal(z.ravel(), POINTS)
+
+
+def test_softmax_is_a_probability_and_does_not_mind_a_shift() -> None:
+    z = np.random.default_rng(0).normal(size=(50, 4)) * 5
+    p = softmax(z)
+    np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-15)
+    np.testing.assert_allclose(np.log(p[:, :1] / p), z[:, :1] - z, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(softmax(z + 300.0), p, rtol=1e-9)
+
+
+@pytest.mark.parametrize("far", [501.0, 745.0, 1e3, 1e300])
+def test_softmax_neither_overflows_nor_vanishes(far: float) -> None:
+    z = np.array([[far, far, 0.0], [-far, -far, -far], [0.0, -far, 0.0]])
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        p = softmax(z)
+    np.testing.assert_allclose(p, [[0.5, 0.5, 0.0], [1 / 3] * 3, [0.5, 0.0, 0.5]], atol=1e-200)
+
+
+def test_softmax_of_a_stack_is_that_of_each() -> None:
+    z = np.random.default_rng(0).normal(size=(3, 5, 4))
+    assert (softmax(z) == np.array([softmax(rows) for rows in z])).all()
+
+
+def test_softmax_is_refused_unit_by_unit() -> None:
+    with pytest.raises(ValueError, match="output layer alone"):
+        ACTIVATIONS["softmax"].derivative(np.ones((1, 2)))

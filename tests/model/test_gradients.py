@@ -9,7 +9,14 @@ import pytest
 
 from model.activations import sigmoid
 from model.arrays import Array
-from model.losses import BinaryCrossEntropy, ClippedBinaryCrossEntropy, Loss
+from model.initializers import standard_normal
+from model.losses import (
+    BinaryCrossEntropy,
+    CategoricalCrossEntropy,
+    ClippedBinaryCrossEntropy,
+    Loss,
+    SquaredError,
+)
 from model.network import NeuralNetwork
 from model.training import Reduction, fit
 from tests.model.gradients import assert_gradients, central_difference
@@ -38,7 +45,10 @@ class Problem:
     def __init__(self, network: NeuralNetwork, loss: Loss, l2: float = 0.0) -> None:
         self.network, self.loss, self.l2 = network, loss, l2
         self.X = random_rows(ROWS, network.layer_sizes[0], seed=1)
+        outputs = network.layer_sizes[-1]
         self.y = random_labels(ROWS, seed=2)
+        if outputs > 1:
+            self.y = np.eye(outputs)[np.arange(ROWS) % outputs]
 
     def run(self, reduction: Reduction = "mean") -> tuple[float, dict[str, Array]]:
         optimizer = Standstill()
@@ -81,6 +91,25 @@ def test_every_gradient_of_the_total_loss_agrees_with_central_differences(
     layer_sizes: tuple[int, ...], hidden: str, l2: float
 ) -> None:
     problem = Problem(smooth_network(layer_sizes, hidden), BinaryCrossEntropy(), l2)
+    _, gradients = problem.run()
+    assert_gradients(problem.objective, problem.network.parameters, gradients)
+
+
+@pytest.mark.parametrize(
+    ("output", "loss"),
+    [
+        ("softmax", CategoricalCrossEntropy()),
+        ("sigmoid", SquaredError("sigmoid")),
+        ("tanh", SquaredError("tanh")),
+        ("identity", SquaredError("identity")),
+    ],
+)
+@pytest.mark.parametrize("layer_sizes", [(3, 4), (4, 5, 3), (4, 3, 5, 2)])
+def test_every_gradient_of_the_losses_of_many_outputs_agrees_with_central_differences(
+    layer_sizes: tuple[int, ...], output: str, loss: Loss
+) -> None:
+    parameters = standard_normal(layer_sizes, 3)
+    problem = Problem(NeuralNetwork(layer_sizes, "tanh", output, parameters), loss, l2=0.3)
     _, gradients = problem.run()
     assert_gradients(problem.objective, problem.network.parameters, gradients)
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from model.optimizers import Adam, GradientDescent, Optimizer
+from model.optimizers import Adam, GradientDescent, Momentum, Optimizer
 
 OPTIMIZERS: list[Optimizer] = [GradientDescent(0.1), Adam(0.1)]
 
@@ -62,3 +62,21 @@ def test_a_gradient_of_zero_moves_nothing_at_the_first_step(optimizer: Optimizer
     parameters = {"zero": np.ones(3)}
     optimizer.step(parameters, {"zero": np.zeros(3)})
     assert (parameters["zero"] == 1.0).all()
+
+
+def test_momentum_adds_a_part_of_the_last_step() -> None:
+    parameters = {"W1": np.array([1.0])}
+    optimizer = Momentum(learning_rate=0.1, momentum=0.5)
+    for expected in (0.8, 0.5, 0.15):
+        optimizer.step(parameters, {"W1": np.array([2.0])})
+        assert parameters["W1"] == pytest.approx([expected], rel=1e-14)
+
+
+def test_momentum_of_zero_is_gradient_descent() -> None:
+    one, other = {"W1": np.ones(3)}, {"W1": np.ones(3)}
+    momentum, descent = Momentum(0.3, momentum=0.0), GradientDescent(0.3)
+    for seed in range(3):
+        gradients = {"W1": np.random.default_rng(seed).normal(size=3)}
+        momentum.step(one, gradients)
+        descent.step(other, gradients)
+    np.testing.assert_allclose(one["W1"], other["W1"], rtol=1e-15)

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from model.arrays import Array
 from model.errors import DivergenceError
 from model.losses import BinaryCrossEntropy
 from model.network import NeuralNetwork
@@ -120,3 +121,69 @@ def test_rows_that_are_not_finite_are_told_at_the_first_iteration(value: float) 
             optimizer=Adam(0.25),
             iterations=3,
         )
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7])
+def test_a_pass_in_batches_is_that_many_passes_over_parts(batch_size: int) -> None:
+    X, y = random_rows(7, 5, seed=1), random_labels(7, seed=2)
+    whole, parts = random_network(), random_network()
+    loss, rate = BinaryCrossEntropy(), 0.1
+    fit(
+        whole,
+        X,
+        y,
+        loss=loss,
+        optimizer=GradientDescent(rate),
+        iterations=1,
+        batch_size=batch_size,
+    )
+    for start in range(0, 7, batch_size):
+        rows = slice(start, start + batch_size)
+        fit(parts, X[rows], y[rows], loss=loss, optimizer=GradientDescent(rate), iterations=1)
+    for key, parameter in whole.parameters.items():
+        np.testing.assert_allclose(parameter, parts.parameters[key], rtol=1e-13)
+
+
+def test_a_row_that_counts_twice_is_two_rows_and_one_that_counts_not_is_none() -> None:
+    X, y = random_rows(4, 5, seed=1), random_labels(4, seed=2)
+    weights, rows = np.array([1.0, 2.0, 0.0, 1.0]), [0, 1, 1, 3]
+    weighted, repeated = random_network(), random_network()
+    histories = [
+        fit(
+            network,
+            inputs,
+            targets,
+            sample_weight=counts,
+            loss=BinaryCrossEntropy(),
+            optimizer=GradientDescent(0.1),
+            iterations=5,
+            l2=0.5,
+        ).loss
+        for network, inputs, targets, counts in (
+            (weighted, X, y, weights),
+            (repeated, X[rows], y[rows], None),
+        )
+    ]
+    np.testing.assert_allclose(histories[0], histories[1], rtol=1e-13)
+    for key, parameter in weighted.parameters.items():
+        np.testing.assert_allclose(parameter, repeated.parameters[key], rtol=1e-12)
+
+
+def test_through_moved_weights_another_derivative_is_carried() -> None:
+    X, y = random_rows(4, 5, seed=1), random_labels(4, seed=2)
+    moved: list[dict[str, Array]] = []
+    for carry in ("exact", "updated"):
+        network = random_network()
+        fit(
+            network,
+            X,
+            y,
+            loss=BinaryCrossEntropy(),
+            optimizer=GradientDescent(0.5),
+            iterations=1,
+            carry=carry,
+        )
+        moved.append(network.parameters)
+    exact, updated = moved
+    assert (exact["W2"] == updated["W2"]).all()
+    assert (exact["W1"] != updated["W1"]).any()
