@@ -32,7 +32,7 @@ import numpy as np
 
 from model.archive import MAX_BYTES, METADATA, Archive, ArchiveFault, pack, shown
 from model.arrays import Array
-from model.card import card_path, model_card
+from model.card import card_markdown, card_path, markdown_path, model_card
 from model.encoding import Encoding
 from model.errors import ArtifactError
 from model.features import FeatureSet
@@ -102,7 +102,7 @@ class Artifact:
         return bool(np.allclose(probabilities, self.golden_probabilities, 0.0, GOLDEN_TOLERANCE))
 
     def save(self, path: Path) -> Artifact:
-        """Write the file and the card beside it, each whole or not at all.
+        """Write the file and the cards beside it, each whole or not at all.
 
         Returns
         -------
@@ -116,7 +116,7 @@ class Artifact:
 
         Notes
         -----
-        The old card goes first: were the writing cut short, an artifact would stand without a
+        The old cards go first: were the writing cut short, an artifact would stand without a
         card, never beside another's.
         """
         if path.suffix != ".npz":
@@ -131,11 +131,14 @@ class Artifact:
         }
         content = pack(arrays, _metadata(self))
         saved = replace(self, sha256=hashlib.sha256(content).hexdigest())
-        card = json.dumps(saved.card(), indent=2, ensure_ascii=False) + "\n"
+        card = saved.card()
+        document = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
         path.parent.mkdir(parents=True, exist_ok=True)
-        card_path(path).unlink(missing_ok=True)
+        for beside in (card_path(path), markdown_path(path)):
+            beside.unlink(missing_ok=True)
         replace_file(path, content)
-        replace_file(card_path(path), card.encode())
+        replace_file(card_path(path), document.encode())
+        replace_file(markdown_path(path), card_markdown(card).encode())
         return saved
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,3 +46,66 @@ def model_card(artifact: Artifact) -> dict[str, Any]:
             for feature in artifact.features
         ],
     }
+
+
+def markdown_path(artifact_path: Path) -> Path:
+    """Return where the card of an artifact's file stands as a page."""
+    return artifact_path.with_suffix(".md")
+
+
+def card_markdown(card: Mapping[str, Any]) -> str:
+    """Return a card as a page for people."""
+    metrics = [f"| {name} | {_cells(figure)}|" for name, figure in card["metrics"].items()]
+    features = [
+        f"| `{feature['name']}` | {feature['description']} | {feature['expected']} |"
+        for feature in card["features"]
+    ]
+    network = card["network"]
+    return "\n".join(
+        [
+            f"# Model card: {card['name']}",
+            "",
+            f"Version `{card['version']}`, SHA-256 `{card['sha256']}`.",
+            "",
+            "## Use",
+            "",
+            f"Intended for: {card['intended_use']}",
+            "",
+            f"Not for: {card['not_for']}",
+            "",
+            *(f"- {limit}" for limit in card["limits"]),
+            "",
+            "## Data",
+            "",
+            f"{card['data']['rows']} rows of {card['data']['source']}, "
+            f"SHA-256 `{card['data']['sha256']}`. {card.get('citation', '')}".rstrip(),
+            "",
+            "## Model",
+            "",
+            f"Layers of {', '.join(map(str, network['layer_sizes']))} units, "
+            f"{network['hidden_activation']}, {network['output_activation']} output; "
+            f"{', '.join(f'{key} {value}' for key, value in card['training'].items())}.",
+            "",
+            f"Predicts {card['labels'][-1]} where its probability exceeds {card['threshold']:g}, "
+            f"else {card['labels'][0]}.",
+            "",
+            "## Metrics",
+            "",
+            "| metric | value | 95 % interval over patients | spread between repeats |",
+            "|---|---|---|---|",
+            *metrics,
+            "",
+            "## Features",
+            "",
+            "| name | what it is | what it takes |",
+            "|---|---|---|",
+            *features,
+            "",
+        ]
+    )
+
+
+def _cells(figure: float | Mapping[str, float]) -> str:
+    if isinstance(figure, Mapping):
+        return "{value:.3f} | {low:.3f} to {high:.3f} | {spread:.3f} ".format_map(figure)
+    return f"{figure:.6g} | | "

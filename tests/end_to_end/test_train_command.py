@@ -78,7 +78,12 @@ def test_a_bad_file_trains_nothing_and_overwrites_nothing(tmp_path: Path) -> Non
         "expected a number from 50 to 260 (mm Hg)\n"
     )
     assert path.read_bytes() == before
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["own.dat", "own.json", "own.npz"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "own.dat",
+        "own.json",
+        "own.md",
+        "own.npz",
+    ]
 
 
 def test_a_run_that_diverges_leaves_the_old_artifact(

@@ -184,6 +184,7 @@ def test_everyone_may_read_what_is_saved(
     assert {path.name for path in (tmp_path / "new" / "directory").iterdir()} == {
         "heart.npz",
         "heart.json",
+        "heart.md",
     }
 
 
@@ -191,7 +192,7 @@ class PulledPlug(Exception):
     """Stands for a crash, a full disk, Ctrl-C."""
 
 
-@pytest.mark.parametrize("call", [0, 1, 2, 3])
+@pytest.mark.parametrize("call", range(6))
 @pytest.mark.parametrize("fault", [PulledPlug, OSError, KeyboardInterrupt])
 def test_a_save_cut_short_leaves_a_whole_artifact_and_never_anothers_card(
     fault: type[BaseException], call: int, artifact: Artifact, tmp_path: Path,
@@ -219,9 +220,10 @@ def test_a_save_cut_short_leaves_a_whole_artifact_and_never_anothers_card(
     monkeypatch.setattr(Path, "replace", failing_replace)
     with pytest.raises(fault):
         new.save(path)
-    # fsync and rename of the artifact come first, then those of the card.
+    # fsync and rename of the artifact come first, then those of the card, then those of its page.
     assert Artifact.load(path).name == (old.name if call < 2 else "another")
-    assert [file.name for file in tmp_path.iterdir()] == ["heart.npz"]
+    left = ["heart.npz"] if call < 4 else ["heart.json", "heart.npz"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == left
 
 
 def test_at_no_moment_of_a_save_does_a_card_stand_beside_another_file(
@@ -240,7 +242,7 @@ def test_at_no_moment_of_a_save_does_a_card_stand_beside_another_file(
 
     monkeypatch.setattr(Path, "replace", watched)
     replace(artifact, name="another").save(path)
-    assert seen == ["heart", "another", "another", "another"]
+    assert seen == ["heart", *["another"] * 5]
 
 
 def test_an_artifact_is_not_overwritten_by_its_own_card(artifact: Artifact, tmp_path: Path) -> None:

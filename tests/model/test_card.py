@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from model.artifact import Artifact
-from model.card import card_path
+from model.card import card_markdown, card_path, markdown_path
+from model.recipes import find_recipe
 from tests.conftest import ARTIFACT
 
 
@@ -22,6 +23,26 @@ def test_the_committed_card_is_that_of_the_committed_artifact(artifact: Artifact
     text = card_path(ARTIFACT).read_text(encoding="utf-8")
     assert json.loads(text) == json.loads(json.dumps(artifact.card()))
     assert text.endswith("}\n")
+
+
+def test_the_committed_page_is_that_of_the_committed_card(artifact: Artifact) -> None:
+    assert markdown_path(ARTIFACT).read_text(encoding="utf-8") == card_markdown(artifact.card())
+
+
+def test_the_page_tells_what_the_card_tells(artifact: Artifact) -> None:
+    card = artifact.card()
+    page = card_markdown(card)
+    for text in (card["sha256"], card["not_for"], *card["limits"], card["citation"]):
+        assert text in page
+    for name, figure in card["metrics"].items():
+        assert f"| {name} | {figure['value']:.3f} | {figure['low']:.3f} to " in page
+    for feature in card["features"]:
+        assert f"| `{feature['name']}` | {feature['description']} | {feature['expected']} |" in page
+
+
+def test_the_page_of_a_tutorial_has_its_figures() -> None:
+    page = card_markdown(find_recipe("heart-tutorial").train().card())
+    assert "| test_accuracy | 0.759259 | | |" in page
 
 
 def test_the_card_says_what_must_be_said_of_these_patients(artifact: Artifact) -> None:
