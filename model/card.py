@@ -10,6 +10,44 @@ if TYPE_CHECKING:
     from model.artifact import Artifact
 
 
+PAGE = """\
+# Model card: {name}
+
+Version `{version}`, SHA-256 `{sha256}`.
+
+## Use
+
+Intended for: {intended_use}
+
+Not for: {not_for}
+
+{warnings}
+
+## Data
+
+{data[rows]} rows of {data[source]}, SHA-256 `{data[sha256]}`. {citation}
+
+## Model
+
+Layers of {layers} units, {network[hidden_activation]}, {network[output_activation]} output; \
+{settings}.
+
+Predicts {positive} where its probability exceeds {threshold:g}, else {otherwise}.
+
+## Metrics
+
+| metric | value | 95 % interval over patients | spread between repeats |
+|---|---|---|---|
+{metric_rows}
+
+## Features
+
+| name | what it is | what it takes |
+|---|---|---|
+{feature_rows}
+"""
+
+
 def card_path(artifact_path: Path) -> Path:
     """Return where the card of an artifact's file stands."""
     return artifact_path.with_suffix(".json")
@@ -55,53 +93,21 @@ def markdown_path(artifact_path: Path) -> Path:
 
 def card_markdown(card: Mapping[str, Any]) -> str:
     """Return a card as a page for people."""
-    metrics = [f"| {name} | {_cells(figure)}|" for name, figure in card["metrics"].items()]
-    features = [
-        f"| `{feature['name']}` | {feature['description']} | {feature['expected']} |"
-        for feature in card["features"]
-    ]
     network = card["network"]
-    return "\n".join(
-        [
-            f"# Model card: {card['name']}",
-            "",
-            f"Version `{card['version']}`, SHA-256 `{card['sha256']}`.",
-            "",
-            "## Use",
-            "",
-            f"Intended for: {card['intended_use']}",
-            "",
-            f"Not for: {card['not_for']}",
-            "",
-            *(f"- {limit}" for limit in card["limits"]),
-            "",
-            "## Data",
-            "",
-            f"{card['data']['rows']} rows of {card['data']['source']}, "
-            f"SHA-256 `{card['data']['sha256']}`. {card.get('citation', '')}".rstrip(),
-            "",
-            "## Model",
-            "",
-            f"Layers of {', '.join(map(str, network['layer_sizes']))} units, "
-            f"{network['hidden_activation']}, {network['output_activation']} output; "
-            f"{', '.join(f'{key} {value}' for key, value in card['training'].items())}.",
-            "",
-            f"Predicts {card['labels'][-1]} where its probability exceeds {card['threshold']:g}, "
-            f"else {card['labels'][0]}.",
-            "",
-            "## Metrics",
-            "",
-            "| metric | value | 95 % interval over patients | spread between repeats |",
-            "|---|---|---|---|",
-            *metrics,
-            "",
-            "## Features",
-            "",
-            "| name | what it is | what it takes |",
-            "|---|---|---|",
-            *features,
-            "",
-        ]
+    return PAGE.format(
+        **{"citation": "", **card},
+        warnings="\n".join(f"- {limit}" for limit in card["limits"]),
+        layers=", ".join(map(str, network["layer_sizes"])),
+        settings=", ".join(f"{key} {value}" for key, value in card["training"].items()),
+        otherwise=card["labels"][0],
+        positive=card["labels"][-1],
+        metric_rows="\n".join(
+            f"| {name} | {_cells(figure)}|" for name, figure in card["metrics"].items()
+        ),
+        feature_rows="\n".join(
+            f"| `{feature['name']}` | {feature['description']} | {feature['expected']} |"
+            for feature in card["features"]
+        ),
     )
 
 
