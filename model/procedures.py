@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import count
 from typing import Any, Protocol
 
@@ -235,15 +234,10 @@ class NestedCrossValidation:
     ) -> Artifact:
         """Return an artifact; `on_fit` is called with the number of networks just fitted."""
         _check_rows(dataset, self._rows_needed(), "cross-validation")
-        choice = partial(self._choose_and_fit, dataset, random_state, on_fit)
-        everything = np.ones(len(dataset.y), dtype=bool)
         labels = dataset.y[:, 0]
-        probabilities = []
-        for repeat in range(random_state, random_state + self.repeats):
-            training = training_sets(labels, everything, self.folds, repeat)
-            predictions = [fold.predict_proba(dataset.X)[:, 0] for fold, _ in choice(training)]
-            probabilities.append(held_out(training, everything, np.array(predictions)))
-        ((pipeline, design),) = choice(everything[np.newaxis])
+        probabilities = self.held_out_probabilities(dataset, random_state, on_fit)
+        everything = np.ones((1, len(labels)), dtype=bool)
+        ((pipeline, design),) = self._choose_and_fit(dataset, random_state, on_fit, everything)
         training_card = {
             "seed": random_state,
             "protocol": (
@@ -253,8 +247,31 @@ class NestedCrossValidation:
             "l2": design.l2,
             "l2_candidates": [candidate.l2 for candidate in self.candidates],
         }
-        metrics = binary_metrics(labels, np.array(probabilities), random_state)
+        metrics = binary_metrics(labels, probabilities, random_state)
         return _artifact(name, dataset, dataset.X, pipeline, training_card, metrics)
+
+    def outer_folds(self, y: Array, random_state: int) -> Mask:
+        """Return the training rows of every outer fold, of shape (repeats, folds, n)."""
+        everything = np.ones(len(y), dtype=bool)
+        repeats = range(random_state, random_state + self.repeats)
+        return np.array([training_sets(y, everything, self.folds, repeat) for repeat in repeats])
+
+    def held_out_probabilities(
+        self, dataset: Dataset, random_state: int, on_fit: Callable[[int], None]
+    ) -> Array:
+        """Return each row's probability from a run of the whole procedure without it.
+
+        Returns
+        -------
+        Array of shape (repeats, n)
+        """
+        everything = np.ones(len(dataset.y), dtype=bool)
+        probabilities = []
+        for training in self.outer_folds(dataset.y[:, 0], random_state):
+            pipelines = self._choose_and_fit(dataset, random_state, on_fit, training)
+            predictions = [fold.predict_proba(dataset.X)[:, 0] for fold, _ in pipelines]
+            probabilities.append(held_out(training, everything, np.array(predictions)))
+        return np.array(probabilities)
 
     def _rows_needed(self) -> int:
         """Return how many rows of a class leave one for every inner fold of every outer fold."""
