@@ -13,11 +13,11 @@ import numpy as np
 
 from model.arrays import Array
 from model.datasets import Dataset, load_heart
+from model.design import Design
 from model.encoding import Encoding
 from model.evaluation.calibration import fit_calibration, logit
 from model.evaluation.metrics import METRICS
 from model.evaluation.validation import held_out, training_sets
-from model.procedures import Design
 from model.recipes import HEART
 
 REPEATS = 8

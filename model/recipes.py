@@ -9,12 +9,13 @@ from pathlib import Path
 
 from model.artifact import Artifact
 from model.datasets import Dataset, load_heart
+from model.design import Design
 from model.encoding import Encoding
 from model.errors import RecipeError
 from model.initializers import glorot_uniform, standard_normal
 from model.losses import BinaryCrossEntropy, ClippedBinaryCrossEntropy
 from model.optimizers import Adam, GradientDescent
-from model.procedures import Design, HoldOut, NestedCrossValidation, Procedure
+from model.procedures import HoldOut, NestedCrossValidation, Procedure
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ def misclassification_costs(y: Array, probabilities: Array) -> Array:
 
 
 def _mean_of(per_row: Callable[[Array, Array], Array]) -> Metric:
+    """Return the metric that is the mean of a figure of each row."""
+
     def metric(y: Array, probabilities: Array, counts: Array) -> Array:
         rows = np.asarray(per_row(y, probabilities), dtype=np.float64).mean(axis=0)
         return np.asarray(counts @ rows / counts.sum(axis=-1))

@@ -10,12 +10,13 @@ import pytest
 
 from model.arrays import Array
 from model.datasets import Dataset, load_heart
+from model.design import Design
 from model.errors import DataError
 from model.evaluation.metrics import METRICS
 from model.evaluation.validation import Mask, training_sets
 from model.features import FeatureSet
 from model.pipeline import Pipeline
-from model.procedures import Design, HoldOut, NestedCrossValidation, Procedure
+from model.procedures import HoldOut, NestedCrossValidation, Procedure
 from model.recipes import HEART, RECIPES, TUTORIAL, find_recipe
 from model.training import History
 from tests.model.conftest import Run
