@@ -11,9 +11,9 @@ from sklearn.linear_model import LogisticRegression
 
 from model.arrays import Array
 from model.datasets import Dataset, load_heart
-from model.evaluation.metrics import METRICS, RESAMPLES
+from model.evaluation.metrics import METRICS, RESAMPLES, bootstrap_counts
 from model.evaluation.validation import Mask, held_out
-from model.procedures import NestedCrossValidation
+from model.procedures import judge
 from model.recipes import HEART, find_recipe
 
 C = 0.3
@@ -24,14 +24,14 @@ def logistic(dataset: Dataset, outer_folds: Mask) -> Array:
     """Return held-out probabilities of shape (repeats, n), on the columns of the network."""
     encoding = HEART.encode(dataset.features)
     encoded = encoding.transform(dataset.X)
-    labels, everything = dataset.y[:, 0], np.ones(len(dataset.y), dtype=bool)
+    everything = np.ones(len(dataset), dtype=bool)
     repeats = []
     for training in outer_folds:
         predictions = []
         for rows in training:
             mean, scale = HEART.scaler(encoding, encoded[rows])
             scaled = (encoded - mean) / scale
-            model = LogisticRegression(C=C, max_iter=1000).fit(scaled[rows], labels[rows])
+            model = LogisticRegression(C=C, max_iter=1000).fit(scaled[rows], dataset.classes[rows])
             predictions.append(model.predict_proba(scaled)[:, 1])
         repeats.append(held_out(training, everything, np.array(predictions)))
     return np.array(repeats)
@@ -40,14 +40,11 @@ def logistic(dataset: Dataset, outer_folds: Mask) -> Array:
 def main() -> None:
     """Print a table of both, and of the difference with its interval."""
     dataset, recipe = load_heart(), find_recipe("heart")
-    procedure = recipe.procedure
-    if not isinstance(procedure, NestedCrossValidation):
-        raise TypeError("the recipe is evaluated in another way")
-    y, seed = dataset.y[:, 0], recipe.random_state
-    ours = procedure.held_out_probabilities(dataset, seed, lambda _: None)
-    theirs = logistic(dataset, procedure.outer_folds(y, seed))
-    rng = np.random.default_rng(seed)
-    counts = rng.multinomial(len(y), np.full(len(y), 1 / len(y)), RESAMPLES).astype(np.float64)
+    y, seed = dataset.classes.astype(np.float64), recipe.random_state
+    validation = judge(recipe.procedure, dataset, seed, lambda _: None)
+    training = np.array([repeat.training for repeat in validation.repeats])
+    ours, theirs = validation.probabilities, logistic(dataset, training)
+    counts = bootstrap_counts(len(y), RESAMPLES, seed)
     once = np.ones((1, len(y)))
     click.echo(
         "| metric | network | logistic | difference | 95 % interval |\n|---|---|---|---|---|"

@@ -20,7 +20,7 @@ from sklearn.neural_network import MLPClassifier
 
 from model.arrays import Array
 from model.datasets import Dataset, load_heart
-from model.evaluation.validation import Mask, training_sets
+from model.evaluation.validation import Mask, repeated_training_sets
 from model.recipes import HEART
 
 ROUNDS = 5
@@ -33,7 +33,7 @@ DESIGN = replace(HEART, l2=15.0)
 def stack(dataset: Dataset, training: Mask) -> Array:
     """Return the probabilities of all rows by each of the networks, trained at once."""
     fitted = [
-        DESIGN.fit_stack(dataset.features, dataset.X, dataset.y, folds, 1)
+        DESIGN.fit_stack(dataset, folds, 1)
         for folds in np.array_split(training, len(training) // STACK)
     ]
     return np.concatenate([part.predict_proba(dataset.X)[..., 0] for part in fitted])
@@ -41,9 +41,7 @@ def stack(dataset: Dataset, training: Mask) -> Array:
 
 def one_by_one(dataset: Dataset, training: Mask) -> Array:
     """Return the same, trained one after the other."""
-    fitted = [
-        DESIGN.fit(dataset.features, dataset.X[rows], dataset.y[rows], 1)[0] for rows in training
-    ]
+    fitted = [DESIGN.fit(dataset, np.flatnonzero(rows), 1).pipeline for rows in training]
     return np.array([pipeline.predict_proba(dataset.X)[:, 0] for pipeline in fitted])
 
 
@@ -67,7 +65,7 @@ def scikit_learn(dataset: Dataset, training: Mask) -> Array:
         scaled = (encoded - mean) / scale
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # It stops at the number of passes, as it is told to.
-            network.fit(scaled[rows], dataset.y[rows, 0])
+            network.fit(scaled[rows], dataset.classes[rows])
         probabilities.append(network.predict_proba(scaled)[:, 1])
     return np.array(probabilities)
 
@@ -81,10 +79,7 @@ def seconds(run: Callable[[Dataset, Mask], Array], dataset: Dataset, training: M
 def main() -> None:
     """Print a table of the times and their ratios."""
     dataset = load_heart()
-    everything = np.ones(len(dataset.y), dtype=bool)
-    training = np.concatenate(
-        [training_sets(dataset.y[:, 0], everything, 9, repeat) for repeat in range(20)]
-    )
+    training = repeated_training_sets(dataset.classes, 9, 20, 0).reshape(180, -1)
     difference = np.abs(stack(dataset, training) - one_by_one(dataset, training)).max()
     runs = {"one stack": stack, "one by one": one_by_one, "scikit-learn": scikit_learn}
     times: dict[str, list[float]] = {name: [] for name in runs}

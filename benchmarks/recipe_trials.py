@@ -17,7 +17,7 @@ from model.design import Design
 from model.encoding import Encoding
 from model.evaluation.calibration import fit_calibration, logit
 from model.evaluation.metrics import METRICS
-from model.evaluation.validation import held_out, training_sets
+from model.evaluation.validation import cross_validate, repeated_training_sets
 from model.recipes import HEART
 
 REPEATS = 8
@@ -37,14 +37,10 @@ class ScaledIndicators(Design):
 
 def cross_validated(design: Design, dataset: Dataset, seed: int = 1) -> Array:
     """Return held-out probabilities, of shape (repeats, n)."""
-    labels, everything = dataset.y[:, 0], np.ones(len(dataset.y), dtype=bool)
-    repeats = []
-    for repeat in range(REPEATS):
-        training = training_sets(labels, everything, FOLDS, repeat)
-        stack = design.fit_stack(dataset.features, dataset.X, dataset.y, training, seed)
-        predictions = stack.predict_proba(dataset.X)[..., 0]
-        repeats.append(held_out(training, everything, predictions))
-    return np.array(repeats)
+    training = repeated_training_sets(dataset.classes, FOLDS, REPEATS, 0)
+    return cross_validate(
+        dataset.X, training, lambda folds: design.fit_folds(dataset, folds, seed)
+    ).probabilities
 
 
 def calibrated(probabilities: Array, y: Array) -> Array:
@@ -55,7 +51,7 @@ def calibrated(probabilities: Array, y: Array) -> Array:
 
 
 def trials(dataset: Dataset) -> Iterator[tuple[str, Array]]:
-    y = dataset.y[:, 0]
+    y = dataset.classes.astype(np.float64)
     scaled = ScaledIndicators(**{name: getattr(HEART, name) for name in vars(HEART)})
     yield "scaled indicators, L2 10", cross_validated(replace(scaled, l2=10.0), dataset)
     for l2 in (6.0, 10.0, 15.0, 20.0):
@@ -76,9 +72,9 @@ def main() -> None:
     dataset = load_heart()
     shown = ("cost", "roc_auc", "brier", "log_loss", "calibration_slope")
     click.echo(f"| design | {' | '.join(shown)} |\n|---|{'---|' * len(shown)}")
-    once = np.ones((1, len(dataset.y)))
+    y, once = dataset.classes.astype(np.float64), np.ones((1, len(dataset)))
     for name, probabilities in trials(dataset):
-        figures = [METRICS[metric](dataset.y[:, 0], probabilities, once)[0] for metric in shown]
+        figures = [METRICS[metric](y, probabilities, once)[0] for metric in shown]
         click.echo(f"| {name} | {' | '.join(f'{figure:.4f}' for figure in figures)} |")
 
 

@@ -61,15 +61,18 @@ class Artifact:
     features : FeatureSet
         The input columns.
     labels : tuple of str
-        Names of the classes, the positive one last.
-    threshold : float
-        The positive class is predicted when its probability exceeds this.
+        Names of the classes; of two, the positive one last.
+    threshold : float or None
+        Of two classes the positive one is predicted when its probability exceeds this. With more
+        there is none: the most probable class is predicted.
+    threshold_reason : str
+        Why it is this one.
     pipeline : Pipeline
         What computes the probability.
     golden_inputs : Array of shape (m, n_features)
         Made-up rows.
-    golden_probabilities : Array of shape (m,)
-        Their probabilities of the positive class.
+    golden_probabilities : Array of shape (m,) or (m, n_classes)
+        Their probabilities, see `model.classes.class_probabilities`.
     about : mapping
         What the card tells beyond these: use, data, training, metrics.
     sha256 : str
@@ -79,7 +82,8 @@ class Artifact:
     name: str
     features: FeatureSet
     labels: tuple[str, ...]
-    threshold: float
+    threshold: float | None
+    threshold_reason: str
     pipeline: Pipeline
     golden_inputs: Array
     golden_probabilities: Array
@@ -133,12 +137,13 @@ class Artifact:
         saved = replace(self, sha256=hashlib.sha256(content).hexdigest())
         card = saved.card()
         document = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+        page = card_markdown(card)
         path.parent.mkdir(parents=True, exist_ok=True)
         for beside in (card_path(path), markdown_path(path)):
             beside.unlink(missing_ok=True)
         replace_file(path, content)
         replace_file(card_path(path), document.encode())
-        replace_file(markdown_path(path), card_markdown(card).encode())
+        replace_file(markdown_path(path), page.encode())
         return saved
 
     @classmethod
@@ -171,8 +176,8 @@ class Artifact:
         return artifact
 
     def predict_proba(self, X: Array) -> Array:
-        """Return the probability of the positive class of each row, of shape (n,)."""
-        return self.pipeline.predict_proba(X)[:, 0]
+        """Return the probabilities of each row; see `model.classes.class_probabilities`."""
+        return self.pipeline.class_probabilities(X)
 
 
 def _metadata(artifact: Artifact) -> dict[str, Any]:
@@ -187,6 +192,7 @@ def _metadata(artifact: Artifact) -> dict[str, Any]:
         "output_activation": network.output_activation,
         "labels": artifact.labels,
         "threshold": artifact.threshold,
+        "threshold_reason": artifact.threshold_reason,
         "golden_rows": len(artifact.golden_inputs),
         "about": artifact.about,
     }
@@ -258,7 +264,8 @@ def _assemble(archive: Archive, metadata: dict[str, Any]) -> Artifact:
         name=str(metadata["name"]),
         features=features,
         labels=tuple(metadata["labels"]),
-        threshold=float(metadata["threshold"]),
+        threshold=None if (threshold := metadata["threshold"]) is None else float(threshold),
+        threshold_reason=str(metadata["threshold_reason"]),
         pipeline=Pipeline(encoding, mean, scale, network),
         golden_inputs=golden_inputs,
         golden_probabilities=golden_probabilities,
@@ -267,20 +274,34 @@ def _assemble(archive: Archive, metadata: dict[str, Any]) -> Artifact:
 
 
 def _check_metadata(metadata: dict[str, Any], features: FeatureSet, encoding: Encoding) -> None:
-    layer_sizes, labels, rows = (metadata[key] for key in ("layer_sizes", "labels", "golden_rows"))
+    layer_sizes, labels, threshold, rows = (
+        metadata[key] for key in ("layer_sizes", "labels", "threshold", "golden_rows")
+    )
     _require(_fits(encoding, features), "the encoding does not fit the features")
+    _require(
+        type(labels) is list
+        and all(type(label) is str for label in labels)
+        and 2 <= len(set(labels)) == len(labels),
+        "there are not two classes or more, each with a name of its own",
+    )
     _require(
         len(layer_sizes) >= 2
         and all(type(size) is int and size >= 1 for size in layer_sizes)
-        and (layer_sizes[0], layer_sizes[-1]) == (len(encoding), 1)
-        and metadata["output_activation"] == "sigmoid",
+        and layer_sizes[0] == len(encoding),
         "the network does not fit the features",
     )
     _require(
-        type(labels) is list and len(set(labels)) == 2 and all(type(x) is str for x in labels),
-        "there are not two classes",
+        (layer_sizes[-1], len(labels), metadata["output_activation"]) == (1, 2, "sigmoid")
+        or (
+            layer_sizes[-1] == len(labels)
+            and metadata["output_activation"] in ("sigmoid", "softmax")
+        ),
+        "the network does not fit the classes",
     )
-    _require(0.0 < metadata["threshold"] < 1.0, "the threshold is not between 0 and 1")
+    _require(
+        threshold is None if len(labels) > 2 else 0.0 < threshold < 1.0,
+        "two classes need a threshold between 0 and 1, more have none",
+    )
     _require(metadata["about"].keys() >= CARD_KEYS, "the card would lack its use or its metrics")
     _require(type(rows) is int and rows >= 1, "there are no golden rows")
 
@@ -288,13 +309,13 @@ def _check_metadata(metadata: dict[str, Any], features: FeatureSet, encoding: En
 def _read_arrays(
     archive: Archive, metadata: dict[str, Any], features: FeatureSet, encoding: Encoding
 ) -> dict[str, Array]:
-    rows = metadata["golden_rows"]
+    rows, classes = metadata["golden_rows"], len(metadata["labels"])
     shapes = {
         **parameter_shapes(metadata["layer_sizes"]),
         "scaler_mean": (len(encoding),),
         "scaler_scale": (len(encoding),),
         "golden_inputs": (rows, len(features)),
-        "golden_probabilities": (rows,),
+        "golden_probabilities": (rows,) if classes == 2 else (rows, classes),
     }
     _check_keys(archive.names, {*shapes, METADATA})
     return {name: archive.array(name, shape) for name, shape in shapes.items()}

@@ -25,26 +25,35 @@ Not for: {not_for}
 
 ## Data
 
-{data[rows]} rows of {data[source]}, SHA-256 `{data[sha256]}`. {citation}
+{data_line}
 
 ## Model
 
 Layers of {layers} units, {network[hidden_activation]}, {network[output_activation]} output; \
 {settings}.
 
-Predicts {positive} where its probability exceeds {threshold:g}, else {otherwise}.
+{decision}
 
 ## Metrics
 
-| metric | value | 95 % interval over patients | spread between repeats |
+| metric | value | 95 % interval | spread between repeats |
 |---|---|---|---|
 {metric_rows}
-
+{subgroups_table}
 ## Features
 
 | name | what it is | what it takes |
 |---|---|---|
 {feature_rows}
+"""
+
+
+SUBGROUPS = """
+Subgroups, each figure with its 95 % interval:
+
+| | rows | positive |{names}
+|---|---|---|{rules}
+{rows}
 """
 
 
@@ -69,6 +78,7 @@ def model_card(artifact: Artifact) -> dict[str, Any]:
         "sha256": artifact.sha256,
         "labels": list(artifact.labels),
         "threshold": artifact.threshold,
+        "threshold_reason": artifact.threshold_reason,
         "network": {
             "layer_sizes": list(network.layer_sizes),
             "hidden_activation": network.hidden_activation,
@@ -94,21 +104,55 @@ def markdown_path(artifact_path: Path) -> Path:
 def card_markdown(card: Mapping[str, Any]) -> str:
     """Return a card as a page for people."""
     network = card["network"]
+    settings = {k: v for k, v in card["training"].items() if k != "progress"}
     return PAGE.format(
-        **{"citation": "", **card},
+        **card,
         warnings="\n".join(f"- {limit}" for limit in card["limits"]),
+        data_line=f"{_data_line(**card['data'])} {card.get('citation', '')}".rstrip(),
         layers=", ".join(map(str, network["layer_sizes"])),
-        settings=", ".join(f"{key} {value}" for key, value in card["training"].items()),
-        otherwise=card["labels"][0],
-        positive=card["labels"][-1],
+        settings=", ".join(f"{key} {value}" for key, value in settings.items()),
+        decision=_decision(card),
         metric_rows="\n".join(
             f"| {name} | {_cells(figure)}|" for name, figure in card["metrics"].items()
         ),
+        subgroups_table=_subgroups(card.get("subgroups", {})),
         feature_rows="\n".join(
             f"| `{feature['name']}` | {feature['description']} | {feature['expected']} |"
             for feature in card["features"]
         ),
     )
+
+
+def _data_line(source: str, rows: int, sha256: str = "") -> str:
+    digest = f", SHA-256 `{sha256}`" if sha256 else ""
+    return f"{rows} rows of {source}{digest}."
+
+
+def _decision(card: Mapping[str, Any]) -> str:
+    if card["threshold"] is None:
+        return f"Predicts the most probable of {', '.join(card['labels'])}."
+    otherwise, positive = card["labels"]
+    return (
+        f"Predicts {positive} where its probability exceeds {card['threshold']:g}, else "
+        f"{otherwise}. {card['threshold_reason']}"
+    )
+
+
+def _subgroups(subgroups: Mapping[str, Mapping[str, Any]]) -> str:
+    names = list(dict.fromkeys(name for told in subgroups.values() for name in told["metrics"]))
+    rows = [
+        f"| {subgroup} | {told['rows']} | {told['positives']} |"
+        + "".join(f" {_interval(told['metrics'].get(name))} |" for name in names)
+        for subgroup, told in subgroups.items()
+    ]
+    if not rows:
+        return ""
+    heads = "".join(f" {name} |" for name in names)
+    return SUBGROUPS.format(names=heads, rules="---|" * len(names), rows="\n".join(rows))
+
+
+def _interval(figure: Mapping[str, float] | None) -> str:
+    return "{value:.3f} ({low:.3f} to {high:.3f})".format_map(figure) if figure else ""
 
 
 def _cells(figure: float | Mapping[str, float]) -> str:

@@ -2,23 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
 from model.arrays import Array
+from model.datasets import Dataset
 from model.encoding import Encoding
-from model.evaluation.validation import Mask
+from model.evaluation.validation import Mask, Rows
 from model.features import FeatureSet
 from model.initializers import Initializer
-from model.losses import Loss
+from model.losses import Loss, l2_penalty
 from model.network import NeuralNetwork
 from model.optimizers import Optimizer
 from model.pipeline import Pipeline
-from model.training import History, Reduction, fit
+from model.training import Carry, History, Reduction, fit
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit gives.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        The network with what goes before it.
+    history : History
+        What the fit went through.
+    settings : mapping
+        What the model card tells of the design.
+    progress : sequence of mapping
+        What was noted on the way.
+    """
+
+    pipeline: Pipeline
+    history: History = field(default_factory=History)
+    settings: Mapping[str, float] = field(default_factory=dict)
+    progress: Sequence[Mapping[str, float]] = ()
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is noted while a fit runs.
+
+    Parameters
+    ----------
+    iterations : range
+        The iterations after which something is noted.
+    note : callable
+        Takes the iteration, the loss that is minimised, and what there is by then.
+    on_progress : callable
+        Called with the share of all iterations that has gone by since the last call.
+    """
+
+    iterations: range
+    note: Callable[[int, float, Pipeline], None]
+    on_progress: Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -31,10 +72,13 @@ class Design:
         Makes the encoding for a feature set.
     hidden_layer_sizes : tuple of int
         Units of the hidden layers.
-    hidden_activation : str
-        Name in `model.activations.ACTIVATIONS`; the output is a sigmoid.
-    initializer, loss, optimizer, iterations, reduction, l2
+    hidden_activation, output_activation : str
+        Names in `model.activations.ACTIVATIONS`. Two classes and a sigmoid need one output; else
+        there is one for each class.
+    initializer, loss, optimizer, iterations, reduction, l2, batch_size, carry
         See `model.training.fit`; the optimiser is made anew for every fit.
+    is_scaled : bool
+        Whether measurements and counts are standardised.
     """
 
     encode: Callable[[FeatureSet], Encoding]
@@ -44,53 +88,100 @@ class Design:
     loss: Loss
     optimizer: Callable[[], Optimizer]
     iterations: int
+    output_activation: str = "sigmoid"
     reduction: Reduction = "mean"
     l2: float = 0.0
+    batch_size: int | None = None
+    carry: Carry = "exact"
+    is_scaled: bool = True
 
     def fit(
-        self, features: FeatureSet, X: Array, y: Array, random_state: int
-    ) -> tuple[Pipeline, History]:
-        """Return a pipeline fitted on X of shape (n, n_features) and y of shape (n, 1)."""
-        encoding = self.encode(features)
-        encoded = encoding.transform(X)
-        mean, scale = self.scaler(encoding, encoded)
-        network = self._network(len(encoding), random_state)
-        history = self._train(network, (encoded - mean) / scale, y)
-        return Pipeline(encoding, mean, scale, network), history
+        self,
+        dataset: Dataset,
+        rows: Rows,
+        random_state: int,
+        watch: Watch | None = None,
+    ) -> Fitted:
+        """Fit a network on some rows of a data set, in their order.
 
-    def fit_stack(
-        self, features: FeatureSet, X: Array, y: Array, training: Mask, random_state: int
-    ) -> Pipeline:
+        Parameters
+        ----------
+        dataset : Dataset
+            The data set.
+        rows : Rows of shape (n,)
+            Numbers of the rows.
+        random_state : int
+            Seed of the initialisation.
+        watch : Watch, optional
+            What is noted on the way.
+        """
+        encoding = self.encode(dataset.features)
+        encoded = encoding.transform(dataset.X[rows])
+        mean, scale = self.scaler(encoding, encoded)
+        X, y = (encoded - mean) / scale, self.targets(dataset)[rows]
+        network = self._network(len(encoding), y.shape[1], random_state)
+        pipeline = Pipeline(encoding, mean, scale, network)
+
+        def callback(iteration: int) -> None:
+            if watch is not None:
+                watch.on_progress(1 / self.iterations)
+                if iteration in watch.iterations:
+                    watch.note(iteration, self._objective(network, X, y), pipeline)
+
+        history = self._train(network, X, y, callback=callback)
+        return Fitted(pipeline, history, {"l2": self.l2})
+
+    def fit_stack(self, dataset: Dataset, training: Mask, random_state: int) -> Pipeline:
         """Return a stack of pipelines, each as `fit` would give it for some of the rows.
 
         Parameters
         ----------
-        features : FeatureSet
-            The columns of X.
-        X : Array of shape (n, n_features)
-            All rows.
-        y : Array of shape (n, 1)
-            All labels.
+        dataset : Dataset
+            The data set.
         training : Mask of shape (K, n)
-            The rows of each fit.
+            The rows of each fit, taken in the order of `row_order`.
         random_state : int
             Seed of all initialisations.
         """
-        encoding = self.encode(features)
-        encoded = encoding.transform(X)
+        encoding = self.encode(dataset.features)
+        encoded = encoding.transform(dataset.X)
+        targets = self.targets(dataset)
         scalers = [self.scaler(encoding, encoded[mask]) for mask in training]
         mean, scale = (np.stack(parts) for parts in zip(*scalers, strict=True))
-        rows, weights = _gather(training)
-        single = self._network(len(encoding), random_state)
+        rows, weights = _gather(training, self.row_order(len(dataset), random_state))
+        single = self._network(len(encoding), targets.shape[1], random_state)
         network = single.with_parameters(
             {key: np.stack([array] * len(training)) for key, array in single.parameters.items()}
         )
         scaled = (encoded[rows] - mean[:, np.newaxis]) / scale[:, np.newaxis]
-        self._train(network, scaled, y[rows], weights)
+        self._train(network, scaled, targets[rows], weights)
         return Pipeline(encoding, mean, scale, network)
 
+    def fit_folds(self, dataset: Dataset, training: Mask, random_state: int) -> list[Pipeline]:
+        """Return the members of `fit_stack`, each by itself."""
+        stack = self.fit_stack(dataset, training, random_state)
+        return [stack.member(index) for index in range(len(training))]
+
+    def row_order(self, rows: int, random_state: int) -> Rows:
+        """Return the order in which the rows of a stack come in, of shape (rows,).
+
+        Notes
+        -----
+        Steps by batches hang on it: rows sorted by class would teach the last class last. Where a
+        step takes all rows they stay in the order of the data set.
+        """
+        if self.batch_size is None:
+            return np.arange(rows)
+        return np.random.default_rng(random_state).permutation(rows)
+
+    def targets(self, dataset: Dataset) -> Array:
+        """Return what the outputs should be, of shape (n, n_outputs)."""
+        indicators = np.eye(len(dataset.labels))[dataset.classes]
+        is_single = len(dataset.labels) == 2 and self.output_activation == "sigmoid"
+        return indicators[:, 1:] if is_single else indicators
+
     def scaler(self, encoding: Encoding, encoded: Array) -> tuple[Array, Array]:
-        """Return mean and scale of each encoded column, 0 and 1 for indicators.
+        """Return mean and scale of each encoded column, 0 and 1 for those that stay as they are.
 
         Notes
         -----
@@ -98,16 +189,25 @@ class Design:
         deviations for them.
         """
         scaler = StandardScaler().fit(encoded)
-        mean = np.where(encoding.is_indicator, 0.0, scaler.mean_)
-        return mean, np.where(encoding.is_indicator, 1.0, scaler.scale_)
+        as_is = encoding.is_indicator | (not self.is_scaled)
+        return np.where(as_is, 0.0, scaler.mean_), np.where(as_is, 1.0, scaler.scale_)
 
-    def _network(self, inputs: int, random_state: int) -> NeuralNetwork:
-        sizes = (inputs, *self.hidden_layer_sizes, 1)
+    def _network(self, inputs: int, outputs: int, random_state: int) -> NeuralNetwork:
+        sizes = (inputs, *self.hidden_layer_sizes, outputs)
         parameters = self.initializer(sizes, random_state)
-        return NeuralNetwork(sizes, self.hidden_activation, "sigmoid", parameters)
+        return NeuralNetwork(sizes, self.hidden_activation, self.output_activation, parameters)
+
+    def _objective(self, network: NeuralNetwork, X: Array, y: Array) -> float:
+        penalty = l2_penalty(network.parameters, self.l2) / len(X)
+        return float(self.loss.value(network.forward(X)[-1], y) + penalty)
 
     def _train(
-        self, network: NeuralNetwork, X: Array, y: Array, sample_weight: Array | None = None
+        self,
+        network: NeuralNetwork,
+        X: Array,
+        y: Array,
+        sample_weight: Array | None = None,
+        callback: Callable[[int], None] | None = None,
     ) -> History:
         return fit(
             network,
@@ -119,10 +219,14 @@ class Design:
             iterations=self.iterations,
             l2=self.l2,
             reduction=self.reduction,
+            batch_size=self.batch_size,
+            carry=self.carry,
+            callback=callback,
         )
 
 
-def _gather(training: Mask) -> tuple[NDArray[np.intp], Array]:
+def _gather(training: Mask, order: Rows) -> tuple[Rows, Array]:
     """Return the row numbers of each set, and weights that are 0 where a shorter set is filled."""
-    rows = np.argsort(~training, axis=1, kind="stable")[:, : training.sum(axis=1).max()]
+    last_if_out = np.argsort(~training[:, order], axis=1, kind="stable")
+    rows = order[last_if_out[:, : training.sum(axis=1).max()]]
     return rows, np.take_along_axis(training, rows, axis=1).astype(np.float64)

@@ -126,7 +126,8 @@ def _mean_over_rows(losses: Array, sample_weight: Array | None) -> Array:
     rows = losses.sum(axis=-1)
     if sample_weight is None:
         return np.asarray(rows.mean(axis=-1))
-    return np.asarray((rows * sample_weight).sum(axis=-1) / sample_weight.sum(axis=-1))
+    counted = sample_weight.sum(axis=-1)
+    return np.asarray((rows * sample_weight).sum(axis=-1) / np.where(counted > 0, counted, 1.0))
 
 
 def l2_penalty(parameters: Mapping[str, Array], l2: float) -> Array:

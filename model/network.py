@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -62,6 +63,11 @@ class NeuralNetwork:
         self.parameters = dict(parameters)
         self._activations = [ACTIVATIONS[hidden_activation]] * (self.depth - 1)
         self._activations.append(ACTIVATIONS[output_activation])
+
+    def __reduce__(self) -> tuple[type[NeuralNetwork], tuple[Any, ...]]:
+        """Let a network go to another process: its activations by name, for they are functions."""
+        form = (self.layer_sizes, self.hidden_activation, self.output_activation)
+        return NeuralNetwork, (*form, self.parameters)
 
     @property
     def depth(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from model.arrays import Array
+from model.classes import class_probabilities
 from model.encoding import Encoding
 from model.network import NeuralNetwork
 
@@ -45,6 +46,10 @@ class Pipeline:
         encoded = self.encoding.transform(X)
         scaled = (encoded - self.mean[..., np.newaxis, :]) / self.scale[..., np.newaxis, :]
         return self.network.predict_proba(scaled)
+
+    def class_probabilities(self, X: Array) -> Array:
+        """Return what `model.classes.class_probabilities` makes of the outputs."""
+        return class_probabilities(self.predict_proba(X), self.network.output_activation)
 
     def member(self, index: int) -> Pipeline:
         """Return one pipeline of a stack, whose arrays all have the stack's axis in front."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from model.arrays import Array
 from model.artifact import Artifact
+from model.classes import class_probabilities
 
 
 class Predictor:
@@ -28,7 +29,7 @@ class Predictor:
         self._network = artifact.pipeline.folded_network()
 
     def predict_proba(self, X: Array) -> Array:
-        """Return the probability of the positive class.
+        """Return the probability of the positive class; with more than two, that of each.
 
         Parameters
         ----------
@@ -37,13 +38,14 @@ class Predictor:
 
         Returns
         -------
-        Array of shape (n,)
+        Array of shape (n,) or (n, n_classes)
             A row's is the same to the last bit whatever rows it comes with.
         """
-        return self._network.predict_proba(self._encoding.transform(X))[:, 0]
+        outputs = self._network.predict_proba(self._encoding.transform(X))
+        return class_probabilities(outputs, self._network.output_activation)
 
     def predict_records(self, records: Iterable[Mapping[str, float]]) -> Array:
-        """Return the probability of the positive class of records that hold every feature."""
+        """Return the probabilities of records that hold every feature."""
         return self.predict_proba(self.artifact.features.matrix(records))
 
     def is_sound(self) -> bool:

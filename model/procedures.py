@@ -4,82 +4,193 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from model.arrays import Array
 from model.artifact import Artifact
+from model.baseline import LogisticBaseline
+from model.classes import predicted_classes
 from model.datasets import Dataset
-from model.design import Design
+from model.design import Design, Fitted, Watch
 from model.errors import DataError
 from model.evaluation.calibration import fit_calibration, logit
-from model.evaluation.metrics import accuracy, binary_metrics
-from model.evaluation.validation import Mask, held_out, training_sets
+from model.evaluation.figures import dataset_metrics, subgroup_metrics
+from model.evaluation.validation import (
+    CrossValidation,
+    Mask,
+    Parts,
+    cross_validate,
+    held_out,
+    repeated_training_sets,
+    training_sets,
+)
 from model.pipeline import Pipeline
+
+THRESHOLD = 0.5
+
+DIVIDED = (
+    "The outputs of the network are sigmoids that need not sum to one; the probabilities are the "
+    "outputs divided by their sum, and nothing calibrates them."
+)
+"""What the card must say of several outputs without a softmax."""
+
+OnFit: TypeAlias = Callable[[float], None]
+"""Called with the number of networks just fitted, or the part of one."""
 
 
 class Procedure(Protocol):
     """How a recipe gets from a data set to an artifact."""
 
     @property
+    def folds(self) -> int:
+        """Folds of the cross-validation that judges the procedure."""
+        ...
+
+    @property
+    def repeats(self) -> int:
+        """Times that it is repeated."""
+        ...
+
+    @property
+    def fewest_rows(self) -> int:
+        """Rows of each class that a fit needs."""
+        ...
+
+    @property
+    def safeguards(self) -> tuple[str, ...]:
+        """How it is kept from knowing the rows that it is judged on, a sentence each."""
+        ...
+
+    @property
     def fits(self) -> int:
         """Number of networks that `run` fits."""
         ...
 
-    def run(
-        self, name: str, dataset: Dataset, random_state: int, on_fit: Callable[[int], None]
-    ) -> Artifact:
-        """Return an artifact; `on_fit` is called with the number of networks just fitted."""
+    @property
+    def fits_of_a_fold(self) -> int:
+        """Number of networks that `fit_folds` fits for a set of rows."""
+        ...
+
+    def check(self, dataset: Dataset) -> None:
+        """Refuse, by a DataError, a file from which it could not learn or be judged."""
+        ...
+
+    def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
+        """Return an artifact."""
+        ...
+
+    def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
+        """Return what the artifact is made of."""
+        ...
+
+    def fit_folds(
+        self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
+    ) -> list[Pipeline]:
+        """Return what the whole procedure gives for each set of rows, of shape (K, n)."""
         ...
 
 
+def judge(
+    procedure: Procedure, dataset: Dataset, random_state: int, on_fit: OnFit
+) -> CrossValidation:
+    """Run the whole procedure on every fold of its cross-validation."""
+    training = repeated_training_sets(
+        dataset.classes, procedure.folds, procedure.repeats, random_state
+    )
+    return cross_validate(
+        dataset.X,
+        training,
+        lambda folds: procedure.fit_folds(dataset, folds, random_state, on_fit),
+    )
+
+
 @dataclass(frozen=True)
-class HoldOut:
-    """Fits on some of the rows and tells the figures of the others.
+class SingleFit:
+    """Fits once and tells the figures of the parts that the data set is split into.
 
     Parameters
     ----------
-    design : Design
+    design : Design or LogisticBaseline
         The network.
-    test_size : float
-        Share of the rows that are held out.
-    split_seed : int
-        Seed of the split.
+    split : callable
+        Takes the number of rows and the seed of the fit; returns the parts.
+    reported : range
+        The iterations after which the loss and the accuracy of each part are noted.
+    folds, repeats : int
+        Of the cross-validation that judges the design.
     """
 
-    design: Design
-    test_size: float
-    split_seed: int
+    design: Design | LogisticBaseline
+    split: Callable[[int, int], Parts]
+    reported: range = range(0)
+    folds: int = 10
+    repeats: int = 1
+    fewest_rows: ClassVar[int] = 2
+    safeguards: ClassVar[tuple[str, ...]] = (
+        "The scaler, where there is one, takes its means and scales from the training rows of each "
+        "fold alone.",
+        "Nothing is chosen: every setting is that of the source.",
+        "What is held out for testing is looked at once, after the fit.",
+    )
 
     @property
     def fits(self) -> int:
         """Number of networks that `run` fits."""
         return 1
 
-    def run(
-        self, name: str, dataset: Dataset, random_state: int, on_fit: Callable[[int], None]
-    ) -> Artifact:
-        """Return an artifact; `on_fit` is called with the number of networks just fitted."""
-        # With fewer, one of the parts may have none of a class.
-        _check_rows(dataset, 5, "the split")
-        X_train, X_test, y_train, y_test = train_test_split(
-            dataset.X, dataset.y, test_size=self.test_size, random_state=self.split_seed
-        )
-        pipeline, history = self.design.fit(dataset.features, X_train, y_train, random_state)
-        on_fit(1)
-        metrics = {
-            "first_loss": float(history.loss[0]),
-            "last_loss": float(history.loss[-1]),
-            "train_accuracy": accuracy(y_train[:, 0], pipeline.predict_proba(X_train)[:, 0]),
-            "test_accuracy": accuracy(y_test[:, 0], pipeline.predict_proba(X_test)[:, 0]),
+    @property
+    def fits_of_a_fold(self) -> int:
+        """Number of networks that `fit_folds` fits for a set of rows."""
+        return 1
+
+    def check(self, dataset: Dataset) -> None:
+        """Refuse, by a DataError, a file from which it could not learn or be judged."""
+        # With fewer, a part or a fold may have none of a class.
+        _check_rows(dataset, self.folds, "cross-validation")
+
+    def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
+        """Return an artifact."""
+        self.check(dataset)
+        fitted = self.fit(dataset, random_state, on_fit)
+        parts = self.split(len(dataset), random_state)
+        losses = fitted.history.loss
+        metrics = {"first_loss": float(losses[0]), "last_loss": float(losses[-1])} if losses else {}
+        metrics |= _accuracies(fitted.pipeline, dataset, parts)
+        training = {
+            "seed": random_state,
+            "protocol": ", ".join(f"{name} {len(rows)} rows" for name, rows in parts.items()),
+            **fitted.settings,
+            "progress": list(fitted.progress),
         }
-        protocol = f"{len(X_train)} rows fitted, {len(X_test)} held out"
-        training = {"seed": random_state, "protocol": protocol, "l2": self.design.l2}
-        return _artifact(name, dataset, X_train, pipeline, training, metrics)
+        return _artifact(name, dataset, dataset.X[parts["train"]], fitted, training, metrics)
+
+    def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
+        """Return what the artifact is made of."""
+        parts = self.split(len(dataset), random_state)
+        # What is held out for testing is looked at once, at the end.
+        watched = {name: rows for name, rows in parts.items() if name != "test"}
+        progress: list[dict[str, float]] = []
+
+        def note(iteration: int, loss: float, pipeline: Pipeline) -> None:
+            accuracies = _accuracies(pipeline, dataset, watched)
+            progress.append({"iteration": iteration, "loss": loss, **accuracies})
+
+        watch = Watch(self.reported, note, on_fit)
+        fitted = self.design.fit(dataset, parts["train"], random_state, watch)
+        return replace(fitted, progress=progress)
+
+    def fit_folds(
+        self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
+    ) -> list[Pipeline]:
+        """Return the design's fit to each set of rows, of shape (K, n)."""
+        pipelines = self.design.fit_folds(dataset, training, random_state)
+        on_fit(len(pipelines))
+        return pipelines
 
 
 @dataclass(frozen=True)
@@ -89,7 +200,8 @@ class NestedCrossValidation:
     Parameters
     ----------
     candidates : tuple of Design
-        The choice is that of the lowest log loss, calibrated, in the inner cross-validation.
+        For two classes. The choice is that of the lowest log loss, calibrated, in the inner
+        cross-validation.
     folds, repeats : int
         Of the outer cross-validation, which tells the figures.
     inner_folds : int
@@ -107,56 +219,69 @@ class NestedCrossValidation:
     folds: int = 9
     repeats: int = 20
     inner_folds: int = 9
+    safeguards: ClassVar[tuple[str, ...]] = (
+        "The scaler takes its means and scales from the training rows of each fold alone, and in "
+        "the inner cross-validation from the training rows of the inner fold.",
+        "The strength of the penalty is chosen by a cross-validation within the training rows of "
+        "each outer fold.",
+        "Intercept and slope of the calibration are fitted to probabilities that the same inner "
+        "cross-validation gave to rows that it held out.",
+        "The threshold for cost is that of the cost matrix, not one fitted to the rows.",
+    )
+
+    @property
+    def fewest_rows(self) -> int:
+        """Rows of each class that a fit needs."""
+        return self.inner_folds
 
     @property
     def fits(self) -> int:
         """Number of networks that `run` fits."""
-        chosen_and_fitted = len(self.candidates) * self.inner_folds + 1
-        return chosen_and_fitted * (self.repeats * self.folds + 1)
+        return self.fits_of_a_fold * (self.repeats * self.folds + 1)
 
-    def run(
-        self, name: str, dataset: Dataset, random_state: int, on_fit: Callable[[int], None]
-    ) -> Artifact:
-        """Return an artifact; `on_fit` is called with the number of networks just fitted."""
+    @property
+    def fits_of_a_fold(self) -> int:
+        """Number of networks that `fit_folds` fits for a set of rows."""
+        return len(self.candidates) * self.inner_folds + 1
+
+    def check(self, dataset: Dataset) -> None:
+        """Refuse, by a DataError, a file from which it could not learn or be judged."""
+        if len(dataset.labels) > 2 or any(
+            d.output_activation != "sigmoid" for d in self.candidates
+        ):
+            raise ValueError("only the single sigmoid output of two classes can be calibrated")
         _check_rows(dataset, self._rows_needed(), "cross-validation")
-        labels = dataset.y[:, 0]
-        probabilities = self.held_out_probabilities(dataset, random_state, on_fit)
-        everything = np.ones((1, len(labels)), dtype=bool)
-        ((pipeline, design),) = self._choose_and_fit(dataset, random_state, on_fit, everything)
-        training_card = {
+
+    def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
+        """Return an artifact."""
+        self.check(dataset)
+        probabilities = judge(self, dataset, random_state, on_fit).probabilities
+        fitted = self.fit(dataset, random_state, on_fit)
+        training = {
             "seed": random_state,
             "protocol": (
                 f"nested stratified {self.folds}-fold cross-validation, {self.repeats} times; "
-                f"served weights fitted on all {len(labels)} rows"
+                f"served weights fitted on all {len(dataset)} rows"
             ),
-            "l2": design.l2,
+            **fitted.settings,
             "l2_candidates": [candidate.l2 for candidate in self.candidates],
         }
-        metrics = binary_metrics(labels, probabilities, random_state)
-        return _artifact(name, dataset, dataset.X, pipeline, training_card, metrics)
+        metrics = dataset_metrics(dataset, probabilities, random_state)
+        artifact = _artifact(name, dataset, dataset.X, fitted, training, metrics)
+        subgroups = subgroup_metrics(dataset, probabilities, random_state)
+        return replace(artifact, about={**artifact.about, "subgroups": subgroups})
 
-    def outer_folds(self, y: Array, random_state: int) -> Mask:
-        """Return the training rows of every outer fold, of shape (repeats, folds, n)."""
-        everything = np.ones(len(y), dtype=bool)
-        repeats = range(random_state, random_state + self.repeats)
-        return np.array([training_sets(y, everything, self.folds, repeat) for repeat in repeats])
+    def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
+        """Return what the artifact is made of."""
+        everything = np.ones((1, len(dataset)), dtype=bool)
+        return self._choose_and_fit(dataset, everything, random_state, on_fit)[0]
 
-    def held_out_probabilities(
-        self, dataset: Dataset, random_state: int, on_fit: Callable[[int], None]
-    ) -> Array:
-        """Return each row's probability from a run of the whole procedure without it.
-
-        Returns
-        -------
-        Array of shape (repeats, n)
-        """
-        everything = np.ones(len(dataset.y), dtype=bool)
-        probabilities = []
-        for training in self.outer_folds(dataset.y[:, 0], random_state):
-            pipelines = self._choose_and_fit(dataset, random_state, on_fit, training)
-            predictions = [fold.predict_proba(dataset.X)[:, 0] for fold, _ in pipelines]
-            probabilities.append(held_out(training, everything, np.array(predictions)))
-        return np.array(probabilities)
+    def fit_folds(
+        self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
+    ) -> list[Pipeline]:
+        """Return what the whole procedure gives for each set of rows, of shape (K, n)."""
+        fitted = self._choose_and_fit(dataset, training, random_state, on_fit)
+        return [one.pipeline for one in fitted]
 
     def _rows_needed(self) -> int:
         """Return how many rows of a class leave one for every inner fold of every outer fold."""
@@ -167,33 +292,36 @@ class NestedCrossValidation:
         )
 
     def _choose_and_fit(
-        self, dataset: Dataset, random_state: int, on_fit: Callable[[int], None], training: Mask
-    ) -> list[tuple[Pipeline, Design]]:
-        """Return for each training set a calibrated pipeline, and the design chosen for it."""
-        X, y = dataset.X, dataset.y
-        inner = [training_sets(y[:, 0], rows, self.inner_folds, random_state) for rows in training]
+        self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
+    ) -> list[Fitted]:
+        """Return for each set of rows the calibrated fit of the design chosen for it."""
+        X, classes = dataset.X, dataset.classes
+        inner = [training_sets(classes, rows, self.inner_folds, random_state) for rows in training]
         trials = []
         for design in self.candidates:
-            stack = design.fit_stack(dataset.features, X, y, np.concatenate(inner), random_state)
+            stack = design.fit_stack(dataset, np.concatenate(inner), random_state)
             on_fit(len(training) * self.inner_folds)
-            predictions = stack.predict_proba(X)[..., 0].reshape(len(training), -1, len(X))
+            predictions = stack.class_probabilities(X).reshape(len(training), -1, len(X))
             logits = np.array(
                 [
                     held_out(folds, rows, logit(of_folds))
                     for folds, rows, of_folds in zip(inner, training, predictions, strict=True)
                 ]
             )
-            trials.append(_calibrate(logits, y[:, 0], training.astype(np.float64)))
+            y, weights = classes.astype(np.float64), training.astype(np.float64)
+            trials.append(_calibrate(logits, y, weights))
         losses, intercepts, slopes = (np.array(parts) for parts in zip(*trials, strict=True))
         chosen = losses.argmin(axis=0)
-        pipelines = []
+        all_fitted = []
         for index, choice in enumerate(chosen):
-            design, rows = self.candidates[choice], training[index]
-            pipeline, _ = design.fit(dataset.features, X[rows], y[rows], random_state)
+            rows = np.flatnonzero(training[index])
+            fitted = self.candidates[choice].fit(dataset, rows, random_state)
             on_fit(1)
-            calibrated = pipeline.calibrated(intercepts[choice, index], slopes[choice, index])
-            pipelines.append((calibrated, design))
-        return pipelines
+            calibrated = fitted.pipeline.calibrated(
+                intercepts[choice, index], slopes[choice, index]
+            )
+            all_fitted.append(replace(fitted, pipeline=calibrated))
+        return all_fitted
 
 
 def _calibrate(logits: Array, y: Array, weights: Array) -> tuple[Array, Array, Array]:
@@ -205,36 +333,56 @@ def _calibrate(logits: Array, y: Array, weights: Array) -> tuple[Array, Array, A
 
 
 def _check_rows(dataset: Dataset, needed: int, what_for: str) -> None:
-    positives = int(dataset.y.sum())
-    fewest = min(positives, len(dataset.y) - positives)
+    """Refuse a file from which the network could not learn, or could not be judged."""
+    path = dataset.path or Path(dataset.source)
+    fewest = int(np.bincount(dataset.classes, minlength=len(dataset.labels)).min())
     if fewest < needed:
         raise DataError(
-            dataset.path,
+            path,
             f"{fewest} rows of one class ({dataset.target.name}); "
-            f"{what_for} needs at least {needed} of each",
+            f"{what_for} needs at least {needed} of each: add rows of it",
         )
+    for feature, column in zip(dataset.features, dataset.X.T, strict=True):
+        if column.min() == column.max():
+            problem = (
+                f"all {len(dataset)} rows hold the same value, from which nothing can be learned: "
+                "add rows that differ in it"
+            )
+            raise DataError(path, problem, column=feature.name)
+
+
+def _accuracies(pipeline: Pipeline, dataset: Dataset, parts: Parts) -> dict[str, float]:
+    threshold = THRESHOLD if len(dataset.labels) == 2 else None
+    predicted = predicted_classes(pipeline.class_probabilities(dataset.X), threshold)
+    right = predicted == dataset.classes
+    return {f"{name}_accuracy": float(right[rows].mean()) for name, rows in parts.items()}
 
 
 def _artifact(
     name: str,
     dataset: Dataset,
     training_rows: Array,
-    pipeline: Pipeline,
+    fitted: Fitted,
     training: Mapping[str, Any],
     metrics: Mapping[str, Any],
 ) -> Artifact:
     golden_inputs = dataset.features.golden_inputs()
+    network = fitted.pipeline.network
+    is_divided = network.layer_sizes[-1] > 1 and network.output_activation != "softmax"
+    has_threshold = len(dataset.labels) == 2
     return Artifact(
         name=name,
         features=dataset.features.observe(training_rows),
         labels=dataset.labels,
-        threshold=0.5,
-        pipeline=pipeline,
+        threshold=THRESHOLD if has_threshold else None,
+        threshold_reason=dataset.threshold_reason if has_threshold else "",
+        pipeline=fitted.pipeline,
         golden_inputs=golden_inputs,
-        golden_probabilities=pipeline.predict_proba(golden_inputs)[:, 0],
+        golden_probabilities=fitted.pipeline.class_probabilities(golden_inputs),
         about={
             **dataset.card,
-            "data": {"source": dataset.source, "sha256": dataset.sha256, "rows": len(dataset.y)},
+            "limits": [*dataset.card["limits"], *([DIVIDED] if is_divided else [])],
+            "data": dataset.about(),
             "training": {"recipe": name, **training},
             "metrics": dict(metrics),
         },

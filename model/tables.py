@@ -48,7 +48,7 @@ def read_table(path: Path, columns: Sequence[Feature]) -> pd.DataFrame:
         names = _own_names(path, line, header, columns)
     for line, cells in rows.items():
         if len(cells) != len(names):
-            problem = f"expected {len(names)} values, found {len(cells)}"
+            problem = f"expected {len(names)} values ({', '.join(names)}), found {len(cells)}"
             raise DataError(path, problem, line=line)
     if not rows:
         raise DataError(path, "a header and no rows")

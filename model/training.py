@@ -25,9 +25,62 @@ class History:
     loss : list of Array
         Loss of each iteration, that of every batch taken before its step, penalty included: a
         number, or one for each network of a stack.
+    validation_loss : list of Array
+        Loss of the validation rows after each iteration, without the penalty; empty where there
+        are none.
     """
 
     loss: list[Array] = field(default_factory=list)
+    validation_loss: list[Array] = field(default_factory=list)
+
+
+class EarlyStopping:
+    """Keeps the parameters of the lowest validation loss, and tells when it has long been passed.
+
+    Parameters
+    ----------
+    patience : int
+        Iterations without a lower loss after which the run ends; that of a stack when all its
+        networks have waited so long. Until then each may still find a lower one.
+
+    Raises
+    ------
+    ValueError
+        When the patience is less than one iteration.
+
+    References
+    ----------
+    Prechelt, "Early stopping - but when?", in Neural Networks: Tricks of the Trade, 1998.
+    """
+
+    def __init__(self, patience: int) -> None:
+        if patience < 1:
+            raise ValueError("a patience of less than one iteration")
+        self.patience = patience
+
+    def start(self, network: NeuralNetwork, validation: tuple[Array, Array] | None) -> None:
+        """Forget what was, and watch this network; without validation rows raise ValueError."""
+        if validation is None:
+            raise ValueError("early stopping needs validation rows")
+        self._network = network
+        self._best = {key: array.copy() for key, array in network.parameters.items()}
+        self._lowest = np.array(np.inf)
+        self._waited = np.array(0)
+
+    def is_over(self, validation_loss: Array) -> bool:
+        """Take note of the loss after an iteration, and tell whether to stop."""
+        lower = validation_loss < self._lowest
+        for key, best in self._best.items():
+            taken = lower.reshape(lower.shape + (1,) * (best.ndim - lower.ndim))
+            np.copyto(best, self._network.parameters[key], where=taken)
+        self._lowest = np.where(lower, validation_loss, self._lowest)
+        self._waited = np.where(lower, 0, self._waited + 1)
+        return bool((self._waited >= self.patience).all())
+
+    def restore(self) -> None:
+        """Give the network the parameters of its lowest loss."""
+        for key, best in self._best.items():
+            self._network.parameters[key][...] = best
 
 
 def fit(
@@ -43,6 +96,8 @@ def fit(
     reduction: Reduction = "mean",
     batch_size: int | None = None,
     carry: Carry = "exact",
+    validation: tuple[Array, Array] | None = None,
+    early_stopping: EarlyStopping | None = None,
     callback: Callable[[int], None] | None = None,
 ) -> History:
     """Train a network, or a stack of them, in place.
@@ -57,7 +112,8 @@ def fit(
         Targets.
     sample_weight : Array of shape (..., n), optional
         How often each row counts; once if left out. So the networks of a stack can be trained on
-        different numbers of rows.
+        different numbers of rows. A batch without a counted row is still a step to an optimiser
+        that remembers: use plain gradient descent where that may happen.
     loss : Loss
         What is minimised, a mean over the rows.
     optimizer : Optimizer
@@ -74,6 +130,10 @@ def fit(
     carry : {"exact", "updated"}
         Whether the derivative goes back through the weights that it was taken at, or through those
         just moved, as in the source of the iris network. The second is not a gradient.
+    validation : (Array, Array), optional
+        Rows and targets that are not trained on, of which the loss is noted.
+    early_stopping : EarlyStopping, optional
+        Ends the run when their loss no longer falls; the parameters are then those of the lowest.
     callback : callable, optional
         Called with the number of iterations done, after each.
 
@@ -86,39 +146,79 @@ def fit(
     ------
     DivergenceError
         When the loss or a weight is no longer finite.
+    ValueError
+        When there is early stopping without validation.
 
     Notes
     -----
     The loss is (sum over rows of their losses + l2 / 2 * sum of squared weights) / n, so that
     `l2` means what scikit-learn's ``alpha`` means.
     """
+    if early_stopping is not None:
+        early_stopping.start(network, validation)
     history = History()
     weights = np.ones(X.shape[-2]) if sample_weight is None else sample_weight
-    rows = weights.sum(axis=-1)
-    size = batch_size or X.shape[-2]
-    batches = [slice(start, start + size) for start in range(0, X.shape[-2], size)]
+    batches = _batches(X, y, weights, batch_size or X.shape[-2], reduction)
     for iteration in range(1, iterations + 1):
-        # A run that overflows is reported below by its loss, not by warnings along the way.
+        # A run that overflows is reported by its loss, not by warnings along the way.
         with np.errstate(over="ignore", invalid="ignore"):
-            value = l2_penalty(network.parameters, l2) / rows
+            value = l2_penalty(network.parameters, l2) / weights.sum(axis=-1)
             for batch in batches:
-                counts = weights[..., batch]
-                share = counts.sum(axis=-1) / rows
-                scale = 1.0 / counts.sum(axis=-1) if reduction == "mean" else np.ones_like(share)
-                activations = network.forward(X[..., batch, :])
-                outputs, targets = activations[-1], y[..., batch, :]
-                value = value + share * loss.value(outputs, targets, counts)
-                row_scale = (counts * scale[..., np.newaxis])[..., np.newaxis]
-                delta = loss.output_delta(outputs, targets) * row_scale
-                steps = network.layer_gradients(activations, delta)
-                for gradients in steps if carry == "updated" else [_all(steps)]:
-                    _add_decay(gradients, network, l2 * share * scale)
-                    optimizer.step(network.parameters, gradients)
-        history.loss.append(value)
-        _check_finite(network, value, iteration, optimizer.learning_rate)
-        if callback is not None:
-            callback(iteration)
+                value = value + _step(network, batch, loss, optimizer, l2, carry)
+            history.loss.append(value)
+            _check_finite(network, value, iteration, optimizer.learning_rate)
+            if callback is not None:
+                callback(iteration)
+            if validation is not None:
+                outputs = network.forward(validation[0])[-1]
+                value = loss.value(outputs, validation[1])
+                history.validation_loss.append(value)
+                _check_finite(network, value, iteration, optimizer.learning_rate)
+        if early_stopping is not None and early_stopping.is_over(history.validation_loss[-1]):
+            break
+    if early_stopping is not None:
+        early_stopping.restore()
     return history
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """The rows of a step, how often each counts, their share of all rows, and the step's scale."""
+
+    X: Array
+    y: Array
+    counts: Array
+    share: Array
+    scale: Array
+
+
+def _batches(X: Array, y: Array, weights: Array, size: int, reduction: Reduction) -> list[_Batch]:
+    batches = []
+    for start in range(0, X.shape[-2], size):
+        rows = slice(start, start + size)
+        counts = weights[..., rows]
+        counted = counts.sum(axis=-1)
+        # A batch may hold no row of a network whose rows are fewer than the others'.
+        mean = 1.0 / np.where(counted > 0, counted, 1.0)
+        scale = mean if reduction == "mean" else np.ones_like(mean)
+        share = counted / weights.sum(axis=-1)
+        batches.append(_Batch(X[..., rows, :], y[..., rows, :], counts, share, scale))
+    return batches
+
+
+def _step(
+    network: NeuralNetwork, batch: _Batch, loss: Loss, optimizer: Optimizer, l2: float, carry: Carry
+) -> Array:
+    """Take one step; return the batch's share of the loss before it."""
+    activations = network.forward(batch.X)
+    value = batch.share * loss.value(activations[-1], batch.y, batch.counts)
+    row_scale = (batch.counts * batch.scale[..., np.newaxis])[..., np.newaxis]
+    delta = loss.output_delta(activations[-1], batch.y) * row_scale
+    steps = network.layer_gradients(activations, delta)
+    for gradients in steps if carry == "updated" else [_all(steps)]:
+        _add_decay(gradients, network, l2 * batch.share * batch.scale)
+        optimizer.step(network.parameters, gradients)
+    return np.asarray(value)
 
 
 def _all(of_layers: Iterable[dict[str, Array]]) -> dict[str, Array]:

@@ -2,45 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from operator import attrgetter
+from typing import Any
 
 from fastapi import FastAPI
-from fastapi.telemetry import TelemetryConfig
+from fastapi.routing import iter_route_contexts
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 
-from model.artifact import Artifact
-from model.predictor import Predictor
+from service.keys import ApiKeys, read_keys
 from service.logs import configure_logging
+from service.metrics.exposition import Exposition
+from service.metrics.models import ModelMeter
+from service.metrics.predictions import PredictionMeter
+from service.metrics.registry import Registry
+from service.metrics.requests import RequestMeter
+from service.metrics.slots import Slots
 from service.middleware.access_log import AccessLogMiddleware
+from service.middleware.api_key import ApiKeyMiddleware
+from service.middleware.connection_limit import ConnectionLimitMiddleware
+from service.middleware.metrics import MetricsMiddleware
 from service.middleware.request_id import RequestIdMiddleware
-from service.openapi import add_components
+from service.middleware.security_headers import SecurityHeadersMiddleware
+from service.model_file import ModelFile
+from service.models import ServedModel
+from service.openapi import add_security, complete_document
 from service.operations import operations_router
 from service.pages.routes import add_pages
 from service.predictions import prediction_router
 from service.problems import HANDLED, problem_response
+from service.reloading import Reload, Reloader, log_reload
 from service.schemas import component_types
-from service.scoring import Scorer
 from service.settings import Settings, read_settings
+from service.telemetry import flush, make_tracer_provider, telemetry_config
 
-NO_TELEMETRY: TelemetryConfig = {
-    "tracing": False,
-    "metrics": False,
-    "logs": False,
-    "auto_configure": False,
+CORS: dict[str, Any] = {
+    "allow_methods": ["GET", "POST"],
+    "allow_headers": ["Authorization", "Content-Type", "Traceparent", "X-Request-ID"],
+    "expose_headers": ["X-Request-ID"],
 }
-"""FastAPI would start to trace by itself as soon as any library sets up a global provider."""
+"""What a web page of another origin may send and read; no cookies, for there are none."""
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, file: ModelFile | None = None, slots: Slots | None = None
+) -> FastAPI:
     """Return the application that serves the artifact of the settings.
 
     Parameters
     ----------
     settings : Settings, optional
         Those of the environment if left out.
+    file : ModelFile, optional
+        That of the settings, where it has been read already.
+    slots : Slots, optional
+        Where workers count together; this application counts alone if left out.
 
     Raises
     ------
@@ -50,32 +70,70 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         When a setting of the environment cannot be used.
     """
     settings = settings or read_settings()
-    artifact = Artifact.load(settings.artifact, settings.artifact_sha256)
-    predictor = Predictor(artifact)
-    scorer = Scorer(predictor, settings.max_batch_rows)
+    file = file or ModelFile(settings)
+    keys = read_keys(settings)
+    spans = make_tracer_provider(settings)
+    registry = Registry(slots or Slots())
+    model_meter = ModelMeter(registry)
+    model_meter.serves(file.artifact)
+    meter = PredictionMeter(registry, file.artifact)
+    model = ServedModel(file.artifact, settings.max_batch_rows, meter)
+
+    def on_reload(reload: Reload) -> None:
+        if reload.outcome == "swapped":
+            model.use(reload.artifact)
+            model_meter.serves(reload.artifact)
+        if reload.outcome != "unchanged":
+            model_meter.reloaded(reload.outcome)
+        log_reload(reload)
+
+    reloader = Reloader(file, settings.reload_seconds, on_reload)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         configure_logging(settings.log_level)
-        yield
+        with reloader:
+            yield
+        if spans:
+            flush(spans)
+        registry.leave()
 
     app = FastAPI(
         title="Heartline",
-        summary=f"The model {artifact.name}, version {artifact.version}",
-        description=f"{artifact.about['intended_use']} Not for: {artifact.about['not_for']}",
         version=version("heartline"),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=attrgetter("name"),
-        telemetry=NO_TELEMETRY,
+        telemetry=telemetry_config(spans),
         lifespan=lifespan,
-        middleware=[Middleware(RequestIdMiddleware), Middleware(AccessLogMiddleware)],
+        middleware=_middleware(keys, settings.cors_origins),
         exception_handlers=dict.fromkeys(HANDLED, problem_response),
     )
-    app.include_router(prediction_router(scorer, settings))
-    app.include_router(operations_router(predictor))
+    app.state.reloader = reloader
+    app.state.is_draining = False
+    app.include_router(prediction_router(model, settings))
+    app.include_router(operations_router(model, Exposition(registry)))
     add_pages(app)
-    add_components(app, component_types(artifact, settings.max_batch_rows))
+    complete_document(app, model, component_types(model.artifact, settings.max_batch_rows))
+    if keys:
+        add_security(app)
+    paths = [str(route.path) for route in iter_route_contexts(app.routes)]
+    app.add_middleware(MetricsMiddleware, meter=RequestMeter(registry, paths))
     return app
+
+
+def _middleware(keys: ApiKeys | None, origins: Sequence[str] | None) -> list[Middleware]:
+    """Return what every request passes through, outermost first."""
+    return [
+        Middleware(RequestIdMiddleware),
+        Middleware(SecurityHeadersMiddleware),
+        Middleware(AccessLogMiddleware),
+        Middleware(ConnectionLimitMiddleware),
+        *([Middleware(CORSMiddleware, allow_origins=origins, **CORS)] if origins else []),
+        *([Middleware(ApiKeyMiddleware, keys=keys)] if keys else []),
+        # FastAPI has one around all of this too; here it answers a crash inside of what the
+        # others do to every answer.
+        Middleware(ServerErrorMiddleware, handler=problem_response),
+    ]

@@ -15,11 +15,15 @@ from model.errors import HeartlineError
 from service.settings import read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.progress import Progress
+
     from model.recipes import Recipe
 
 
-class TrainingPartsMissing(HeartlineError):
-    """The serving parts are installed without those for training."""
+class PartsMissing(HeartlineError):
+    """The serving parts are installed without those that a command needs."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -45,8 +49,56 @@ def train(name: str, data: Path | None, output: Path | None, seed: int | None) -
     click.echo(f"artifact   {path}")
     click.echo(f"card       {card_path(path)}")
     click.echo(f"version    {artifact.version}")
+    for figures in artifact.about["training"].get("progress", ()):
+        click.echo("  ".join(f"{name} {figure:g}" for name, figure in figures.items()))
     for metric, figure in artifact.about["metrics"].items():
         click.echo(f"{metric:<22} {_shown(figure)}")
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--data", type=click.Path(path_type=Path), help="A file of your own rows.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="The folder.  [default: artifacts/NAME]"
+)
+@click.option("--seed", type=click.IntRange(0, 2**31), help="Seed.  [default: the recipe's]")
+def evaluate(name: str, data: Path | None, output: Path | None, seed: int | None) -> None:
+    """Judge the recipe NAME on rows held out, and write a report with its plots."""
+    recipe = _find_recipe(name)
+    from model.evaluation.evidence import gather
+    from model.evaluation.report import make_report
+
+    folder = output or Path("artifacts") / name
+    with _progress() as progress:
+        report = make_report(gather(recipe, data, seed, partial(_phase, progress)))
+    report.write(folder)
+    click.echo(f"report     {folder / 'report.md'}")
+    click.echo(f"one page   {folder / 'report.html'}")
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True)
+def compare(name: str, seeds: int) -> None:
+    """Print a table of the recipe NAME beside scikit-learn's models and Keras' networks.
+
+    All are fitted to the same columns of the same rows, with as many SEEDS, from 0 on, and judged
+    on the same rows held out: means with standard deviations.
+    """
+    recipe = _find_recipe(name)
+    try:
+        from model.evaluation import comparison
+        from model.evaluation.rivals import rivals
+
+        contenders = rivals()
+    except ModuleNotFoundError as error:
+        raise PartsMissing(
+            f"comparing needs {error.name}: pip install 'heartline[compare]'"
+        ) from None
+    with _progress() as progress:
+        on_fit = _phase(progress, name, (1 + len(contenders)) * seeds)
+        scores = comparison.compare(recipe, contenders, range(seeds), partial(on_fit, 1))
+    click.echo(comparison.as_markdown(scores))
 
 
 @cli.command()
@@ -65,6 +117,10 @@ def verify(file: Path, sha256: str | None) -> None:
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on.  [default: 8000]")
 @click.option("--workers", type=int, help="Number of processes.  [default: 1]")
+@click.option("--ssl-certfile", help="Certificate with its chain, PEM.  [default: plain HTTP]")
+@click.option("--ssl-keyfile", help="Private key, PEM.  [default: in the certificate's file]")
+@click.option("--ssl-ca-certs", help="Authorities whose certificates clients must show, PEM.")
+@click.option("--ssl-ciphers", help="OpenSSL's list of ciphers for TLS 1.2.")
 @click.option("--log-level", help="debug, info, warning, error or critical.  [default: info]")
 def serve(**flags: object) -> None:
     """Serve the artifact over HTTP until SIGTERM or Ctrl-C.
@@ -95,17 +151,23 @@ def _find_recipe(name: str) -> Recipe:
     try:
         from model.recipes import find_recipe
     except ModuleNotFoundError as error:
-        raise TrainingPartsMissing(
-            f"training needs {error.name}: pip install 'heartline[train]'"
-        ) from None
+        raise PartsMissing(f"training needs {error.name}: pip install 'heartline[train]'") from None
     return find_recipe(name)
 
 
 def _train(recipe: Recipe, data: Path | None, seed: int | None) -> Artifact:
-    """Run a recipe; show how far it is, where somebody watches."""
+    with _progress() as progress:
+        return recipe.train(data, seed, _phase(progress, recipe.name, recipe.procedure.fits))
+
+
+def _progress() -> Progress:
+    """Return bars that show how far it is, where somebody watches."""
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(recipe.name, total=recipe.procedure.fits)
-        return recipe.train(data, seed, on_fit=partial(progress.advance, task))
+    return Progress(console=Console(stderr=True), disable=not sys.stderr.isatty())
+
+
+def _phase(progress: Progress, name: str, fits: float) -> Callable[[float], None]:
+    """Add a bar; return what moves it."""
+    return partial(progress.advance, progress.add_task(name, total=fits))

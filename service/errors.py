@@ -29,7 +29,31 @@ class ContentTooLarge(Refusal):
 
 
 class UnsupportedMediaType(Refusal):
-    """The body is not JSON in UTF-8, or it is compressed."""
+    """The body is not JSON in UTF-8, or compressed in a way that is not taken."""
+
+
+class DamagedBody(Refusal):
+    """The body is not what its Content-Encoding says."""
+
+
+class Unauthorized(Refusal):
+    """The request has no API key, or none that is accepted."""
+
+
+class Overloaded(Refusal):
+    """The service has as much to do, or as many connections, as it may."""
+
+
+class NotHttp(Refusal):
+    """What came over the connection is no request."""
+
+
+class HeadTooLarge(Refusal):
+    """Request line and headers have too many bytes."""
+
+
+class TooSlow(Refusal):
+    """The request did not arrive in time."""
 
 
 class NotReady(Refusal):

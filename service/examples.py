@@ -4,18 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic_core import from_json, to_json
+
 from model.features import Feature, FeatureSet
+from model.predictor import Predictor
+from service.scoring import Scorer
 
 
 def named_examples(features: FeatureSet) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return the same record with codes and with their names, each under a name."""
     record = features.example()
+    if not any(feature.is_coded for feature in features):
+        return {"record": ("A record", record)}
     return {
         "codes": ("Coded columns by their codes", record),
         "names": (
             "Coded columns by the names of their codes",
             {feature.name: _by_name(feature, record[feature.name]) for feature in features},
         ),
+    }
+
+
+def answer_examples(predictor: Predictor) -> dict[str, Any]:
+    """Return what each operation, by its id, answers to the example."""
+    artifact = predictor.artifact
+    record = artifact.features.example()
+    # One that counts nothing: nobody has asked.
+    scorer = Scorer(predictor, max_rows=1)
+    return {
+        "predict": from_json(scorer.predict(to_json(record))),
+        "predict_batch": from_json(scorer.predict_batch(to_json({"instances": [record]}))),
+        "livez": {"status": "alive"},
+        "readyz": {"status": "ready", "model_version": artifact.version},
+        "model": artifact.card(),
     }
 
 

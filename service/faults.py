@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from pydantic_core import ErrorDetails
 
@@ -22,7 +22,25 @@ MAX_BAD_NAMES = 100
 MAX_NAME = 64
 """An unknown field's name is the sender's own text: so much of it is repeated."""
 
-KINDS = {
+FaultType: TypeAlias = Literal[
+    "json_invalid",
+    "not_an_object",
+    "not_a_list",
+    "missing",
+    "unknown_field",
+    "duplicate_field",
+    "null",
+    "not_a_number",
+    "not_finite",
+    "not_whole",
+    "out_of_range",
+    "unknown_code",
+]
+WarningType: TypeAlias = Literal["outside_training_range", "unseen_code"]
+
+FAULT_TYPES: tuple[FaultType, ...] = get_args(FaultType)
+
+KINDS: Mapping[str, FaultType] = {
     "json_invalid": "json_invalid",
     "dict_type": "not_an_object",
     "list_type": "not_a_list",
@@ -36,7 +54,7 @@ KINDS = {
 """pydantic's name of an error in a value, and ours; and null, for any of them."""
 
 Loc: TypeAlias = tuple[str | int, ...]
-BadName: TypeAlias = tuple[str, str]
+BadName: TypeAlias = tuple[str, FaultType]
 """A name and its kind."""
 
 
@@ -44,7 +62,7 @@ class _Pairs(list[tuple[str, Any]]):
     """A JSON object with all its keys, the repeated ones included."""
 
 
-def fault(loc: Loc, msg: str, kind: str) -> dict[str, Any]:
+def fault(loc: Loc, msg: str, kind: FaultType | WarningType) -> dict[str, Any]:
     """Return one entry of a problem's `errors`."""
     shown = [part[:MAX_NAME] if isinstance(part, str) else part for part in loc]
     return {"loc": ["body", *shown], "msg": msg, "type": kind}
@@ -107,7 +125,7 @@ class FaultFinder:
             return fault(loc, f"Null is not imputed; expected {expected}.", "null")
         return fault(loc, f"Expected {expected}.", kind)
 
-    def _name_fault(self, place: Loc, name: str, kind: str, hints: _Hints) -> dict[str, Any]:
+    def _name_fault(self, place: Loc, name: str, kind: FaultType, hints: _Hints) -> dict[str, Any]:
         is_record = len(place) == (2 if self._is_batch else 0)
         if kind == "missing":
             feature = self._features.by_accepted_name[name] if is_record else None
@@ -151,7 +169,7 @@ class _Hints:
 
 def _bad_names(pairs: _Pairs, owners: Mapping[str, str]) -> list[BadName]:
     """Return the names that are missing, unknown, or of a field that was given before."""
-    bad: dict[str, str] = {}
+    bad: dict[str, FaultType] = {}
     seen: set[str] = set()
     for name, _ in pairs:
         owner = owners.get(name)
@@ -161,7 +179,9 @@ def _bad_names(pairs: _Pairs, owners: Mapping[str, str]) -> list[BadName]:
             bad[name] = "duplicate_field"
         else:
             seen.add(owner)
-    missing = [(owner, "missing") for owner in dict.fromkeys(owners.values()) if owner not in seen]
+    missing: list[BadName] = [
+        (owner, "missing") for owner in dict.fromkeys(owners.values()) if owner not in seen
+    ]
     return [*missing, *bad.items()]
 
 

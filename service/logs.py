@@ -3,6 +3,7 @@
 import logging.config
 import traceback
 from collections.abc import Iterator
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
 
@@ -13,12 +14,19 @@ ExceptionInfo = (
     tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 )
 
+current_request_id: ContextVar[str | None] = ContextVar("current_request_id", default=None)
+
 
 class PrivateJsonFormatter(JsonFormatter):
-    """Tells of an exception its type and the way it came, never its text.
+    """Tells the request, and of an exception its type and the way it came, never its text.
 
     The text of an exception may quote what a client sent.
     """
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        if request_id := current_request_id.get():
+            log_data["request_id"] = request_id
+        return log_data
 
     def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802
         return "; caused by ".join(_way(exception) for exception in _chain(ei[1]))

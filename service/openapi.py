@@ -8,6 +8,10 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import TypeAdapter
 
+from service.errors import Unauthorized
+from service.examples import answer_examples
+from service.keys import is_open
+from service.models import ServedModel
 from service.problems import KINDS, MEDIA_TYPE, problem_document
 
 
@@ -29,40 +33,90 @@ def json_body(schema: str, examples: Mapping[str, tuple[str, object]]) -> dict[s
     }
 
 
-def answers(
-    schema: str, description: str, example: object, *problems: type[Exception]
-) -> dict[int | str, Any]:
-    """Return a route's `responses`: the good answer and the problems that it may give."""
-    responses: dict[int | str, Any] = {
-        200: {
-            "description": description,
-            "content": {"application/json": {"schema": _reference(schema), "example": example}},
-        }
-    }
+def answers(schema: str, description: str, *problems: type[Exception]) -> dict[int | str, Any]:
+    """Return a route's `responses`: the good answer and the problems that it may give.
+
+    The example of the good answer is added by `complete_document`.
+    """
+    content = {"application/json": {"schema": _reference(schema)}}
+    return {200: {"description": description, "content": content}, **_problems(*problems)}
+
+
+def text_answers(description: str) -> dict[int | str, Any]:
+    """Return the `responses` of a route that answers in plain text."""
+    content = {"text/plain": {"schema": {"type": "string"}}}
+    return {200: {"description": description, "content": content}, **_problems()}
+
+
+def _problems(*problems: type[Exception]) -> dict[int | str, Any]:
+    responses: dict[int | str, Any] = {}
     for problem in (*problems, Exception):
-        kind = KINDS[problem]
-        responses[kind.status] = {
-            "description": kind.title,
-            "content": {
-                MEDIA_TYPE: {
-                    "schema": _reference("Problem"),
-                    "example": problem_document(kind, kind.detail or "What to change."),
-                }
-            },
-        }
+        responses[KINDS[problem].status] = _problem_answer(problem)
     return responses
 
 
-def add_components(app: FastAPI, types: Mapping[str, Any]) -> None:
-    """Put the schemas of types, by name, where the references above point to."""
+def complete_document(app: FastAPI, model: ServedModel, types: Mapping[str, Any]) -> None:
+    """Add to the document of the routes what the model brings.
+
+    Parameters
+    ----------
+    app : FastAPI
+        With all its routes.
+    model : ServedModel
+        Asked anew each time for its name, its use and the examples of answers.
+    types : mapping
+        Those that the references above name: the same for every model that may be served.
+    """
     of_the_routes = app.openapi
 
     def document() -> dict[str, Any]:
         made = of_the_routes()
         made.setdefault("components", {"schemas": _schemas(types)})
+        about = model.artifact.about
+        made["info"] |= {
+            "summary": f"The model {model.artifact.name}, version {model.artifact.version}",
+            "description": f"{about['intended_use']} Not for: {about['not_for']}",
+        }
+        examples = answer_examples(model.scorer.predictor)
+        for methods in made["paths"].values():
+            for operation in methods.values():
+                if operation["operationId"] in examples:
+                    content = operation["responses"]["200"]["content"]["application/json"]
+                    content["example"] = examples[operation["operationId"]]
         return made
 
     app.openapi = document  # type: ignore[method-assign]
+
+
+def add_security(app: FastAPI) -> None:
+    """Declare the API key, and which operations need one."""
+    without_keys = app.openapi
+
+    def document() -> dict[str, Any]:
+        made = without_keys()
+        made["components"]["securitySchemes"] = {
+            "ApiKey": {"type": "http", "scheme": "bearer", "description": "A key of this service."}
+        }
+        for path, operations in made["paths"].items():
+            for operation in () if is_open(path) else operations.values():
+                operation["security"] = [{"ApiKey": []}]
+                operation["responses"]["401"] = _problem_answer(Unauthorized)
+        return made
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _problem_answer(problem: type[Exception]) -> dict[str, Any]:
+    kind = KINDS[problem]
+    return {
+        "description": kind.title,
+        "content": {
+            MEDIA_TYPE: {
+                "schema": _reference("Problem"),
+                "example": problem_document(kind, kind.detail or "What to change."),
+            }
+        },
+    }
 
 
 def _reference(schema: str) -> dict[str, str]:

@@ -5,22 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
 
-from model.predictor import Predictor
 from service.errors import NotReady
-from service.openapi import answers
+from service.metrics.exposition import MEDIA_TYPE, Exposition
+from service.models import ServedModel
+from service.openapi import answers, text_answers
 
 
-def operations_router(predictor: Predictor) -> APIRouter:
-    """Return the probes and the model card of a predictor."""
+def operations_router(served: ServedModel, exposition: Exposition) -> APIRouter:
+    """Return the probes, the card of the model of the moment, and the metrics."""
     router = APIRouter(tags=["Operations"])
-    version = predictor.artifact.version
-    card = predictor.artifact.card()
 
     @router.get(
         "/livez",
         summary="Is the process alive?",
-        responses=answers("Alive", "It is", {"status": "alive"}),
+        responses=answers("Alive", "It is"),
     )
     async def livez() -> dict[str, str]:
         """Answer at once: the event loop turns."""
@@ -29,23 +30,37 @@ def operations_router(predictor: Predictor) -> APIRouter:
     @router.get(
         "/readyz",
         summary="Can the process predict?",
-        responses=answers(
-            "Ready", "It can", {"status": "ready", "model_version": version}, NotReady
-        ),
+        responses=answers("Ready", "It can", NotReady),
     )
-    async def readyz() -> dict[str, str]:
-        """Compute the model's golden rows once more, and answer 503 if they come out wrong."""
+    async def readyz(request: Request) -> dict[str, str]:
+        """Compute the model's golden rows once more.
+
+        Answer 503 if they come out wrong, or while the process is about to stop.
+        """
+        if request.app.state.is_draining:
+            raise NotReady("The process is about to stop; send requests elsewhere.")
+        predictor = served.scorer.predictor
         if not predictor.is_sound():
             raise NotReady("The golden rows do not come out as they must; restart the process.")
-        return {"status": "ready", "model_version": version}
+        return {"status": "ready", "model_version": predictor.artifact.version}
+
+    @router.get(
+        "/metrics",
+        summary="What has been counted?",
+        response_class=Response,
+        responses=text_answers("Metrics in Prometheus's text format"),
+    )
+    async def metrics() -> Response:
+        """Tell what all workers have counted since the service started."""
+        return Response(exposition.text(), media_type=MEDIA_TYPE)
 
     @router.get(
         "/model",
         summary="What model is this?",
-        responses=answers("ModelCard", "The model card", card),
+        responses=answers("ModelCard", "The model card"),
     )
     async def model() -> dict[str, Any]:
         """Show what the model is for, what it was trained on, and how good it is."""
-        return card
+        return served.artifact.card()
 
     return router

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
@@ -12,9 +13,15 @@ from starlette.responses import Response
 
 from service.errors import (
     ContentTooLarge,
+    DamagedBody,
+    HeadTooLarge,
     InvalidInput,
+    NotHttp,
     NotReady,
+    Overloaded,
     Refusal,
+    TooSlow,
+    Unauthorized,
     UnsupportedMediaType,
 )
 
@@ -28,6 +35,7 @@ class Kind(NamedTuple):
     slug: str
     title: str
     detail: str = ""
+    headers: Mapping[str, str] = MappingProxyType({})
 
     @property
     def type(self) -> str:
@@ -39,6 +47,19 @@ KINDS: Mapping[type[Exception], Kind] = {
     InvalidInput: Kind(422, "invalid-input", "The request is not valid"),
     ContentTooLarge: Kind(413, "content-too-large", "The request is too large"),
     UnsupportedMediaType: Kind(415, "unsupported-media-type", "The body is of another kind"),
+    Unauthorized: Kind(
+        401,
+        "unauthorized",
+        "An API key is needed",
+        "Send a key of this service: Authorization: Bearer <key>.",
+    ),
+    DamagedBody: Kind(400, "damaged-body", "The body cannot be decompressed"),
+    Overloaded: Kind(
+        503, "overloaded", "The service has too much to do", headers={"Retry-After": "1"}
+    ),
+    NotHttp: Kind(400, "not-http", "The request is not HTTP"),
+    HeadTooLarge: Kind(431, "head-too-large", "The request's head is too large"),
+    TooSlow: Kind(408, "too-slow", "The request took too long to arrive"),
     NotReady: Kind(503, "not-ready", "The service is not ready"),
     ClientDisconnect: Kind(
         400, "client-disconnected", "The request was cut short", "The body did not arrive whole."
@@ -76,22 +97,31 @@ def problem_document(
     }
 
 
-async def problem_response(request: Request, exception: Exception) -> Response:
+async def problem_response(_: Request, exception: Exception) -> Response:
     """Return the answer to an exception."""
-    kind = _kind(exception)
+    kind = kind_of(exception)
+    headers = dict(kind.headers)
+    if isinstance(exception, HTTPException):
+        headers.update(exception.headers or {})
+    if kind is KINDS[Exception]:
+        # uvicorn closes the connection after a crash: nothing more is to be sent on it.
+        headers["Connection"] = "close"
+    return Response(problem_bytes(exception), kind.status, headers, MEDIA_TYPE)
+
+
+def problem_bytes(exception: Exception) -> bytes:
+    """Return the body of the answer to an exception."""
+    kind = kind_of(exception)
     faults = exception.faults if isinstance(exception, InvalidInput) else []
-    problem = problem_document(kind, kind.detail or str(exception), faults)
-    headers = dict(exception.headers or {}) if isinstance(exception, HTTPException) else {}
-    # A crash is answered outside of the middleware that adds this header to all other answers.
-    headers["X-Request-ID"] = request.state.request_id
-    return Response(to_json(problem), kind.status, headers, MEDIA_TYPE)
+    return to_json(problem_document(kind, kind.detail or str(exception), faults))
 
 
 HANDLED = (HTTPException, Refusal, ClientDisconnect, Exception)
 """The exceptions to register `problem_response` for: the roots of all that the tables name."""
 
 
-def _kind(exception: Exception) -> Kind:
+def kind_of(exception: Exception) -> Kind:
+    """Return the entry of the tables for an exception."""
     if isinstance(exception, HTTPException):
         return KINDS_BY_STATUS.get(exception.status_code, KINDS[Exception])
     return next(KINDS[base] for base in type(exception).__mro__ if base in KINDS)

@@ -100,41 +100,43 @@ class Ready(BaseModel):
     model_version: str
 
 
-class BatchRow(BaseModel):
-    """The prediction for one of many records."""
+class Row(BaseModel):
+    """The prediction for one record."""
 
-    probability: float = Field(ge=0, le=1, description="Probability of the positive class.")
-    predicted_class: Literal[0, 1] = Field(
-        description="1, the positive class, where the probability exceeds the threshold; else 0."
-    )
-    label: str
+    label: str = Field(description="Name of the predicted class.")
     warnings: list[Fault] = Field(
         description="Plausible values outside of what was seen in training."
     )
 
 
-class BatchPrediction(BaseModel):
-    """The predictions for a batch, and what made them."""
+class Answer(BaseModel):
+    """What made a prediction."""
 
-    predictions: list[BatchRow]
-    threshold: float = Field(description="The decision threshold.")
     model_version: str = Field(description="First 12 hex digits of the SHA-256 of the model.")
 
 
-class Prediction(BatchRow):
-    """The prediction for one record, and what made it."""
+class ThresholdAnswer(Answer):
+    """What made a prediction of one of two classes."""
 
-    threshold: float = Field(description="The decision threshold.")
-    model_version: str = Field(description="First 12 hex digits of the SHA-256 of the model.")
+    threshold: float = Field(description="The positive class is predicted above it.")
+    threshold_reason: str = Field(description="Why it is this one.")
 
 
 class Figure(BaseModel):
     """A figure of the cross-validation."""
 
     value: float = Field(description="Mean over the repeats.")
-    low: float = Field(description="Lower end of the 95 % interval over patients.")
+    low: float = Field(description="Lower end of the 95 % interval over rows.")
     high: float = Field(description="Upper end of it.")
     spread: float = Field(description="Standard deviation between the repeats.")
+
+
+class Subgroup(BaseModel):
+    """The figures of some of the rows."""
+
+    rows: int
+    positives: int = Field(description="Rows of the positive class.")
+    metrics: dict[str, Figure]
 
 
 class ModelCard(BaseModel):
@@ -148,7 +150,13 @@ class ModelCard(BaseModel):
     intended_use: str
     not_for: str
     limits: list[str]
+    labels: list[str] = Field(description="Names of the classes.")
+    threshold: float | None = Field(
+        description="Of two classes the last is predicted above it; null with more classes."
+    )
+    threshold_reason: str = Field(description="Why it is this one.")
     metrics: dict[str, float | Figure]
+    subgroups: dict[str, Subgroup] = Field({}, description="The same for some of the rows.")
 
 
 def record_type(features: FeatureSet) -> Any:
@@ -162,21 +170,42 @@ def batch_type(record: Any, max_rows: int) -> Any:
     return _object_type("Batch", {"instances": instances})
 
 
-def prediction_types(labels: tuple[str, ...]) -> tuple[type[BaseModel], type[BaseModel]]:
-    """Return the types of the answers to a record and to a batch, with the classes' names."""
-    label: Any = (Literal[labels], Field(description="Name of the predicted class."))
-    row = create_model("BatchRow", __base__=BatchRow, label=label)
-    rows: Any = (list[row], Field(description="One for each record, in order."))
-    return (
-        create_model("Prediction", __base__=Prediction, label=label),
-        create_model("BatchPrediction", __base__=BatchPrediction, predictions=rows),
+def prediction_types(artifact: Artifact) -> tuple[type[BaseModel], type[BaseModel]]:
+    """Return the types of the answers to a record and to a batch of them."""
+    is_binary = artifact.threshold is not None
+    fields = _probability_field(artifact.labels, is_binary=is_binary)
+    numbers: Any = Literal[tuple(range(len(artifact.labels)))]
+    labels: Any = Literal[artifact.labels]
+    rule = (
+        "1, the positive class, where the probability exceeds the threshold; else 0."
+        if is_binary
+        else "Number of the most probable class, counted from 0."
     )
+    fields["predicted_class"] = (numbers, Field(description=rule))
+    fields["label"] = (labels, Field(description="Name of the predicted class."))
+    row = create_model("BatchRow", __base__=Row, **fields)
+    rows: Any = (list[row], Field(description="One for each record, in order."))
+    answer = ThresholdAnswer if is_binary else Answer
+    return (
+        create_model("Prediction", __base__=(row, answer)),
+        create_model("BatchPrediction", __base__=answer, predictions=rows),
+    )
+
+
+def _probability_field(labels: tuple[str, ...], *, is_binary: bool) -> dict[str, Any]:
+    probability = Annotated[float, Field(ge=0, le=1)]
+    if is_binary:
+        description = f"Probability of the positive class, {labels[-1]}."
+        return {"probability": (probability, Field(description=description))}
+    members: dict[str, Any] = dict.fromkeys(labels, probability)
+    each = TypedDict("Probabilities", members)  # type: ignore[misc]
+    return {"probabilities": (each, Field(description="Probability of each class, by label."))}
 
 
 def component_types(artifact: Artifact, max_rows: int) -> dict[str, Any]:
     """Return every type of the API by its name in the OpenAPI document."""
     record = record_type(artifact.features)
-    prediction, batch_prediction = prediction_types(artifact.labels)
+    prediction, batch_prediction = prediction_types(artifact)
     return {
         "Record": record,
         "Batch": batch_type(record, max_rows),

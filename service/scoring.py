@@ -8,16 +8,23 @@ from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_json
+from pydantic_core import ErrorDetails, to_json
 
 from model.arrays import Array
+from model.artifact import Artifact
+from model.classes import predicted_classes
 from model.features import Feature
 from model.predictor import Predictor
-from service.errors import ContentTooLarge
+from service.errors import ContentTooLarge, InvalidInput
 from service.faults import FaultFinder, fault
+from service.metrics.predictions import PredictionMeter
 from service.schemas import Batch, Record, batch_type, record_type
 
 T = TypeVar("T")
+
+SPARE_MARKS = 1000
+"""A batch may have twice as many brackets and commas as one of most records has, and so many more.
+Each array costs pydantic 270 bytes, even where nothing asks for it: 8 MB of them a gigabyte."""
 
 
 class Scorer:
@@ -29,6 +36,8 @@ class Scorer:
         The model.
     max_rows : int
         Most records in a batch.
+    meter : PredictionMeter, optional
+        Counts the answers and the refusals.
 
     Notes
     -----
@@ -37,7 +46,9 @@ class Scorer:
     as many colons as fields, no name stands there that does not belong, and none twice.
     """
 
-    def __init__(self, predictor: Predictor, max_rows: int) -> None:
+    def __init__(
+        self, predictor: Predictor, max_rows: int, meter: PredictionMeter | None = None
+    ) -> None:
         artifact = predictor.artifact
         features = artifact.features
         record = record_type(features)
@@ -45,9 +56,11 @@ class Scorer:
         self._features = features
         self._labels = artifact.labels
         self._threshold = artifact.threshold
-        self._model = {"threshold": artifact.threshold, "model_version": artifact.version}
+        self._model = _context(artifact)
         self._warnings = [_unseen(feature) for feature in features]
         self._max_rows = max_rows
+        self._max_marks = SPARE_MARKS + 2 * max_rows * (1 + len(features))
+        self._meter = meter
         self._record: TypeAdapter[Record] = TypeAdapter(record)
         self._record_faults = FaultFinder(features, is_batch=False)
         self._batch: TypeAdapter[Batch] = TypeAdapter(batch_type(record, max_rows))
@@ -74,8 +87,12 @@ class Scorer:
         InvalidInput
             With every fault of the first bad records.
         ContentTooLarge
-            When there are more than `max_rows`.
+            When there are more than `max_rows`, or far more values than they can have.
         """
+        if sum(map(body.count, (b"[", b"{", b","))) > self._max_marks:
+            raise ContentTooLarge(
+                f"There are more values in it than in {self._max_rows} records; split the batch."
+            )
         records = self._validate(self._batch, body, self._batch_faults).get("instances")
         rows = self._rows(self._matrix(records, body, self._batch_faults))
         return to_json({"predictions": rows, **self._model})
@@ -87,7 +104,7 @@ class Scorer:
             errors = error.errors(include_url=False, include_context=False)
         if errors[0]["type"] == "too_long":
             raise ContentTooLarge(f"A batch holds at most {self._max_rows} records; split it.")
-        raise faults.refusal(errors, body)
+        raise self._refusal(faults, errors, body)
 
     def _matrix(self, records: Sequence[Record] | None, body: bytes, faults: FaultFinder) -> Array:
         """Return records as rows, if every name stands there once and no other does."""
@@ -97,31 +114,55 @@ class Scorer:
                 X = self._features.matrix(records)
                 if body.count(b":") == fields:
                     return X
-        raise faults.refusal([], body)
+        raise self._refusal(faults, [], body)
+
+    def _refusal(
+        self, faults: FaultFinder, errors: Sequence[ErrorDetails], body: bytes
+    ) -> InvalidInput:
+        refusal = faults.refusal(errors, body)
+        if self._meter:
+            self._meter.refused(refusal.faults)
+        return refusal
 
     def _rows(self, X: Array) -> list[dict[str, Any]]:
         """Return the answer to each row of X, of shape (n, n_features)."""
         probabilities = self.predictor.predict_proba(X)
-        classes = (probabilities > self._threshold).astype(int)
+        classes = predicted_classes(probabilities, self._threshold).tolist()
+        told: list[Any] = probabilities.tolist()
+        if self._meter:
+            self._meter.predicted(told, classes)
+        key = "probability"
+        if self._threshold is None:
+            told = [dict(zip(self._labels, row, strict=True)) for row in told]
+            key = "probabilities"
         rows: list[dict[str, Any]] = [
             {
-                "probability": probability,
+                key: probability,
                 "predicted_class": predicted,
                 "label": self._labels[predicted],
                 "warnings": [],
             }
-            for probability, predicted in zip(probabilities.tolist(), classes.tolist(), strict=True)
+            for probability, predicted in zip(told, classes, strict=True)
         ]
         for row, column in np.argwhere(self._features.unseen(X)):
             rows[row]["warnings"].append(self._warnings[column])
         return rows
 
 
+def _context(artifact: Artifact) -> dict[str, Any]:
+    """Return what every answer says of the model that made it."""
+    version = {"model_version": artifact.version}
+    if artifact.threshold is None:
+        return version
+    reason = artifact.threshold_reason
+    return {"threshold": artifact.threshold, "threshold_reason": reason, **version}
+
+
 def _unseen(feature: Feature) -> dict[str, Any]:
     """Return the warning of a value that training has not seen."""
     loc = (feature.name,)
     if feature.is_coded:
-        return fault(loc, "No patient with this code was seen in training.", "unseen_code")
+        return fault(loc, "This code was not seen in training.", "unseen_code")
     low, high = feature.observed
     unit = f" {feature.unit}" if feature.unit else ""
     return fault(

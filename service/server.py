@@ -1,31 +1,25 @@
-"""The server's life: verified before it starts, stopped by a signal, ended with an honest code."""
+"""The server's life: verified before anything starts, one process or several, honest exit codes."""
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import signal
-import socket
 import sys
-from functools import partial
 from types import FrameType
 
-import click
-import uvicorn
-from fastapi import FastAPI
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
-
-from model.artifact import Artifact
-from model.errors import HeartlineError
-from service.app import create_app
+from service.keys import read_keys
+from service.listener import bind
 from service.logs import configure_logging
+from service.metrics.slots import SharedSlots, Slots
+from service.model_file import ModelFile
 from service.settings import Settings
+from service.supervisor import Supervisor
+from service.telemetry import make_tracer_provider
+from service.tls import tls_factory
+from service.worker import answer
 
 logger = logging.getLogger("heartline")
-
-
-class StartError(HeartlineError):
-    """A server that cannot start."""
 
 
 def serve(settings: Settings) -> None:
@@ -34,70 +28,42 @@ def serve(settings: Settings) -> None:
     Raises
     ------
     ArtifactError
-        When the artifact fails a check; no worker has been started then.
-    StartError
-        When the address is taken, or a worker cannot start.
+        When the artifact fails a check; nothing has been started then.
+    SettingsError
+        When the API keys, the files of TLS or the variables of tracing cannot be used.
+    ListenError
+        When the address is taken, or is none.
+    WorkersError
+        When no worker can start, or one does not stop.
     """
-    artifact = Artifact.load(settings.artifact, settings.artifact_sha256)
+    file = ModelFile(settings)
+    keys = read_keys(settings)
+    tls = tls_factory(settings)
+    if spans := make_tracer_provider(settings):
+        spans.shutdown()  # it can be made: each worker makes its own
     configure_logging(settings.log_level)
-    # uvicorn raises the signal again when it is done: that must not look like a crash.
+    # Until there is something to stop or to tell of a new model.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _exit)
-    config = uvicorn.Config(
-        partial(_worker_app, settings),
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-    )
-    listening = _listen(settings)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    listening = bind(settings)
+    if keys is None and not ipaddress.ip_address(listening.getsockname()[0]).is_loopback:
+        logger.warning(
+            "everybody who reaches this address can use the service: set HEARTLINE_API_KEYS, or "
+            "make sure that something in front of it asks who they are"
+        )
     logger.info(
         "serving",
         extra={
-            "url": f"http://{settings.host}:{settings.port}",
-            "model": artifact.name,
-            "model_version": artifact.version,
+            "url": f"{'https' if tls else 'http'}://{settings.host}:{settings.port}",
+            "model": file.artifact.name,
+            "model_version": file.artifact.version,
         },
     )
     if settings.workers == 1:
-        server = uvicorn.Server(config)
-        server.run([listening])
-        failed = not server.started
+        answer(settings, file, Slots(), listening)
     else:
-        supervisor = Multiprocess(config, [listening])
-        supervisor.run()
-        failed = any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes)
-    if failed:
-        raise StartError("a worker could not start; its own line above says why")
-
-
-def _worker_app(settings: Settings) -> FastAPI:
-    """Return the application; the code tells the parent not to try such a start again."""
-    try:
-        return create_app(settings)
-    except HeartlineError as error:
-        click.echo(f"heartline: {error}", err=True)
-        sys.exit(STARTUP_FAILURE)
-
-
-def _listen(settings: Settings) -> socket.socket:
-    try:
-        (family, kind, protocol, _, address), *_ = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-    except OSError as error:
-        reason = error.strerror or "not an address"
-        raise StartError(f"cannot listen on {settings.host}:{settings.port}: {reason}") from None
-    return listening
+        Supervisor(settings, file, SharedSlots.create(), listening).run()
 
 
 def _exit(_number: int, _frame: FrameType | None) -> None:

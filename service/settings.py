@@ -1,10 +1,22 @@
 """Every knob of the service, with its unit and its bounds."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, StringConstraints, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    FilePath,
+    IPvAnyNetwork,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from model.errors import HeartlineError
 
@@ -13,6 +25,23 @@ PREFIX = "HEARTLINE_"
 
 class SettingsError(HeartlineError):
     """A setting that cannot be used."""
+
+
+def _split(text: object) -> object:
+    return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
+
+
+def _check_origin(text: str) -> str:
+    # As a browser sends it: in lower case, without a path.
+    if not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", text):
+        raise PydanticCustomError(
+            "origin", "Expected origins such as https://app.example, with commas between"
+        )
+    return text
+
+
+Origin = Annotated[str, AfterValidator(_check_origin)]
+WithCommas = BeforeValidator(_split)
 
 
 class Settings(BaseSettings):
@@ -28,6 +57,12 @@ class Settings(BaseSettings):
     artifact_sha256: Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{64}$")] | None = Field(
         None, description="SHA-256 that the file must have, 64 hex digits; unset: not checked."
     )
+    threshold: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="The positive class is predicted above it; unset: the artifact's own.",
+    )
     host: str = Field("127.0.0.1", description="Address that the service listens on.")
     port: int = Field(
         8000,
@@ -37,8 +72,57 @@ class Settings(BaseSettings):
         description="TCP port that the service listens on; `PORT` is read where this is unset.",
     )
     workers: int = Field(1, ge=1, le=64, description="Number of worker processes.")
+    worker_timeout_seconds: float = Field(
+        30,
+        ge=5,
+        le=3600,
+        description="A worker that has given no sign of life for so long is replaced, in seconds.",
+    )
+    reload_seconds: float = Field(
+        1, ge=0.1, le=3600, description="How often the artifact's file is looked at, in seconds."
+    )
+    drain_seconds: float = Field(
+        5,
+        ge=0,
+        le=300,
+        description="How long requests are answered after the signal to stop, in seconds.",
+    )
+    finish_seconds: int = Field(
+        10,
+        ge=1,
+        le=300,
+        description="How long requests may take to finish after that, in whole seconds.",
+    )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
         "info", description="Least level that is logged; `warning` silences the request lines."
+    )
+    api_keys: SecretStr | None = Field(
+        None, description="API keys, name:key or name:sha256:digest, with commas between."
+    )
+    api_keys_file: Path | None = Field(
+        None, description="File of such keys, with commas or line ends between."
+    )
+    cors_origins: Annotated[tuple[Origin, ...] | None, NoDecode, WithCommas] = Field(
+        None, description="Origins of the web pages that may ask, with commas between."
+    )
+    ssl_certfile: FilePath | None = Field(
+        None, description="Certificate with its chain, PEM; set: the service speaks HTTPS alone."
+    )
+    ssl_keyfile: FilePath | None = Field(
+        None, description="Private key of the certificate, PEM; unset: it is in the same file."
+    )
+    ssl_keyfile_password: SecretStr | None = Field(None, description="Password of the private key.")
+    ssl_ca_certs: FilePath | None = Field(
+        None, description="Authorities, PEM; set: clients must show a certificate of one of them."
+    )
+    ssl_ciphers: str | None = Field(
+        None, description="OpenSSL's list of ciphers for TLS 1.2; unset: Python's."
+    )
+    forwarded_allow_ips: Annotated[tuple[IPvAnyNetwork, ...] | None, NoDecode, WithCommas] = Field(
+        None, description="Proxies whose X-Forwarded headers are believed, with commas between."
+    )
+    tracing: bool = Field(
+        default=False, description="Whether spans are sent, as the variables OTEL_* say."
     )
     max_record_bytes: int = Field(
         2**16, ge=2**10, le=2**20, description="Largest body of a request for one record, in bytes."
@@ -48,6 +132,21 @@ class Settings(BaseSettings):
     )
     max_batch_rows: int = Field(
         10_000, ge=1, le=1_000_000, description="Most records in one batch request."
+    )
+    max_connections: int = Field(
+        512, ge=1, le=65535, description="Most connections at once, to each worker."
+    )
+    max_head_bytes: int = Field(
+        2**14, ge=2**10, le=2**20, description="Longest request line and headers, in bytes."
+    )
+    max_head_seconds: int = Field(
+        10, ge=1, le=3600, description="Longest time for a request's head to arrive, in seconds."
+    )
+    max_body_seconds: int = Field(
+        30, ge=1, le=3600, description="Longest time for a request's body to arrive, in seconds."
+    )
+    max_idle_seconds: int = Field(
+        65, ge=1, le=3600, description="Longest time without a request, in seconds."
     )
 
 

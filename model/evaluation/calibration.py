@@ -1,10 +1,14 @@
 """Calibration: whether 0.7 comes true seven times in ten, and how to mend it where not."""
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from model.arrays import Array
 
 NEWTON_STEPS = 25
+SAMPLES = 1000
 
 
 def logit(probabilities: Array) -> Array:
@@ -55,3 +59,171 @@ def fit_calibration(logits: Array, y: Array, sample_weight: Array) -> tuple[Arra
         if np.abs(step).max() < 1e-10:
             break
     return coefficients[..., 0], coefficients[..., 1]
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """What came true of what was predicted, by bins of like probability.
+
+    Parameters
+    ----------
+    predicted : Array of shape (bins,)
+        Mean probability of the bin's rows, in rising order.
+    observed : Array of shape (bins,)
+        Share of the bin's rows that are positive.
+    rows : NDArray of int, of shape (bins,)
+        Number of the bin's rows; a patient counts once for each repeat.
+    low, high : Array of shape (bins,)
+        The range in which the observed share would lie in 95 % of samples if the probabilities
+        were right.
+    """
+
+    predicted: Array
+    observed: Array
+    rows: NDArray[np.int64]
+    low: Array
+    high: Array
+
+
+@dataclass(frozen=True)
+class CalibrationError:
+    """The expected calibration error, beside what chance alone makes of it.
+
+    Parameters
+    ----------
+    value : float
+        The error; that of a finite sample is never zero, however right the probabilities.
+    expected : float
+        Its median if the probabilities were right.
+    high : float
+        Its 95 % quantile if they were.
+    share_above : float
+        Share of the samples in which it would be at least as large if they were.
+    """
+
+    value: float
+    expected: float
+    high: float
+    share_above: float
+
+
+def reliability(y: Array, probabilities: Array, random_state: int, bins: int = 10) -> Reliability:
+    """Return the reliability diagram of the pooled repeats, with consistency bars.
+
+    Parameters
+    ----------
+    y : Array of shape (n,)
+        Labels, 0 or 1.
+    probabilities : Array of shape (repeats, n)
+        Held-out probabilities of the positive class, by repeat of the cross-validation.
+    random_state : int
+        Seed of the simulated labels.
+    bins : int
+        Number of bins, of about equally many rows. Rows that tie share a bin; a bin that this
+        leaves empty is left out.
+
+    Returns
+    -------
+    Reliability
+        With the bars of 1,000 simulated samples.
+
+    Notes
+    -----
+    A bin's bar is the 2.5 % to 97.5 % range of sum(m y) / sum(m), where m is how many of a
+    patient's rows lie in the bin and y is drawn as 1 with the mean of its probabilities over the
+    repeats. All rows of a patient share the one label, as they do in the data. The probabilities
+    stay as they are; the source draws these anew as well. Where the repeats differ much, the bars
+    lie nearer to the middle than the diagonal: not all repeats can be right at once.
+
+    References
+    ----------
+    Bröcker and Smith, "Increasing the reliability of reliability diagrams", Weather and
+    Forecasting 22 (2007).
+    """
+    members = _bin_members(probabilities, bins)
+    per_patient = members.sum(axis=0)
+    filled = per_patient.sum(axis=0) > 0
+    members, per_patient = members[..., filled], per_patient[:, filled]
+    rows = per_patient.sum(axis=0)
+    simulated = _simulated_labels(probabilities, random_state) @ per_patient / rows
+    low, high = np.quantile(simulated, [0.025, 0.975], axis=0)
+    predicted = np.einsum("rn,rnb->b", probabilities, members) / rows
+    return Reliability(predicted, y @ per_patient / rows, rows.astype(np.int64), low, high)
+
+
+def calibration_error(
+    y: Array, probabilities: Array, random_state: int, bins: int = 10
+) -> CalibrationError:
+    """Return the expected calibration error, beside its distribution under perfect calibration.
+
+    Parameters
+    ----------
+    y : Array of shape (n,)
+        Labels, 0 or 1.
+    probabilities : Array of shape (repeats, n)
+        Held-out probabilities of the positive class, by repeat of the cross-validation.
+    random_state : int
+        Seed of the simulated labels.
+    bins : int
+        Number of bins of each repeat, of about equally many rows. Rows that tie share a bin.
+
+    Returns
+    -------
+    CalibrationError
+        The mean over the repeats, beside that of 1,000 simulated samples.
+
+    Notes
+    -----
+    The error of a repeat is the sum over its bins of (rows in the bin / n) times |mean probability
+    - share of positive rows|. The samples' labels are those of `reliability`.
+
+    References
+    ----------
+    Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian
+    binning", AAAI (2015). Vaicenavicius et al., "Evaluating model calibration in classification",
+    AISTATS (2019).
+    """
+    members = np.stack([_bin_members(repeat, bins) for repeat in probabilities])
+    value = _calibration_errors(y[np.newaxis], probabilities, members)[0]
+    samples = _calibration_errors(
+        _simulated_labels(probabilities, random_state), probabilities, members
+    )
+    expected, high = np.quantile(samples, [0.5, 0.95])
+    # Errors that differ by rounding alone are equal.
+    share_above = np.mean(samples >= value - 1e-12)
+    return CalibrationError(float(value), float(expected), float(high), float(share_above))
+
+
+def _calibration_errors(labels: Array, probabilities: Array, members: Array) -> Array:
+    """Return the mean over the repeats of the error of each sample.
+
+    Parameters
+    ----------
+    labels : Array of shape (samples, n)
+        Of each sample.
+    probabilities : Array of shape (repeats, n)
+        Of the positive class.
+    members : Array of shape (repeats, n, bins)
+        1 where a row lies in a bin, else 0.
+
+    Returns
+    -------
+    Array of shape (samples,)
+    """
+    predicted = np.einsum("rn,rnb->rb", probabilities, members)[:, np.newaxis]
+    gaps = np.abs(predicted - labels @ members)
+    return np.asarray(gaps.sum(axis=(0, 2)) / probabilities.size)
+
+
+def _bin_members(probabilities: Array, bins: int) -> Array:
+    """Return 1 where a row lies in a bin, else 0, of shape (..., bins)."""
+    edges = np.quantile(probabilities, np.arange(1, bins) / bins)
+    lies_in = np.searchsorted(edges, probabilities)
+    return np.asarray(lies_in[..., np.newaxis] == np.arange(bins), dtype=np.float64)
+
+
+def _simulated_labels(probabilities: Array, random_state: int) -> Array:
+    """Draw a label for each patient by its mean probability, of shape (samples, n)."""
+    rng = np.random.default_rng(random_state)
+    chances = probabilities.mean(axis=0)
+    return np.asarray(rng.uniform(size=(SAMPLES, chances.size)) < chances, dtype=np.float64)

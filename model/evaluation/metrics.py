@@ -1,6 +1,6 @@
 """Metrics: held-out probabilities compared with what was the case, and how sure the figures are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -18,21 +18,6 @@ RESAMPLES = 1000
 Metric: TypeAlias = Callable[[Array, Array, Array], Array]
 """Takes y of shape (n,), held-out probabilities of shape (repeats, n), and the number of times that
 each row counts in each resample, of shape (resamples, n); returns (resamples,)."""
-
-
-def accuracy(y: Array, probabilities: Array, threshold: float = 0.5) -> float:
-    """Return the share of rows whose class is predicted rightly.
-
-    Parameters
-    ----------
-    y : Array of shape (n,)
-        Labels, 0 or 1.
-    probabilities : Array of shape (n,)
-        Of the positive class.
-    threshold : float
-        The positive class is predicted above it.
-    """
-    return float(np.mean((probabilities > threshold) == (y == 1)))
 
 
 def misclassification_costs(y: Array, probabilities: Array) -> Array:
@@ -101,19 +86,58 @@ METRICS: dict[str, Metric] = {
     "calibration_slope": calibration_slope,
     "calibration_intercept": calibration_intercept,
 }
+"""Of two classes; y is 1 for the positive one. `cost` is told where there is a cost matrix."""
 
 
-def binary_metrics(
-    y: Array, probabilities: Array, random_state: int
+def _one_vs_rest_auc(y: Array, probabilities: Array, counts: Array) -> Array:
+    classes = range(probabilities.shape[-1])
+    each = [roc_auc((y == k).astype(float), probabilities[..., k], counts) for k in classes]
+    return np.asarray(np.mean(each, axis=0))
+
+
+def _of_own_class(y: Array, probabilities: Array) -> Array:
+    return np.take_along_axis(probabilities, y[np.newaxis, :, np.newaxis].astype(int), -1)[..., 0]
+
+
+MULTICLASS_METRICS: dict[str, Metric] = {
+    "accuracy": _mean_of(lambda y, p: p.argmax(axis=-1) == y),
+    "roc_auc": _one_vs_rest_auc,
+    "brier": _mean_of(lambda y, p: ((p - np.eye(p.shape[-1])[y.astype(int)]) ** 2).sum(axis=-1)),
+    "log_loss": _mean_of(lambda y, p: -np.log(np.maximum(_of_own_class(y, p), 1e-15))),
+}
+"""Of three classes and more: y is the number of the class, probabilities have an axis of classes
+behind. The area is the mean of each class against the others; the Brier score is Brier's own, the
+sum over the classes."""
+
+SUBGROUP_METRICS = ("accuracy", "cost", "roc_auc", "brier", "log_loss")
+
+
+def metrics_for(classes: int, *, has_cost: bool) -> dict[str, Metric]:
+    """Return the metrics that a model of so many classes is judged by, by name."""
+    if classes > 2:
+        return MULTICLASS_METRICS
+    return {name: metric for name, metric in METRICS.items() if has_cost or name != "cost"}
+
+
+def bootstrap_counts(rows: int, resamples: int, random_state: int) -> Array:
+    """Return how often each row is drawn in each resample, of shape (resamples, rows)."""
+    rng = np.random.default_rng(random_state)
+    return rng.multinomial(rows, np.full(rows, 1.0 / rows), resamples).astype(np.float64)
+
+
+def metrics_with_intervals(
+    metrics: Mapping[str, Metric], y: Array, probabilities: Array, random_state: int
 ) -> dict[str, dict[str, float]]:
     """Return every metric with its interval.
 
     Parameters
     ----------
+    metrics : mapping of str to Metric
+        What is told.
     y : Array of shape (n,)
-        Labels, 0 or 1.
-    probabilities : Array of shape (repeats, n)
-        Held-out probabilities of the positive class, by repeat of the cross-validation.
+        Classes.
+    probabilities : Array of shape (repeats, n) or (repeats, n, n_classes)
+        Held-out probabilities, by repeat of the cross-validation.
     random_state : int
         Seed of the bootstrap.
 
@@ -121,20 +145,18 @@ def binary_metrics(
     -------
     dict
         For every metric its ``value``, the mean over the repeats; ``low`` and ``high``, the 95 %
-        percentile interval of 1,000 bootstrap samples of the patients, each with the rows of all
-        repeats; and ``spread``, the standard deviation between the repeats.
+        percentile interval of 1,000 bootstrap samples of the rows, each with the probabilities of
+        all repeats; and ``spread``, the standard deviation between the repeats.
 
     Notes
     -----
-    The interval tells of other patients of the same kind. It does not tell of the fit to other
-    training rows: nothing is fitted anew.
+    The interval tells of other rows of the same kind, which are patients. It does not tell of the
+    fit to other training rows: nothing is fitted anew.
     """
-    rng = np.random.default_rng(random_state)
-    rows = len(y)
-    counts = rng.multinomial(rows, np.full(rows, 1.0 / rows), RESAMPLES).astype(np.float64)
-    once = np.ones((1, rows))
+    counts = bootstrap_counts(len(y), RESAMPLES, random_state)
+    once = np.ones((1, len(y)))
     figures = {}
-    for name, metric in METRICS.items():
+    for name, metric in metrics.items():
         low, high = np.nanquantile(metric(y, probabilities, counts), [0.025, 0.975])
         repeats = [metric(y, repeat[np.newaxis], once)[0] for repeat in probabilities]
         figures[name] = {

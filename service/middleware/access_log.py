@@ -1,15 +1,17 @@
-"""The access log: one line a request, with nothing in it that a client wrote but the request id."""
+"""The access log: one line a request; of what a client wrote it has well-formed ids alone."""
 
 import logging
 import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.trace_context import trace_ids
+
 logger = logging.getLogger("heartline.access")
 
 
 class AccessLogMiddleware:
-    """Logs method, route template, status and duration of every request, at level info."""
+    """Logs method, route template, status, duration, key and span of every request, at info."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -18,8 +20,7 @@ class AccessLogMiddleware:
         if scope["type"] != "http" or not logger.isEnabledFor(logging.INFO):
             await self.app(scope, receive, send)
             return
-        # What ends without a status has crashed, and is answered with this one further out.
-        status = 500
+        status: int | None = None  # of a request that was never answered
         started = time.perf_counter()
 
         async def send_noting_status(message: Message) -> None:
@@ -34,10 +35,11 @@ class AccessLogMiddleware:
             logger.info(
                 "request",
                 extra={
-                    "request_id": scope["state"]["request_id"],
                     "method": scope["method"],
                     "route": getattr(scope.get("route"), "path", None),
                     "status": status,
                     "duration_ms": round(1000 * (time.perf_counter() - started), 3),
+                    "key_name": scope["state"].get("key_name"),
+                    **trace_ids(scope),
                 },
             )

@@ -6,11 +6,13 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.logs import current_request_id
+
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestIdMiddleware:
-    """Leaves the id in `request.state.request_id` and in the header X-Request-ID."""
+    """Leaves the id in the state, in the header X-Request-ID and in every line of the log."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -22,6 +24,7 @@ class RequestIdMiddleware:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
+        current_request_id.set(request_id)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 def add_pages(app: FastAPI) -> None:
     """Serve the docs at /docs with all that they load, and lead / to them."""
-    pages = APIRouter(include_in_schema=False)
+    pages = APIRouter(include_in_schema=False, dependencies=[Depends(_ignore_range)])
     static_files = StaticFiles(directory=HERE / "static")
 
     @pages.get("/")
@@ -35,3 +35,9 @@ def add_pages(app: FastAPI) -> None:
         return await static_files.get_response(path, request.scope)
 
     app.include_router(pages)
+
+
+async def _ignore_range(request: Request) -> None:
+    # Starlette answers a Range that it cannot use with an error of its own, in plain text.
+    headers = request.scope["headers"]
+    request.scope["headers"] = [(name, value) for name, value in headers if name != b"range"]

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,13 +22,13 @@ PATIENCE = 30.0
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Return this process's environment without its settings, and with others."""
+    """Return this process's environment without its settings, and with others; nothing drains."""
     clean = {
         name: value
         for name, value in os.environ.items()
         if name != "PORT" and not name.startswith("HEARTLINE_")
     }
-    return clean | variables
+    return clean | {"HEARTLINE_DRAIN_SECONDS": "0"} | variables
 
 
 def free_port() -> int:
@@ -52,7 +52,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def started(
-    command: list[str], log: Path, cwd: Path = ROOT, **variables: str
+    command: list[str], log: Path, cwd: Path = ROOT, /, **variables: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process for as long as the block; its output goes to a file."""
     with log.open("wb") as output:
@@ -73,7 +73,15 @@ def stop(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
         return process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
+        process.wait()
         raise
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -85,3 +93,20 @@ def wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
         except httpx.TransportError:
             time.sleep(0.05)
     raise AssertionError("the service did not get ready")
+
+
+def workers_of(process: subprocess.Popen[bytes]) -> set[int]:
+    """Return the ids of the workers, leaving out what multiprocessing keeps for itself."""
+    workers = set()
+    for child in _told_by(f"/proc/{process.pid}/task/{process.pid}/children").split():
+        if b"spawn_main" in _told_by(f"/proc/{int(child)}/cmdline"):
+            workers.add(int(child))
+    return workers
+
+
+def _told_by(path: str) -> bytes:
+    """Return what a process tells, nothing if it has ended."""
+    try:
+        return Path(path).read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""

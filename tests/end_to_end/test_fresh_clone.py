@@ -64,6 +64,23 @@ def test_the_serving_parts_say_what_training_lacks(clone: Path) -> None:
     )
 
 
+def test_the_serving_parts_say_what_tracing_lacks(clone: Path) -> None:
+    ended = subprocess.run(
+        [".venv/bin/heartline", "serve"],
+        cwd=clone,
+        env=environment(HEARTLINE_TRACING="true"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert re.fullmatch(
+        r"heartline: HEARTLINE_TRACING: it needs opentelemetry\.\w+: "
+        r"pip install 'heartline\[tracing\]'\n",
+        ended.stderr,
+    )
+
+
 @pytest.mark.parametrize(
     ("stand_in", "said"),
     [

@@ -1,8 +1,10 @@
 import json
+import os
 import shutil
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -11,12 +13,12 @@ import pytest
 from tests.conftest import ARTIFACT
 from tests.end_to_end.processes import (
     COMMAND,
-    PATIENCE,
     free_port,
     run,
     started,
     stop,
     wait_until_ready,
+    workers_of,
 )
 
 
@@ -76,6 +78,8 @@ def test_a_taken_port_is_one_line_and_a_code(workers: str) -> None:
         (["--workers", "0"], {}, "HEARTLINE_WORKERS: Input should be greater than or equal to 1"),
         ([], {"HEARTLINE_LOG_LEVEL": "loud"}, "HEARTLINE_LOG_LEVEL: Input should be "),
         ([], {"HEARTLINE_PORT": "tcp://10.0.0.1:80"}, "HEARTLINE_PORT: Input should be "),
+        ([], {"HEARTLINE_API_KEYS": "no-name-before-it"}, "HEARTLINE_API_KEYS: entry 1 is not "),
+        ([], {"HEARTLINE_API_KEYS_FILE": "nowhere"}, "HEARTLINE_API_KEYS_FILE: cannot be read: "),
         (["--host", "nowhere.invalid"], {}, "cannot listen on nowhere.invalid:8000: "),
     ],
 )
@@ -86,23 +90,55 @@ def test_a_bad_setting_is_one_line_and_a_code(
     assert ended.returncode == 1
     assert ended.stderr.startswith(f"heartline: {line}")
     assert ended.stderr.count("\n") == 1
+    assert "no-name-before-it" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "keys", "warnings"),
+    [
+        ("0.0.0.0", "", 1),  # noqa: S104
+        ("0.0.0.0", f"lab:{'k' * 16}", 0),  # noqa: S104
+        ("localhost", "", 0),
+        ("127.0.0.2", "", 0),
+    ],
+)
+def test_an_open_address_without_keys_is_warned_of_once_for_all_workers(
+    tmp_path: Path, host: str, keys: str, warnings: int
+) -> None:
+    port, log = free_port(), tmp_path / "log"
+    command = [COMMAND, "serve", "--port", str(port), "--host", host, "--workers", "2"]
+    with started(command, log, HEARTLINE_API_KEYS=keys) as process:
+        # The second worker may still be on its way when the first is ready.
+        while log.read_text().count("Application startup complete") < 2:
+            assert process.poll() is None
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    found = [line["message"] for line in lines if line["level"] == "WARNING"]
+    assert len(found) == warnings
+    assert all("HEARTLINE_API_KEYS" in message for message in found)
 
 
 def test_workers_that_cannot_start_end_the_service_with_a_code(tmp_path: Path) -> None:
-    path = tmp_path / "heart.npz"
-    shutil.copy(ARTIFACT, path)
     log = tmp_path / "log"
     command = [COMMAND, "serve", "--port", str(free_port()), "--workers", "2"]
+    with started(command, log) as process:
+        while process.poll() is None:
+            for worker in workers_of(process):
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+        assert process.returncode == 1
+    assert log.read_text().endswith("heartline: no worker could start; the lines above say why\n")
+
+
+def test_workers_start_with_the_model_that_was_verified(tmp_path: Path) -> None:
+    path = tmp_path / "heart.npz"
+    shutil.copy(ARTIFACT, path)
+    port, log = free_port(), tmp_path / "log"
+    command = [COMMAND, "serve", "--port", str(port), "--workers", "2"]
     with started(command, log, HEARTLINE_ARTIFACT=str(path)) as process:
-        # The parent has verified the file when it says so; its workers have yet to read it.
         while '"serving"' not in log.read_text():
             assert process.poll() is None
         path.write_bytes(b"")
-        assert process.wait(PATIENCE) == 1
-    assert log.read_text().endswith(
-        "heartline: a worker could not start; its own line above says why\n"
-    )
-    assert f"heartline: {path}: the archive check failed: " in log.read_text()
+        wait_until_ready(port, process)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +152,7 @@ def test_the_port_is_the_flag_then_heartline_port_then_port(
     variables = {"HEARTLINE_PORT": ports["own"]} if own else {}
     variables |= {"PORT": ports["common"]} if common else {}
     command = [COMMAND, "serve", *(["--port", ports["flag"]] if flag else [])]
-    with started(command, tmp_path / "log", **variables) as process:  # type: ignore[arg-type]
+    with started(command, tmp_path / "log", **variables) as process:
         wait_until_ready(int(ports[serving]), process)
 
 

@@ -11,10 +11,11 @@ from click.testing import CliRunner
 
 from model import recipes
 from model.artifact import Artifact
-from model.datasets import HEART_FILE
+from model.datasets.heart import HEART_FILE
 from model.errors import DivergenceError
+from model.evaluation.validation import all_rows
 from model.optimizers import GradientDescent
-from model.procedures import HoldOut
+from model.procedures import SingleFit
 from service.cli import cli
 from tests.end_to_end.processes import COMMAND, environment, run
 
@@ -60,9 +61,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
 def test_a_recipe_that_does_not_exist_lists_those_that_do() -> None:
     ended = run("train", "hart")
     assert ended.returncode == 1
-    assert ended.stderr == (
-        "heartline: no recipe 'hart'; there are heart, heart-tutorial, heart-tutorial-wide\n"
-    )
+    assert ended.stderr == f"heartline: no recipe 'hart'; there are {', '.join(recipes.RECIPES)}\n"
 
 
 def test_a_bad_file_trains_nothing_and_overwrites_nothing(tmp_path: Path) -> None:
@@ -93,7 +92,7 @@ def test_a_run_that_diverges_leaves_the_old_artifact(
     recipes.find_recipe("heart-tutorial").train().save(path)
     before = path.read_bytes(), path.with_suffix(".json").read_bytes()
     wild = replace(recipes.TUTORIAL, optimizer=partial(GradientDescent, learning_rate=1e308))
-    recipe = replace(recipes.find_recipe("heart-tutorial"), procedure=HoldOut(wild, 0.2, 2))
+    recipe = replace(recipes.find_recipe("heart-tutorial"), procedure=SingleFit(wild, all_rows))
     monkeypatch.setitem(recipes.RECIPES, "heart-tutorial", recipe)
     ended = CliRunner().invoke(cli, ["train", "heart-tutorial", "--output", str(path)])
     assert isinstance(ended.exception, DivergenceError)

@@ -26,7 +26,7 @@ def shown(figure: dict[str, float]) -> str:
 
 def refresh() -> None:
     """Write the page anew."""
-    page = with_figures(PAGE.read_text())
+    page = with_pictures(with_figures(PAGE.read_text()))
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [COMMAND, "serve", "--port", str(port)]
@@ -42,6 +42,17 @@ def with_figures(page: str) -> str:
         row = re.compile(rf"^(\| `{name}` \| [^|]+ \|) .*$", re.MULTILINE)
         page = row.sub(rf"\1 {shown(figure)} |", page)
     return page
+
+
+def with_pictures(page: str) -> str:
+    """Give every picture of a report the words that stand under it there."""
+
+    def words(picture: re.Match[str]) -> str:
+        report = (ROOT / picture[1] / "report.md").read_text()
+        (alt,) = re.findall(rf"^!\[(.+)\]\({picture[2]}\)$", report, re.MULTILINE)
+        return f"![{alt}]({picture[1]}/{picture[2]})"
+
+    return re.sub(r"^!\[.*\]\((artifacts/\w+)/(\S+\.png)\)$", words, page, flags=re.MULTILINE)
 
 
 def with_answers(page: str, address: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from model.artifact import Artifact
-from model.datasets import HEART_FILE
+from model.datasets.heart import HEART_FILE
 from model.recipes import find_recipe
 from tests.conftest import ARTIFACT
 
@@ -18,12 +18,12 @@ class Run:
     """A training run: what came out, and how many fits were reported on the way."""
 
     artifact: Artifact
-    reported_fits: int
+    reported_fits: float
 
 
 @pytest.fixture(scope="session")
 def heart_run() -> Run:
-    reports: list[int] = []
+    reports: list[float] = []
     artifact = find_recipe("heart").train(on_fit=reports.append)
     return Run(artifact, sum(reports))
 

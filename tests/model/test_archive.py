@@ -71,7 +71,7 @@ WRONG_METADATA: list[tuple[str, object]] = [
     ("hidden_activation", "softmax"),
     ("hidden_activation", ["tanh"]),
     ("output_activation", None),
-    ("layer_sizes", [22, 8, 2]),
+    ("layer_sizes", [22, 8, 3]),
     ("layer_sizes", [21, 8, 1]),
     ("layer_sizes", []),
     ("layer_sizes", 22),

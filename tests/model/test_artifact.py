@@ -7,9 +7,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,10 +22,14 @@ from model import artifact as artifact_module
 from model.artifact import CHECKS, Artifact
 from model.card import card_path
 from model.datasets import load_heart
-from model.errors import HeartlineError
+from model.encoding import Encoding
+from model.errors import ArtifactError, HeartlineError
+from model.initializers import standard_normal
 from model.network import NeuralNetwork
+from model.pipeline import Pipeline
 from model.recipes import find_recipe
-from tests.conftest import ROOT
+from tests.conftest import ARTIFACT, ROOT
+from tests.model import corruption as c
 from tests.model.conftest import Run
 from tests.model.properties import PROPERTY, random_network
 
@@ -49,6 +55,7 @@ def assert_same(one: Artifact, other: Artifact) -> None:
     assert list(one.features) == list(other.features)
     assert one.labels == other.labels
     assert one.threshold == other.threshold
+    assert one.threshold_reason == other.threshold_reason
     assert one.pipeline.encoding.columns == other.pipeline.encoding.columns
     assert one.pipeline.network.layer_sizes == other.pipeline.network.layer_sizes
     assert one.pipeline.network.hidden_activation == other.pipeline.network.hidden_activation
@@ -90,6 +97,218 @@ def test_any_network_comes_back_bit_for_bit(
     path = tmp_path_factory.mktemp("any") / "any.npz"
     made.save(path)
     assert_same(Artifact.load(path), made)
+
+
+def of_classes(like: Artifact, classes: int, output: str, hidden: list[int], seed: int) -> Artifact:
+    """Return an artifact of a random network with an output for each of so many classes."""
+    sizes = (len(like.features), *hidden, classes)
+    network = NeuralNetwork(sizes, "tanh", output, standard_normal(sizes, seed))
+    ones = np.ones(len(like.features))
+    pipeline = Pipeline(Encoding.plain(like.features), 0.5 * ones, 2.0 * ones, network)
+    return replace(
+        like,
+        labels=tuple(f"class {number}" for number in range(classes)),
+        threshold=0.3 if classes == 2 else None,
+        threshold_reason="Because." if classes == 2 else "",
+        pipeline=pipeline,
+        golden_probabilities=pipeline.class_probabilities(like.golden_inputs),
+    )
+
+
+@PROPERTY
+@given(
+    classes=st.integers(2, 7),
+    output=st.sampled_from(["softmax", "sigmoid"]),
+    hidden=st.lists(st.integers(1, 9), max_size=2),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_any_network_of_several_classes_comes_back_bit_for_bit(
+    classes: int,
+    output: str,
+    hidden: list[int],
+    seed: int,
+    artifact: Artifact,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    made = of_classes(artifact, classes, output, hidden, seed)
+    rows = len(made.golden_inputs)
+    assert made.golden_probabilities.shape == ((rows,) if classes == 2 else (rows, classes))
+    path = tmp_path_factory.mktemp("any") / "any.npz"
+    saved = made.save(path)
+    loaded = Artifact.load(path)
+    assert_same(loaded, made)
+    assert loaded.card() == saved.card()
+    X = made.features.golden_inputs(50)
+    assert loaded.predict_proba(X).tobytes() == made.predict_proba(X).tobytes()
+
+
+@pytest.mark.parametrize(("name", "classes"), [("moons", 2), ("iris", 3)])
+def test_the_other_committed_artifacts_pass_every_check_beside_their_cards(
+    name: str, classes: int
+) -> None:
+    path = ARTIFACT.with_name(f"{name}.npz")
+    loaded = Artifact.load(path)
+    assert (loaded.name, len(loaded.labels)) == (name, classes)
+    assert (loaded.threshold is None) == (classes > 2)
+    assert loaded.pipeline.network.layer_sizes[-1] == classes
+    told = json.loads(card_path(path).read_text(encoding="utf-8"))
+    assert told["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest() == loaded.sha256
+
+
+ABSENT = object()
+
+
+def committed(name: str) -> dict[str, np.ndarray[Any, Any]]:
+    with np.load(ARTIFACT.with_name(f"{name}.npz"), allow_pickle=False) as members:
+        return dict(members)
+
+
+def rewritten(name: str, told: Mapping[str, object], **members: object) -> bytes:
+    """Return a committed artifact of which some metadata and members are others, or absent."""
+    stored = committed(name)
+    metadata = {**json.loads(stored["metadata"].tobytes()), **told}
+    document = json.dumps({key: value for key, value in metadata.items() if value is not ABSENT})
+    parts = {key: c.npy(array) for key, array in stored.items()}
+    parts |= {key: c.npy(np.asarray(array)) for key, array in members.items()}
+    return c.zipped((parts | {"metadata": c.document(document)}).items())
+
+
+IRIS_OUTPUTS = Artifact.load(ARTIFACT.with_name("iris.npz")).pipeline.predict_proba(
+    committed("iris")["golden_inputs"]
+)
+IRIS_PROBABILITIES = committed("iris")["golden_probabilities"]
+MOONS_PROBABILITIES = committed("moons")["golden_probabilities"]
+
+OF_SEVERAL_CLASSES: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "a label repeated": ("metadata", partial(rewritten, "iris", {"labels": ["a", "b", "a"]})),
+    "one label": ("metadata", partial(rewritten, "iris", {"labels": ["a"]})),
+    "no labels": ("metadata", partial(rewritten, "iris", {"labels": []})),
+    "labels that are numbers": ("metadata", partial(rewritten, "iris", {"labels": [0, 1, 2]})),
+    "labels that are a text": ("metadata", partial(rewritten, "iris", {"labels": "abc"})),
+    "a label too few": (
+        "metadata",
+        partial(rewritten, "iris", {"labels": ["a", "b"], "threshold": 0.5}),
+    ),
+    "a label too many": ("metadata", partial(rewritten, "iris", {"labels": ["a", "b", "c", "d"]})),
+    "a third label for two outputs": (
+        "metadata",
+        partial(rewritten, "moons", {"labels": ["a", "b", "c"], "threshold": None}),
+    ),
+    "a threshold for three": ("metadata", partial(rewritten, "iris", {"threshold": 0.5})),
+    "no word of a threshold for three": (
+        "metadata",
+        partial(rewritten, "iris", {"threshold": ABSENT}),
+    ),
+    "no threshold for two": ("metadata", partial(rewritten, "moons", {"threshold": None})),
+    "no word of a threshold for two": (
+        "metadata",
+        partial(rewritten, "moons", {"threshold": ABSENT}),
+    ),
+    "no reason of the threshold": (
+        "metadata",
+        partial(rewritten, "moons", {"threshold_reason": ABSENT}),
+    ),
+    **{
+        f"{activation} outputs of {name}": (
+            "metadata",
+            partial(rewritten, name, {"output_activation": activation}),
+        )
+        for activation in ("tanh", "relu", "identity")
+        for name in ("moons", "iris")
+    },
+    "softmax in place of sigmoids": (
+        "golden",
+        partial(rewritten, "iris", {"output_activation": "softmax"}),
+    ),
+    "sigmoids in place of softmax": (
+        "golden",
+        partial(rewritten, "moons", {"output_activation": "sigmoid"}),
+    ),
+    "an output too few": ("metadata", partial(rewritten, "iris", {"layer_sizes": [4, 5, 10, 2]})),
+    "an output too many": ("metadata", partial(rewritten, "moons", {"layer_sizes": [2, 3, 3]})),
+    "the weights of two outputs": (
+        "shape",
+        partial(rewritten, "iris", {}, W3=np.zeros((10, 2))),
+    ),
+    "the bias of four outputs": ("shape", partial(rewritten, "iris", {}, b3=np.zeros(4))),
+    "golden probabilities of one class of three": (
+        "shape",
+        partial(rewritten, "iris", {}, golden_probabilities=IRIS_PROBABILITIES[:, 1]),
+    ),
+    "golden probabilities of two classes of three": (
+        "shape",
+        partial(rewritten, "iris", {}, golden_probabilities=IRIS_PROBABILITIES[:, 1:]),
+    ),
+    "golden probabilities turned round": (
+        "shape",
+        partial(rewritten, "iris", {}, golden_probabilities=IRIS_PROBABILITIES.T.copy()),
+    ),
+    "golden probabilities in one row": (
+        "shape",
+        partial(rewritten, "iris", {}, golden_probabilities=IRIS_PROBABILITIES.ravel()),
+    ),
+    "golden probabilities of both classes": (
+        "shape",
+        partial(
+            rewritten,
+            "moons",
+            {},
+            golden_probabilities=np.column_stack([1 - MOONS_PROBABILITIES, MOONS_PROBABILITIES]),
+        ),
+    ),
+    "golden probabilities as a column": (
+        "shape",
+        partial(rewritten, "moons", {}, golden_probabilities=MOONS_PROBABILITIES[:, np.newaxis]),
+    ),
+    "golden probabilities of the other class": (
+        "golden",
+        partial(rewritten, "moons", {}, golden_probabilities=1.0 - MOONS_PROBABILITIES),
+    ),
+    "golden probabilities of classes in another order": (
+        "golden",
+        partial(rewritten, "iris", {}, golden_probabilities=IRIS_PROBABILITIES[:, ::-1].copy()),
+    ),
+    "golden outputs that are not divided by their sum": (
+        "golden",
+        partial(rewritten, "iris", {}, golden_probabilities=IRIS_OUTPUTS),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["moons", "iris"])
+def test_an_artifact_put_together_again_is_taken(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "again.npz"
+    path.write_bytes(rewritten(name, {}))
+    assert_same(Artifact.load(path), Artifact.load(ARTIFACT.with_name(f"{name}.npz")))
+
+
+@pytest.mark.parametrize("corruption", OF_SEVERAL_CLASSES)
+def test_a_corrupt_artifact_of_several_classes_is_refused_by_its_check(
+    corruption: str, tmp_path: Path
+) -> None:
+    check, corrupt = OF_SEVERAL_CLASSES[corruption]
+    path = tmp_path / "corrupt.npz"
+    path.write_bytes(corrupt())
+    with pytest.raises(ArtifactError) as caught:
+        Artifact.load(path)
+    assert caught.value.check == check
+    assert str(caught.value).startswith(f"{path}: the {check} check failed: ")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["moons", "iris"])
+def test_a_change_of_any_weight_of_several_classes_is_noticed_on_the_golden_rows(
+    name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "changed.npz"
+    members = committed(name)
+    for member in members.keys() - {"metadata", "golden_inputs"}:
+        for index in np.ndindex(members[member].shape):
+            changed = members[member].copy()
+            changed[index] += 0.5
+            path.write_bytes(rewritten(name, {}, **{member: changed}))
+            with pytest.raises(ArtifactError, match="the golden check failed"):
+                Artifact.load(path)
 
 
 def test_the_order_of_numbers_in_memory_is_no_part_of_the_file(
@@ -149,7 +368,7 @@ def test_the_file_holds_no_more_than_its_parts(artifact: Artifact, tmp_path: Pat
         told = json.loads(members["metadata"].tobytes())
     assert set(told) == {
         "format_version", "name", "features", "encoding", "layer_sizes", "hidden_activation",
-        "output_activation", "labels", "threshold", "golden_rows", "about",
+        "output_activation", "labels", "threshold", "threshold_reason", "golden_rows", "about",
     }  # fmt: skip
 
 

@@ -29,6 +29,58 @@ def test_the_committed_page_is_that_of_the_committed_card(artifact: Artifact) ->
     assert markdown_path(ARTIFACT).read_text(encoding="utf-8") == card_markdown(artifact.card())
 
 
+OTHERS = ["moons", "iris"]
+
+
+@pytest.fixture(params=OTHERS)
+def other(request: pytest.FixtureRequest) -> Artifact:
+    return Artifact.load(ARTIFACT.with_name(f"{request.param}.npz"))
+
+
+def test_the_other_committed_cards_and_pages_are_those_of_their_artifacts(other: Artifact) -> None:
+    path = ARTIFACT.with_name(f"{other.name}.npz")
+    card = json.loads(card_path(path).read_text(encoding="utf-8"))
+    assert card == json.loads(json.dumps(other.card()))
+    assert markdown_path(path).read_text(encoding="utf-8") == card_markdown(other.card())
+
+
+def test_the_other_pages_tell_their_data_their_limits_and_their_figures(other: Artifact) -> None:
+    card = other.card()
+    page = card_markdown(card)
+    assert f"{card['data']['rows']} rows of scikit-learn's " in page
+    for text in (card["not_for"], *card["limits"], card["citation"], *card["labels"]):
+        assert text in page
+    for name, figure in card["metrics"].items():
+        assert f"| {name} | {figure:.6g} | | |" in page
+    assert "Subgroups" not in page
+    assert "iteration" not in page
+
+
+def test_of_two_classes_the_page_tells_the_threshold_with_its_reason() -> None:
+    moons = Artifact.load(ARTIFACT.with_name("moons.npz"))
+    moved = replace(moons, threshold=0.125, threshold_reason="To be sure of the upper moon.")
+    line = (
+        "Predicts lower where its probability exceeds 0.125, else upper. "
+        "To be sure of the upper moon."
+    )
+    assert line in card_markdown(moved.card()).splitlines()
+
+
+def test_of_three_classes_the_card_has_no_threshold_and_the_page_says_what_decides() -> None:
+    card = Artifact.load(ARTIFACT.with_name("iris.npz")).card()
+    assert (card["threshold"], card["threshold_reason"]) == (None, "")
+    assert card["labels"] == ["setosa", "versicolor", "virginica"]
+    page = card_markdown(card)
+    assert "Predicts the most probable of setosa, versicolor, virginica." in page.splitlines()
+    assert "threshold" not in page
+
+
+def test_the_card_of_iris_says_that_its_probabilities_are_shares_of_sigmoids() -> None:
+    page = card_markdown(Artifact.load(ARTIFACT.with_name("iris.npz")).card())
+    assert "The outputs of the network are sigmoids that need not sum to one" in page
+    assert "the outputs divided by their sum" in page
+
+
 def test_the_page_tells_what_the_card_tells(artifact: Artifact) -> None:
     card = artifact.card()
     page = card_markdown(card)
@@ -68,7 +120,9 @@ def test_the_card_lists_every_feature_with_what_was_seen(artifact: Artifact) -> 
     }
 
 
-@pytest.mark.parametrize("key", ["name", "version", "sha256", "labels", "threshold", "network"])
+@pytest.mark.parametrize(
+    "key", ["name", "version", "sha256", "labels", "threshold", "threshold_reason", "network"]
+)
 def test_what_the_file_says_of_itself_displaces_no_figure_of_the_card(
     key: str, artifact: Artifact
 ) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.datasets import HEART_FEATURES
+from model.datasets.heart import HEART_FEATURES
 from model.encoding import Encoding
 from tests.model.properties import PROPERTY
 

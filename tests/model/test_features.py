@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.artifact import Artifact
-from model.datasets import HEART_FEATURES, HEART_TARGET, load_heart
+from model.datasets.heart import HEART_FEATURES, HEART_TARGET, load_heart
 from model.features import Feature, FeatureSet
 from tests.model.properties import PROPERTY
 

@@ -7,15 +7,14 @@ import math
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_score
 
 from model.arrays import Array
 from model.evaluation.calibration import fit_calibration, logit
 from model.evaluation.metrics import (
     COST_THRESHOLD,
     METRICS,
-    accuracy,
-    binary_metrics,
+    metrics_with_intervals,
     misclassification_costs,
 )
 
@@ -28,12 +27,6 @@ def sample(seed: int, rows: int = 200, repeats: int = 3) -> tuple[Array, Array]:
     y = (rng.uniform(size=rows) < 0.45).astype(np.float64)
     logits = rng.normal(size=(repeats, rows)) + 1.5 * (y - 0.5)
     return y, np.round(1.0 / (1.0 + np.exp(-logits)), 2).clip(0.01, 0.99)
-
-
-def test_accuracy_calls_positive_what_exceeds_the_threshold() -> None:
-    assert accuracy(Y, P) == 0.5
-    assert accuracy(Y, P, threshold=0.4) == 0.75
-    assert accuracy(Y, P, threshold=0.6) == 0.75
 
 
 def test_a_missed_patient_costs_five_false_alarms() -> None:
@@ -51,13 +44,16 @@ def test_the_threshold_is_where_both_calls_cost_the_same() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_every_metric_is_that_of_scikit_learn_meaned_over_the_repeats(seed: int) -> None:
     y, probabilities = sample(seed)
-    found = {name: figure["value"] for name, figure in binary_metrics(y, probabilities, 0).items()}
+    found = {
+        name: figure["value"]
+        for name, figure in metrics_with_intervals(METRICS, y, probabilities, 0).items()
+    }
     fits = [
         LogisticRegression(C=np.inf, tol=1e-10).fit(logit(p)[:, np.newaxis], y)
         for p in probabilities
     ]
     expected = {
-        "accuracy": [accuracy(y, p) for p in probabilities],
+        "accuracy": [accuracy_score(y, p > 0.5) for p in probabilities],
         "cost": [misclassification_costs(y, p).mean() for p in probabilities],
         "roc_auc": [roc_auc_score(y, p) for p in probabilities],
         "brier": [brier_score_loss(y, p) for p in probabilities],
@@ -82,7 +78,7 @@ def test_a_row_that_counts_twice_stands_for_two() -> None:
 
 def test_the_interval_is_about_as_wide_as_theory_has_it() -> None:
     y, probabilities = sample(1, rows=2000, repeats=1)
-    figure = binary_metrics(y, probabilities, 0)["accuracy"]
+    figure = metrics_with_intervals(METRICS, y, probabilities, 0)["accuracy"]
     error = math.sqrt(figure["value"] * (1 - figure["value"]) / 2000)
     assert figure["high"] - figure["low"] == pytest.approx(2 * 1.96 * error, rel=0.1)
     assert figure["low"] < figure["value"] < figure["high"]
@@ -91,12 +87,16 @@ def test_the_interval_is_about_as_wide_as_theory_has_it() -> None:
 
 def test_the_same_seed_gives_the_same_intervals() -> None:
     y, probabilities = sample(2)
-    assert binary_metrics(y, probabilities, 5) == binary_metrics(y, probabilities, 5)
-    assert binary_metrics(y, probabilities, 5) != binary_metrics(y, probabilities, 6)
+    assert metrics_with_intervals(METRICS, y, probabilities, 5) == metrics_with_intervals(
+        METRICS, y, probabilities, 5
+    )
+    assert metrics_with_intervals(METRICS, y, probabilities, 5) != metrics_with_intervals(
+        METRICS, y, probabilities, 6
+    )
 
 
 def test_probabilities_of_zero_and_one_give_finite_figures() -> None:
-    figures = binary_metrics(Y, np.array([[0.0, 1.0, 0.0, 1.0]]), 0)
+    figures = metrics_with_intervals(METRICS, Y, np.array([[0.0, 1.0, 0.0, 1.0]]), 0)
     assert all(math.isfinite(value) for figure in figures.values() for value in figure.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 
 import numpy as np
@@ -139,3 +140,10 @@ def test_gradients_have_the_keys_and_shapes_of_the_parameters() -> None:
     shapes = {key: gradient.shape for key, gradient in gradients.items()}
     assert shapes == parameter_shapes(layer_sizes)
     assert shapes == {key: weights.shape for key, weights in network.parameters.items()}
+
+
+def test_a_network_that_goes_to_another_process_computes_the_same(artifact: Artifact) -> None:
+    network = artifact.pipeline.network
+    arrived = pickle.loads(pickle.dumps(network))  # noqa: S301
+    X = np.random.default_rng(0).normal(size=(50, network.layer_sizes[0]))
+    assert (arrived.predict_proba(X) == network.predict_proba(X)).all()

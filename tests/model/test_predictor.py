@@ -9,10 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.activations import sigmoid, softmax
 from model.artifact import Artifact
 from model.predictor import Predictor
 from model.recipes import find_recipe
+from tests.conftest import ARTIFACT
 from tests.model.properties import PROPERTY
+
+OF_SEVERAL_CLASSES = {
+    name: Predictor(Artifact.load(ARTIFACT.with_name(f"{name}.npz"))) for name in ("moons", "iris")
+}
 
 
 @pytest.fixture(scope="module", params=["heart-tutorial", "heart-tutorial-wide"])
@@ -46,6 +52,80 @@ def test_a_patient_gets_the_same_probability_in_any_company_bit_for_bit(
     assert predictor.predict_proba(X[order]).tobytes() == batch[order].tobytes()
     assert predictor.predict_proba(np.asfortranarray(X)).tobytes() == batch.tobytes()
     assert predictor.predict_proba(np.repeat(X, 2, axis=0)[::2]).tobytes() == batch.tobytes()
+
+
+@PROPERTY
+@given(
+    name=st.sampled_from(sorted(OF_SEVERAL_CLASSES)),
+    rows=st.integers(1, 200),
+    seed=st.integers(0, 9),
+)
+def test_a_row_gets_the_same_probabilities_of_all_classes_in_any_company_bit_for_bit(
+    name: str, rows: int, seed: int
+) -> None:
+    predictor = OF_SEVERAL_CLASSES[name]
+    X = predictor.artifact.features.golden_inputs(rows)
+    order = np.random.default_rng(seed).permutation(rows)
+    batch = predictor.predict_proba(X)
+    assert batch.shape == ((rows,) if name == "moons" else (rows, 3))
+    alone = np.concatenate([predictor.predict_proba(X[[row]]) for row in range(rows)])
+    assert batch.tobytes() == alone.tobytes()
+    assert predictor.predict_proba(X[order]).tobytes() == batch[order].tobytes()
+    assert predictor.predict_proba(np.asfortranarray(X)).tobytes() == batch.tobytes()
+    assert predictor.predict_proba(np.repeat(X, 2, axis=0)[::2]).tobytes() == batch.tobytes()
+
+
+def test_the_moons_get_the_second_share_of_softmax() -> None:
+    predictor = OF_SEVERAL_CLASSES["moons"]
+    weights = predictor.artifact.pipeline.network.parameters
+    X = predictor.artifact.features.golden_inputs(100)
+    outputs = softmax(np.tanh(X @ weights["W1"] + weights["b1"]) @ weights["W2"] + weights["b2"])
+    np.testing.assert_allclose(predictor.predict_proba(X), outputs[:, 1], rtol=0, atol=1e-13)
+
+
+def test_irises_get_the_shares_of_three_sigmoids() -> None:
+    predictor = OF_SEVERAL_CLASSES["iris"]
+    weights = predictor.artifact.pipeline.network.parameters
+    X = predictor.artifact.features.golden_inputs(100)
+    outputs = X
+    for layer in (1, 2, 3):
+        outputs = sigmoid(outputs @ weights[f"W{layer}"] + weights[f"b{layer}"])
+    shares = outputs / outputs.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(predictor.predict_proba(X), shares, rtol=0, atol=1e-13)
+    assert np.abs(outputs.sum(axis=1) - 1.0).max() > 0.01
+
+
+@pytest.mark.parametrize("name", OF_SEVERAL_CLASSES)
+def test_records_of_several_classes_give_what_their_rows_give(name: str) -> None:
+    predictor = OF_SEVERAL_CLASSES[name]
+    features = predictor.artifact.features
+    X = features.golden_inputs()
+    records = [dict(zip(features.names, row, strict=True)) for row in X.tolist()]
+    assert predictor.predict_records(records).tobytes() == predictor.predict_proba(X).tobytes()
+    assert predictor.predict_records([]).shape == ((0,) if name == "moons" else (0, 3))
+
+
+@pytest.mark.parametrize("value", [-1e6, 0.0, 1e6])
+@pytest.mark.parametrize("name", OF_SEVERAL_CLASSES)
+def test_nothing_overflows_for_several_classes(name: str, value: float) -> None:
+    predictor = OF_SEVERAL_CLASSES[name]
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        probabilities = predictor.predict_proba(
+            np.full((1, len(predictor.artifact.features)), value)
+        )
+    assert ((probabilities >= 0.0) & (probabilities <= 1.0)).all()
+
+
+@pytest.mark.parametrize("name", OF_SEVERAL_CLASSES)
+def test_of_several_classes_a_predictor_is_sound_until_one_golden_probability_is_not(
+    name: str,
+) -> None:
+    artifact = OF_SEVERAL_CLASSES[name].artifact
+    assert OF_SEVERAL_CLASSES[name].is_sound()
+    for change, expected in ((9e-10, True), (2e-9, False), (np.nan, False)):
+        golden = artifact.golden_probabilities.copy()
+        golden.flat[-1] += change
+        assert Predictor(replace(artifact, golden_probabilities=golden)).is_sound() is expected
 
 
 def test_records_give_what_their_rows_give(predictor: Predictor) -> None:

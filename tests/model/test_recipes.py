@@ -11,9 +11,10 @@ from sklearn.model_selection import train_test_split
 
 from model.artifact import Artifact
 from model.datasets import load_heart
+from model.design import Design
 from model.errors import RecipeError
 from model.losses import BinaryCrossEntropy
-from model.procedures import HoldOut
+from model.procedures import SingleFit
 from model.recipes import RECIPES, Recipe, find_recipe
 from tests.model.conftest import Run
 
@@ -24,7 +25,8 @@ def to_12_places(figure: float) -> object:
 
 def with_exact_gradient(name: str) -> Recipe:
     recipe = find_recipe(name)
-    assert isinstance(recipe.procedure, HoldOut)
+    assert isinstance(recipe.procedure, SingleFit)
+    assert isinstance(recipe.procedure.design, Design)
     design = replace(recipe.procedure.design, loss=BinaryCrossEntropy())
     return replace(recipe, procedure=replace(recipe.procedure, design=design))
 
@@ -106,13 +108,21 @@ def test_the_served_artifact_is_what_its_recipe_gives(heart_run: Run, artifact: 
         trained.golden_probabilities, artifact.golden_probabilities, rtol=0, atol=1e-9
     )
     np.testing.assert_array_equal(trained.golden_inputs, artifact.golden_inputs)
-    for name, figure in artifact.about["metrics"].items():
-        assert trained.about["metrics"][name] == pytest.approx(figure, rel=0, abs=1e-9)
+    told = {"all": artifact.about, **artifact.about["subgroups"]}
+    again_told = {"all": trained.about, **trained.about["subgroups"]}
+    for group, of_group in told.items():
+        for name, figure in of_group["metrics"].items():
+            expected = pytest.approx(figure, rel=0, abs=1e-9)
+            assert again_told[group]["metrics"][name] == expected
+
+
+FIGURES: dict[str, object] = {"metrics": {}, "subgroups": {}}
+"""They are compared to the ninth decimal."""
 
 
 def test_the_served_artifact_says_what_its_recipe_says(heart_run: Run, artifact: Artifact) -> None:
     trained = heart_run.artifact
-    told, served = (json.loads(json.dumps({**a.about, "metrics": {}})) for a in (trained, artifact))
+    told, served = (json.loads(json.dumps({**a.about, **FIGURES})) for a in (trained, artifact))
     assert served == told
     assert list(artifact.features) == list(trained.features)
     assert artifact.pipeline.encoding.columns == trained.pipeline.encoding.columns
@@ -122,7 +132,8 @@ def test_an_unknown_recipe_is_told_with_those_that_there_are() -> None:
     with pytest.raises(RecipeError) as caught:
         find_recipe("hart")
     assert str(caught.value) == (
-        "no recipe 'hart'; there are heart, heart-tutorial, heart-tutorial-wide"
+        "no recipe 'hart'; there are heart, heart-tutorial, heart-tutorial-wide, moons, "
+        "moons-1, moons-2, moons-3, moons-4, moons-5, moons-20, moons-50, moons-baseline, iris"
     )
 
 

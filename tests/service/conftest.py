@@ -32,7 +32,9 @@ class Server:
         return httpx.Client(base_url=self.url, trust_env=False)
 
     def log_lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+        """Read what is whole: a reader may meet the last line half written."""
+        *lines, _ = self.log.read_text().split("\n")
+        return [json.loads(line) for line in lines]
 
     def log_of(self, request_id: str) -> dict[str, Any]:
         """Wait for the access log's line on a request: it is written after the answer."""

@@ -52,6 +52,7 @@ def test_a_request_is_one_line_with_nothing_that_the_client_wrote(
         "method": method,
         "route": route,
         "status": status,
+        "key_name": None,
     }
     assert PATIENT_VALUE not in server.log.read_text()
 
@@ -62,6 +63,53 @@ def test_a_refused_id_is_in_no_line(server: Server) -> None:
             "/livez", headers={"X-Request-ID": f"{PATIENT_VALUE} {PATIENT_VALUE}"}
         )
     assert server.log_of(response.headers["x-request-id"])["route"] == "/livez"
+    assert PATIENT_VALUE not in server.log.read_text()
+
+
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        f"00-{TRACE}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-00",
+        f"cc-{TRACE}-{SPAN}-01-what-the-future-will-bring",
+    ],
+)
+def test_the_callers_span_is_told(server: Server, given: str) -> None:
+    with server.client() as client:
+        response = client.get("/livez", headers={"traceparent": given})
+    line = server.log_of(response.headers["x-request-id"])
+    assert (line["trace_id"], line["span_id"]) == (TRACE, SPAN)
+    assert not {"traceparent", "traceresponse"} & set(response.headers)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [f"00-{TRACE}-{SPAN}"],
+        [f"00-{TRACE.upper()}-{SPAN}-01"],
+        [f"00-{TRACE}-{SPAN}-01-more"],
+        [f"ff-{TRACE}-{SPAN}-01"],
+        [f"00-{'0' * 32}-{SPAN}-01"],
+        [f"00-{TRACE}-{'0' * 16}-01"],
+        [f"00-{TRACE}0-{SPAN}-01"],
+        [f"00-{TRACE[:-1]}g-{SPAN}-01"],
+        [f"00-{TRACE}-{SPAN}-01, 00-{TRACE}-{SPAN}-01"],
+        [f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-01"],
+        [PATIENT_VALUE],
+        [PATIENT_VALUE * 100],
+        ["\xe9"],
+    ],
+    ids=range(13),
+)
+def test_a_malformed_traceparent_is_ignored(server: Server, given: list[str]) -> None:
+    headers = [("traceparent", value.encode("latin-1")) for value in given]
+    with server.client() as client:
+        response = client.get("/livez", headers=headers)  # type: ignore[arg-type]
+    line = server.log_of(response.headers["x-request-id"])
+    assert not {"trace_id", "span_id"} & set(line)
     assert PATIENT_VALUE not in server.log.read_text()
 
 

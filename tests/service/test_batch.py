@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -55,7 +56,7 @@ def _assert_batch_equals_rows(scorer: Scorer, records: list[dict[str, float]]) -
 
 
 def _model(answer: dict[str, Any]) -> dict[str, Any]:
-    return {name: answer[name] for name in ("threshold", "model_version")}
+    return {name: answer[name] for name in ("threshold", "threshold_reason", "model_version")}
 
 
 async def test_a_batch_answers_with_these_keys_in_this_order(
@@ -64,8 +65,12 @@ async def test_a_batch_answers_with_these_keys_in_this_order(
     response = await client.post("/predict/batch", content=_batch(TEXT), headers=JSON)
     answer = response.json()
     assert response.status_code == 200
-    assert list(answer) == ["predictions", "threshold", "model_version"]
-    assert _model(answer) == {"threshold": artifact.threshold, "model_version": artifact.version}
+    assert list(answer) == ["predictions", "threshold", "threshold_reason", "model_version"]
+    assert _model(answer) == {
+        "threshold": artifact.threshold,
+        "threshold_reason": artifact.threshold_reason,
+        "model_version": artifact.version,
+    }
     (row,) = answer["predictions"]
     assert list(row) == ["probability", "predicted_class", "label", "warnings"]
 
@@ -177,6 +182,31 @@ async def test_bad_rows_are_counted_whatever_their_faults(client: httpx.AsyncCli
     problem = await _refused(client, _batch(*["7"] * 40, *["{}"] * 40, *[duplicate] * 40))
     assert problem["detail"].startswith("120 records")
     assert {error["loc"][2] for error in problem["errors"]} == set(range(100))
+
+
+@pytest.mark.parametrize(
+    "values",
+    ["[],", "{},", "1,", '"a", ', f"{'[' * 90}{']' * 90},", '{"a": 1, "b": 1},'],
+    ids=["arrays", "objects", "numbers", "strings", "deep", "keys"],
+)
+@pytest.mark.parametrize(
+    "form", ['{"instances": [%s1]}', '{"a": [%s1]}', '{"instances": [{"a": [%s1]}]}']
+)
+async def test_more_values_than_the_most_records_have_are_413_before_they_are_parsed(
+    client: httpx.AsyncClient, form: str, values: str
+) -> None:
+    body = form % (values * ((8 * 2**20 - 30) // len(values)))
+    started = time.process_time()
+    assert "more values" in (await _refused(client, body, status=413))["detail"]
+    # Parsed, they would take up to three seconds, and a gigabyte.
+    assert time.process_time() - started < 1
+
+
+async def test_a_record_of_many_faults_is_not_taken_for_too_many_values(
+    client_of_three: httpx.AsyncClient,
+) -> None:
+    unknown = ", ".join(f'"u{number}": [{{}}]' for number in range(300))
+    assert await _faults(client_of_three, _batch(f"{{{unknown}}}"))
 
 
 @pytest.mark.parametrize(

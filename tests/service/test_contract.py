@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import schemathesis
+from pydantic import SecretStr
 from schemathesis.core.result import Ok
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.engine.run import PhaseName
@@ -15,7 +16,8 @@ from service.settings import Settings
 from tests.conftest import ARTIFACT
 from tests.service.conftest import Server
 
-CONFIG = schemathesis.Config.from_path(Path(__file__).with_name("schemathesis.toml"))
+CONFIG_FILE = Path(__file__).with_name("schemathesis.toml")
+CONFIG = schemathesis.Config.from_path(CONFIG_FILE)
 
 
 def _tested_operations(schema: BaseSchema) -> Iterator[tuple[PhaseName, str]]:
@@ -51,3 +53,14 @@ def test_every_answer_in_process_is_as_the_document_says() -> None:
 def test_every_answer_of_a_running_server_is_as_the_document_says(server: Server) -> None:
     url = f"{server.url}/openapi.json"
     _assert_contract_holds(schemathesis.openapi.from_url(url, config=CONFIG))
+
+
+@pytest.mark.usefixtures("logging_restored")
+def test_with_keys_every_answer_is_as_the_document_says_and_none_comes_without() -> None:
+    key = "k" * 32
+    app = create_app(
+        Settings(artifact=ARTIFACT, log_level="critical", api_keys=SecretStr(f"me:{key}"))
+    )
+    config = schemathesis.Config.from_path(CONFIG_FILE)
+    config.projects.default.update(headers={"Authorization": f"Bearer {key}"})
+    _assert_contract_holds(schemathesis.openapi.from_asgi("/openapi.json", app, config=config))

@@ -5,7 +5,18 @@ import sys
 
 import pytest
 
-NOT_FOR_SERVING = {"pandas", "sklearn", "scipy", "matplotlib", "rich", "keras", "httpx"}
+NOT_FOR_SERVING = {
+    "pandas",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "rich",
+    "keras",
+    "jax",
+    "httpx",
+    "requests",
+    "opentelemetry.sdk",
+}
 
 
 @pytest.mark.parametrize("module", ["service.app", "service.cli", "service.server"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextvars
 import json
 import logging
 import sys
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.logs import configure_logging
+from service.logs import configure_logging, current_request_id
 
 pytestmark = pytest.mark.usefixtures("logging_restored")
 
@@ -127,3 +128,16 @@ def test_the_log_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> 
     (handler,) = logging.getLogger().handlers
     assert isinstance(handler, logging.StreamHandler)
     assert handler.stream is sys.stdout
+
+
+def test_every_line_made_in_a_request_has_its_id(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info")
+
+    def log() -> None:
+        current_request_id.set("mine")
+        logger.error("in a request")
+
+    contextvars.Context().run(log)
+    assert _line(capsys)["request_id"] == "mine"
+    contextvars.Context().run(logger.error, "in none")
+    assert "request_id" not in _line(capsys)

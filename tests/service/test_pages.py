@@ -72,3 +72,15 @@ def test_the_vendored_files_are_what_they_were() -> None:
 @pytest.mark.parametrize("path", ["/docs/", "/redoc", "/docs/oauth2-redirect"])
 async def test_other_pages_of_fastapi_are_not_there(client: httpx.AsyncClient, path: str) -> None:
     assert (await client.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/docs"), ("HEAD", "/docs"), ("GET", "/static/docs.js")]
+)
+@pytest.mark.parametrize("given", ["x", "bytes=", "bytes=9-1", "bytes=99999999-", "bytes=0-3"])
+async def test_a_range_is_ignored(
+    client: httpx.AsyncClient, method: str, path: str, given: str
+) -> None:
+    whole = await client.request(method, path)
+    asked = await client.request(method, path, headers={"Range": given})
+    assert (asked.status_code, asked.content) == (200, whole.content)

@@ -31,7 +31,15 @@ from tests.service.samples import (
 
 pytestmark = pytest.mark.anyio
 
-KEYS = ["probability", "predicted_class", "label", "threshold", "model_version", "warnings"]
+KEYS = [
+    "probability",
+    "predicted_class",
+    "label",
+    "threshold",
+    "threshold_reason",
+    "model_version",
+    "warnings",
+]
 
 ALIASES = [(feature, alias) for feature in FEATURES for alias in feature.aliases]
 NAMED_CODES = [(feature, code, name) for feature in CODED for code, name in feature.codes]
@@ -73,6 +81,7 @@ async def test_predict_answers_with_these_keys_in_this_order(
         "predicted_class": int(probability > artifact.threshold),
         "label": artifact.labels[int(probability > artifact.threshold)],
         "threshold": artifact.threshold,
+        "threshold_reason": artifact.threshold_reason,
         "model_version": artifact.version,
         "warnings": [],
     }

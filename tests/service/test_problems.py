@@ -94,6 +94,7 @@ async def test_a_crash_has_the_same_shape_and_tells_nothing(
     response = await client.post(path, content=GOOD, headers={**JSON, "X-Request-ID": "mine"})
     _assert_is_problem(response, 500)
     assert response.headers["x-request-id"] == "mine"
+    assert response.headers["connection"] == "close"
     assert "RuntimeError" not in response.text
 
 

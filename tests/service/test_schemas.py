@@ -49,6 +49,7 @@ def _artifact(features: FeatureSet) -> Artifact:
         features=features.observe(inputs),
         labels=("no", "yes"),
         threshold=0.5,
+        threshold_reason="",
         pipeline=pipeline,
         golden_inputs=inputs,
         golden_probabilities=pipeline.predict_proba(inputs)[:, 0],

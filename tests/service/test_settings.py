@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 
 from service.cli import cli
 from service.settings import Settings, SettingsError, read_settings
@@ -16,31 +18,80 @@ pytestmark = pytest.mark.usefixtures("settings_free")
 DEFAULTS: dict[str, Any] = {
     "artifact": Path("artifacts/heart.npz"),
     "artifact_sha256": None,
+    "threshold": None,
     "host": "127.0.0.1",
     "port": 8000,
     "workers": 1,
+    "worker_timeout_seconds": 30.0,
+    "reload_seconds": 1.0,
+    "drain_seconds": 5.0,
+    "finish_seconds": 10,
     "log_level": "info",
+    "api_keys": None,
+    "api_keys_file": None,
+    "cors_origins": None,
+    "ssl_certfile": None,
+    "ssl_keyfile": None,
+    "ssl_keyfile_password": None,
+    "ssl_ca_certs": None,
+    "ssl_ciphers": None,
+    "forwarded_allow_ips": None,
+    "tracing": False,
     "max_record_bytes": 2**16,
     "max_batch_bytes": 8 * 2**20,
     "max_batch_rows": 10_000,
+    "max_connections": 512,
+    "max_head_bytes": 2**14,
+    "max_head_seconds": 10,
+    "max_body_seconds": 30,
+    "max_idle_seconds": 65,
 }
 
 GIVEN: dict[str, tuple[str, Any]] = {
     "artifact": ("other/model.npz", Path("other/model.npz")),
     "artifact_sha256": ("aB" * 32, "aB" * 32),
+    "threshold": ("0.2", 0.2),
     "host": ("0.0.0.0", "0.0.0.0"),  # noqa: S104
     "port": ("65535", 65535),
     "workers": ("64", 64),
+    "worker_timeout_seconds": ("5", 5.0),
+    "reload_seconds": ("0.1", 0.1),
+    "drain_seconds": ("0", 0.0),
+    "finish_seconds": ("300", 300),
     "log_level": ("critical", "critical"),
+    "api_keys": (f"laboratory:{'k' * 16}", SecretStr(f"laboratory:{'k' * 16}")),
+    "api_keys_file": ("secrets/keys", Path("secrets/keys")),
+    "cors_origins": (
+        "https://app.example, http://[::1]:8080",
+        ("https://app.example", "http://[::1]:8080"),
+    ),
+    "ssl_certfile": (__file__, Path(__file__)),
+    "ssl_keyfile": (__file__, Path(__file__)),
+    "ssl_keyfile_password": ("p", SecretStr("p")),
+    "ssl_ca_certs": (__file__, Path(__file__)),
+    "ssl_ciphers": ("HIGH", "HIGH"),
+    "forwarded_allow_ips": (
+        "10.0.0.1, fd00::/8",
+        (IPv4Network("10.0.0.1/32"), IPv6Network("fd00::/8")),
+    ),
+    "tracing": ("true", True),
     "max_record_bytes": ("1024", 1024),
     "max_batch_bytes": ("1024", 1024),
     "max_batch_rows": ("1", 1),
+    "max_connections": ("1", 1),
+    "max_head_bytes": ("1024", 1024),
+    "max_head_seconds": ("1", 1),
+    "max_body_seconds": ("3600", 3600),
+    "max_idle_seconds": ("5", 5),
 }
 
 OUT_OF_BOUNDS = [
     ("HEARTLINE_ARTIFACT_SHA256", "a" * 63),
     ("HEARTLINE_ARTIFACT_SHA256", "g" * 64),
     ("HEARTLINE_ARTIFACT_SHA256", "a" * 64 + "\n"),
+    ("HEARTLINE_THRESHOLD", "0"),
+    ("HEARTLINE_THRESHOLD", "1"),
+    ("HEARTLINE_THRESHOLD", "nan"),
     ("HEARTLINE_PORT", "0"),
     ("HEARTLINE_PORT", "65536"),
     ("HEARTLINE_PORT", "8000.5"),
@@ -49,7 +100,31 @@ OUT_OF_BOUNDS = [
     ("HEARTLINE_WORKERS", "65"),
     ("HEARTLINE_WORKERS", "-1"),
     ("HEARTLINE_WORKERS", "true"),
+    ("HEARTLINE_WORKER_TIMEOUT_SECONDS", "4.9"),
+    ("HEARTLINE_WORKER_TIMEOUT_SECONDS", "3601"),
+    ("HEARTLINE_RELOAD_SECONDS", "0"),
+    ("HEARTLINE_RELOAD_SECONDS", "3601"),
+    ("HEARTLINE_DRAIN_SECONDS", "-1"),
+    ("HEARTLINE_DRAIN_SECONDS", "301"),
+    ("HEARTLINE_DRAIN_SECONDS", "nan"),
+    ("HEARTLINE_FINISH_SECONDS", "0"),
+    ("HEARTLINE_FINISH_SECONDS", "301"),
+    ("HEARTLINE_FINISH_SECONDS", "1.5"),
     ("HEARTLINE_LOG_LEVEL", "trace"),
+    ("HEARTLINE_CORS_ORIGINS", "*"),
+    ("HEARTLINE_CORS_ORIGINS", "app.example"),
+    ("HEARTLINE_CORS_ORIGINS", "https://App.example"),
+    ("HEARTLINE_CORS_ORIGINS", "https://app.example/"),
+    ("HEARTLINE_CORS_ORIGINS", "https://app.example,"),
+    ("HEARTLINE_CORS_ORIGINS", "https://a.example https://b.example"),
+    ("HEARTLINE_SSL_CERTFILE", "nowhere.pem"),
+    ("HEARTLINE_SSL_KEYFILE", "nowhere.pem"),
+    ("HEARTLINE_SSL_CA_CERTS", "nowhere.pem"),
+    ("HEARTLINE_FORWARDED_ALLOW_IPS", "*"),
+    ("HEARTLINE_FORWARDED_ALLOW_IPS", "proxy.example"),
+    ("HEARTLINE_FORWARDED_ALLOW_IPS", "10.0.0.1/8"),
+    ("HEARTLINE_FORWARDED_ALLOW_IPS", "10.0.0.1,"),
+    ("HEARTLINE_TRACING", "otlp"),
     ("HEARTLINE_MAX_RECORD_BYTES", "1023"),
     ("HEARTLINE_MAX_RECORD_BYTES", str(2**20 + 1)),
     ("HEARTLINE_MAX_BATCH_BYTES", "1023"),
@@ -58,6 +133,16 @@ OUT_OF_BOUNDS = [
     ("HEARTLINE_MAX_BATCH_ROWS", "0"),
     ("HEARTLINE_MAX_BATCH_ROWS", "1000001"),
     ("HEARTLINE_MAX_BATCH_ROWS", "inf"),
+    ("HEARTLINE_MAX_CONNECTIONS", "0"),
+    ("HEARTLINE_MAX_CONNECTIONS", "65536"),
+    ("HEARTLINE_MAX_HEAD_BYTES", "1023"),
+    ("HEARTLINE_MAX_HEAD_BYTES", str(2**20 + 1)),
+    ("HEARTLINE_MAX_HEAD_SECONDS", "0"),
+    ("HEARTLINE_MAX_HEAD_SECONDS", "3601"),
+    ("HEARTLINE_MAX_BODY_SECONDS", "0"),
+    ("HEARTLINE_MAX_BODY_SECONDS", "inf"),
+    ("HEARTLINE_MAX_IDLE_SECONDS", "0"),
+    ("HEARTLINE_MAX_IDLE_SECONDS", "0.5"),
 ]
 
 
@@ -99,7 +184,8 @@ def test_a_flag_mends_a_variable_that_cannot_be_used(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("HOST", "h"), ("WORKERS", "2"), ("LOG_LEVEL", "debug")]
+    ("name", "value"),
+    [("HOST", "h"), ("WORKERS", "2"), ("LOG_LEVEL", "debug"), ("FORWARDED_ALLOW_IPS", "*")],
 )
 def test_a_variable_without_the_prefix_is_somebody_elses(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
@@ -147,7 +233,7 @@ def test_the_settings_page_lists_each_setting_with_its_default_and_no_other() ->
     page = (ROOT / "docs" / "settings.md").read_text()
     rows = dict(re.findall(r"^\| `(HEARTLINE_\w+)` \| ([^|]*) \|", page, flags=re.MULTILINE))
     assert rows == {
-        f"HEARTLINE_{name.upper()}": "unset" if value is None else f"`{value}`"
+        f"HEARTLINE_{name.upper()}": "unset" if value is None else f"`{str(value).lower()}`"
         for name, value in DEFAULTS.items()
     }
     assert set(re.findall(r"HEARTLINE_\w+", page)) == set(rows)

@@ -1,0 +1,48 @@
+"""Classes: from the outputs of a network to the probability of each class, and to a decision."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.arrays import Array
+
+
+def class_probabilities(outputs: Array, output_activation: str) -> Array:
+    """Return the probabilities that a network's outputs stand for.
+
+    Parameters
+    ----------
+    outputs : Array of shape (..., n, n_outputs)
+        One output, the probability of the positive class; or one for each class.
+    output_activation : str
+        Softmax outputs sum to one; others are divided by their sum.
+
+    Returns
+    -------
+    Array of shape (..., n) or (..., n, n_classes)
+        With two classes the probability of the last alone, else that of each.
+    """
+    if outputs.shape[-1] == 1:
+        return outputs[..., 0]
+    if output_activation != "softmax":
+        total = outputs.sum(axis=-1, keepdims=True)
+        # Outputs that are all zero to the last digit prefer no class.
+        nothing = total == 0
+        outputs = np.where(nothing, 1.0, outputs) / np.where(nothing, outputs.shape[-1], total)
+    return outputs[..., 1] if outputs.shape[-1] == 2 else outputs
+
+
+def predicted_classes(probabilities: Array, threshold: float | None) -> NDArray[np.intp]:
+    """Return the number of each row's class.
+
+    Parameters
+    ----------
+    probabilities : Array of shape (..., n) or (..., n, n_classes)
+        What `class_probabilities` returned.
+    threshold : float or None
+        With two classes the last is predicted above it; with more the most probable is.
+    """
+    if threshold is None:
+        return np.asarray(probabilities.argmax(axis=-1))
+    return np.asarray((probabilities > threshold).astype(np.intp))

@@ -1,0 +1,56 @@
+"""Figures: the metrics of a data set and of its subgroups, each with its interval."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+
+from model.arrays import Array
+from model.datasets import Dataset
+from model.evaluation.metrics import SUBGROUP_METRICS, metrics_for, metrics_with_intervals
+
+Figures: TypeAlias = dict[str, dict[str, float]]
+
+
+def dataset_metrics(dataset: Dataset, probabilities: Array, random_state: int) -> Figures:
+    """Return the metrics of held-out probabilities of every row.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its classes are what was the case.
+    probabilities : Array of shape (repeats, n) or (repeats, n, n_classes)
+        Held-out probabilities, by repeat of the cross-validation.
+    random_state : int
+        Seed of the bootstrap.
+    """
+    metrics = metrics_for(len(dataset.labels), has_cost=dataset.cost_threshold is not None)
+    y = dataset.classes.astype(np.float64)
+    return metrics_with_intervals(metrics, y, probabilities, random_state)
+
+
+def subgroup_metrics(
+    dataset: Dataset, probabilities: Array, random_state: int
+) -> dict[str, dict[str, object]]:
+    """Return for each subgroup its size, its rows of the last class, and some of the metrics.
+
+    Notes
+    -----
+    A subgroup that lacks a class is told without metrics.
+    """
+    told = {}
+    metrics = metrics_for(len(dataset.labels), has_cost=dataset.cost_threshold is not None)
+    metrics = {name: metrics[name] for name in SUBGROUP_METRICS if name in metrics}
+    for subgroup in dataset.subgroups:
+        rows = dataset.rows_of(subgroup)
+        y = dataset.classes[rows].astype(np.float64)
+        positives = int((y == len(dataset.labels) - 1).sum())
+        told[subgroup.name] = {
+            "rows": len(y),
+            "positives": positives,
+            "metrics": metrics_with_intervals(metrics, y, probabilities[:, rows], random_state)
+            if len(np.unique(y)) == len(dataset.labels)
+            else {},
+        }
+    return told

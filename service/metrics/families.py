@@ -1,0 +1,101 @@
+"""Families of numbers: counters and histograms, each with its range of a slot's cells."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, product
+from typing import TypeAlias
+
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+
+LabelValue: TypeAlias = str | int
+Labels: TypeAlias = Mapping[str, Sequence[LabelValue]]
+
+
+@dataclass(frozen=True)
+class Family(ABC):
+    """Numbers for every combination of label values.
+
+    Parameters
+    ----------
+    name, documentation : str
+        As Prometheus shows them.
+    labels : dict
+        Every value that a label will ever have, by the label's name.
+    start : int
+        The first of the family's cells.
+    """
+
+    name: str
+    documentation: str
+    labels: Labels
+    start: int
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Number of cells for one combination."""
+
+    @abstractmethod
+    def told(self, totals: Sequence[float]) -> Metric:
+        """Return the family with its samples, from the sums of all cells."""
+
+    @cached_property
+    def places(self) -> dict[tuple[LabelValue, ...], int]:
+        """The first cell of each combination."""
+        combinations = product(*self.labels.values())
+        return {values: self.start + self.width * i for i, values in enumerate(combinations)}
+
+    @property
+    def end(self) -> int:
+        """The cell after the family's last."""
+        return self.start + self.width * len(self.places)
+
+
+class Counter(Family):
+    """Counts, a cell for each."""
+
+    width = 1
+
+    def told(self, totals: Sequence[float]) -> Metric:
+        metric = CounterMetricFamily(self.name, self.documentation, labels=list(self.labels))
+        for values, place in self.places.items():
+            metric.add_metric([str(value) for value in values], totals[place])
+        return metric
+
+
+@dataclass(frozen=True)
+class Histogram(Family):
+    """Observations: how many in each bucket, how many above all of them, and the sum.
+
+    Parameters
+    ----------
+    buckets : tuple of float
+        The upper bounds, each of which belongs to its bucket.
+    """
+
+    buckets: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.buckets) + 2
+
+    def observe(self, cells: memoryview[float], place: int, values: Sequence[float]) -> None:
+        """Add observations to the combination at a place."""
+        buckets = self.buckets
+        for value in values:
+            cells[place + bisect_left(buckets, value)] += 1
+        cells[place + len(buckets) + 1] += sum(values)
+
+    def told(self, totals: Sequence[float]) -> Metric:
+        metric = HistogramMetricFamily(self.name, self.documentation, labels=list(self.labels))
+        bounds = [*map(str, self.buckets), "+Inf"]
+        for values, place in self.places.items():
+            *counts, total = totals[place : place + self.width]
+            buckets = list(zip(bounds, accumulate(counts), strict=True))
+            metric.add_metric([str(value) for value in values], buckets, total)
+        return metric

@@ -1,0 +1,82 @@
+"""What is counted of predictions: rows by class, their probabilities, and what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+from model.artifact import Artifact
+from service.faults import FAULT_TYPES
+from service.metrics.registry import Registry
+
+WHOLE = "record"
+"""Stands for a record, or a batch, as a whole."""
+
+UNKNOWN = "unknown"
+"""Stands for every name that is no field's: such a name is the sender's own text."""
+
+TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
+
+
+class PredictionMeter:
+    """Counts what this worker predicts and what it refuses; from any thread.
+
+    Parameters
+    ----------
+    registry : Registry
+        Where the numbers go.
+    artifact : Artifact
+        The model; one that takes its place has the same fields and classes.
+    """
+
+    def __init__(self, registry: Registry, artifact: Artifact) -> None:
+        self._is_binary = artifact.threshold is not None
+        rows = registry.counter(
+            "heartline_rows_predicted_total",
+            "Records predicted, by predicted class.",
+            {"class": artifact.labels},
+        )
+        self._histogram = registry.histogram(
+            "heartline_predicted_probability",
+            "Predicted probability of a class; of two classes, that of the positive one.",
+            {"class": artifact.labels[-1:] if self._is_binary else artifact.labels},
+            TENTHS,
+        )
+        faults = registry.counter(
+            "heartline_validation_faults_total",
+            "Faults told in refusals, by known field and kind.",
+            {"field": [*artifact.features.names, WHOLE, UNKNOWN], "kind": FAULT_TYPES},
+        )
+        self._rows = list(rows.places.values())
+        self._probabilities = list(self._histogram.places.values())
+        self._faults = faults.places
+        self._fields = {
+            name: feature.name for name, feature in artifact.features.by_accepted_name.items()
+        }
+        self._cells = registry.cells
+        self._lock = Lock()
+
+    def predicted(self, probabilities: Sequence[Any], classes: Sequence[int]) -> None:
+        """Count rows: the probability of each, or its probabilities, and its class."""
+        cells, rows, places = self._cells, self._rows, self._probabilities
+        with self._lock:
+            for number in classes:
+                cells[rows[number]] += 1
+            if self._is_binary:
+                self._histogram.observe(cells, places[0], probabilities)
+            else:
+                for number, place in enumerate(places):
+                    column = [row[number] for row in probabilities]
+                    self._histogram.observe(cells, place, column)
+
+    def refused(self, faults: Iterable[Mapping[str, Any]]) -> None:
+        """Count the faults of a refusal."""
+        with self._lock:
+            for fault in faults:
+                self._cells[self._faults[self._field(fault), fault["type"]]] += 1
+
+    def _field(self, fault: Mapping[str, Any]) -> str:
+        if fault["type"] == "unknown_field":
+            return UNKNOWN
+        return self._fields.get(fault["loc"][-1], WHOLE)

@@ -1,0 +1,49 @@
+"""The API key: who does not send one gets no further, whatever is in the body."""
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.errors import Unauthorized
+from service.keys import ApiKeys, is_open
+from service.problems import problem_response
+
+
+class ApiKeyMiddleware:
+    """Leaves the key's name in `request.state.key_name`, or answers 401.
+
+    Parameters
+    ----------
+    app : ASGIApp
+        What is guarded.
+    keys : ApiKeys
+        The keys that are accepted, as `Authorization: Bearer <key>`.
+    """
+
+    def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:
+        self.app = app
+        self.keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or is_open(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        key = _bearer_key(scope)
+        name = self.keys.name_of(key)
+        if name is None:
+            response = await problem_response(Request(scope), Unauthorized())
+            response.headers["WWW-Authenticate"] = (
+                'Bearer realm="heartline", error="invalid_token"'
+                if key
+                else 'Bearer realm="heartline"'
+            )
+            await response(scope, receive, send)
+            return
+        scope["state"]["key_name"] = name
+        await self.app(scope, receive, send)
+
+
+def _bearer_key(scope: Scope) -> bytes:
+    """Return the key that was sent, or nothing at all."""
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    scheme, _, key = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
+    return key.strip() if scheme.lower() == b"bearer" else b""

@@ -1,0 +1,122 @@
+"""The file that models come from, and the last good one that was read from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from model.artifact import Artifact
+from model.card import card_path
+from model.errors import HeartlineError
+from model.features import Feature
+from service.settings import Settings, SettingsError
+
+SET_THRESHOLD = "Set by the operator of this service."
+
+Signature: TypeAlias = tuple[int, ...] | None
+"""What tells one state of a file from another; None where there is no file."""
+
+
+class OtherInputs(HeartlineError):
+    """A model that does not take and tell what the served one does."""
+
+
+class ModelFile:
+    """The artifact of the settings, with what an operator decides about it.
+
+    Parameters
+    ----------
+    settings : Settings
+        The path, the digest that it must have, the threshold.
+
+    Attributes
+    ----------
+    artifact : Artifact
+        The last good one.
+
+    Raises
+    ------
+    ArtifactError
+        When the file fails a check.
+    SettingsError
+        When a threshold is set for a model that has none.
+
+    Notes
+    -----
+    A file that is written where it stands, and an artifact whose card comes after it, are seen
+    half done. So a change counts once two looks in turn have found the same.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._watched = (settings.artifact, card_path(settings.artifact))
+        self._read = self._seen = self._signatures()
+        self.artifact = _load(settings)
+
+    def has_changed(self) -> bool:
+        """Look at the file; tell whether it has changed since it was read, and come to rest."""
+        before, self._seen = self._seen, self._signatures()
+        return before == self._seen != self._read
+
+    def read_again(self) -> bool:
+        """Read and check the file; tell whether it holds another model than before.
+
+        What fails a check because it is being written at this moment has not changed yet.
+
+        Raises
+        ------
+        ArtifactError, SettingsError
+            As at first.
+        OtherInputs
+            When requests and answers would not look the same.
+        """
+        signatures = self._signatures()
+        before = self.artifact
+        try:
+            self.artifact = self._next()
+        except HeartlineError:
+            if self._signatures() == signatures:
+                raise
+        finally:
+            # Set last: a copy made meanwhile must not take the old model for this state's.
+            self._read = signatures
+        return self.artifact.sha256 != before.sha256
+
+    def _next(self) -> Artifact:
+        artifact = _load(self._settings)
+        if _interface(artifact) != _interface(self.artifact):
+            raise OtherInputs(
+                f"{self._settings.artifact}: the features or labels of the model {artifact.name} "
+                "are not those of the served one; restart the service to serve it"
+            )
+        return artifact
+
+    def _signatures(self) -> tuple[Signature, ...]:
+        return tuple(_signature(path) for path in self._watched)
+
+
+def _signature(path: Path) -> Signature:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _load(settings: Settings) -> Artifact:
+    artifact = Artifact.load(settings.artifact, settings.artifact_sha256)
+    if settings.threshold is None:
+        return artifact
+    if artifact.threshold is None:
+        classes = ", ".join(artifact.labels)
+        raise SettingsError(
+            f"HEARTLINE_THRESHOLD: the model {artifact.name} tells {classes} apart by the most "
+            "probable and has no threshold; unset it"
+        )
+    return replace(artifact, threshold=settings.threshold, threshold_reason=SET_THRESHOLD)
+
+
+def _interface(artifact: Artifact) -> tuple[list[Feature], tuple[str, ...]]:
+    """Return all that the types of requests and answers are made of."""
+    return [replace(feature, observed=()) for feature in artifact.features], artifact.labels

@@ -1,0 +1,173 @@
+"""Connections: uvicorn's protocol, with limits on what a client sends and how long it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from asyncio import TimerHandle
+from enum import Enum
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from service.errors import HeadTooLarge, NotHttp, Refusal, TooSlow
+from service.problems import MEDIA_TYPE, kind_of, problem_bytes
+from service.settings import Settings
+
+logger = logging.getLogger("heartline.connection")
+
+SPARE_CONNECTIONS = 64
+"""So many above the limit are let in, to be told of it and for the probes; more are cut off."""
+
+
+class Expected(Enum):
+    """What a client is to send next."""
+
+    REQUEST = "request"
+    HEAD = "head"
+    BODY = "body"
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """Refuses heads that are too long and requests that take too long; bounds the connections.
+
+    uvicorn reads a head of any length for any time. What is refused here never was a request to
+    the application: it has no id and no line in the access log.
+
+    Notes
+    -----
+    A deadline is set only where a chunk leaves a request unfinished: one that arrives in one
+    piece costs none.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._settings = settings
+        self._expected = Expected.REQUEST
+        self._head_bytes = 0
+        self._is_above_limit = False
+        self._keep_alive = True
+        self._deadline: TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        above = len(self.connections) - self._settings.max_connections
+        if above > SPARE_CONNECTIONS:
+            transport.abort()
+        elif above > 0:
+            self._is_above_limit = True
+            self.app_state = {**self.app_state, "above_limit": True}
+        self._set_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._clear_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._expected is not Expected.BODY and self._ends_too_late(data):
+            limit = self._settings.max_head_bytes
+            self._refuse(HeadTooLarge(f"Request line and headers may have {limit} bytes."))
+            return
+        super().data_received(data)
+        if self._deadline is None and self._waits_for_client():
+            self._set_deadline()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Return whether the connection stays open: to answer a client that sends no more."""
+        if self._waits_for_client():
+            return False
+        self.cycle.keep_alive = False
+        return True
+
+    def on_message_begin(self) -> None:
+        self._expected = Expected.HEAD
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._expected = Expected.BODY
+        self._clear_deadline()
+        # To close amid a body resets the connection, and a proxy loses the answer for it: what is
+        # answered early is closed when the body is there.
+        self._keep_alive = self.cycle.keep_alive and not self._is_above_limit
+        self.cycle.keep_alive = True
+
+    def on_message_complete(self) -> None:
+        self._expected = Expected.REQUEST
+        self._head_bytes = 0
+        self._clear_deadline()
+        super().on_message_complete()
+        self.cycle.keep_alive = self._keep_alive
+        if self.cycle.response_complete and not self._keep_alive:
+            self.transport.close()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.pipeline:  # Else each answer would let in more requests than it takes away.
+            self.flow.pause_reading()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
+        self._refuse(NotHttp("Send HTTP/1.1."))
+
+    def _ends_too_late(self, data: bytes) -> bool:
+        left = self._settings.max_head_bytes - self._head_bytes
+        self._head_bytes += len(data)
+        return len(data) > left and data.find(b"\r\n\r\n", 0, left) < 0
+
+    def _waits_for_client(self) -> bool:
+        """Return whether a request is unfinished, or none there to be answered."""
+        unfinished = self._expected is not Expected.REQUEST
+        return unfinished or self.cycle is None or self.cycle.response_complete
+
+    def _set_deadline(self) -> None:
+        body = self._expected is Expected.BODY
+        seconds = self._settings.max_body_seconds if body else self._settings.max_head_seconds
+        self._deadline = self.loop.call_later(seconds, self._run_out, seconds)
+
+    def _clear_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _run_out(self, seconds: int) -> None:
+        self._deadline = None
+        if self.flow.read_paused:
+            self._set_deadline()  # Nobody has asked the client for more.
+            return
+        self._refuse(TooSlow(f"The {self._expected.value} of a request may take {seconds} s."))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer what never becomes a whole request, and close."""
+        unanswered = self.cycle is not None and not self.cycle.response_complete
+        if self._expected is Expected.BODY:
+            due = unanswered and not self.cycle.response_started and not self.pipeline
+        elif unanswered:
+            self.cycle.keep_alive = False  # Closed after the answers to the requests before.
+            return
+        else:
+            due = self._expected is Expected.HEAD or self._head_bytes > 0
+        if due:
+            self._answer(refusal)
+        self.transport.close()
+
+    def _answer(self, refusal: Refusal) -> None:
+        status = kind_of(refusal).status
+        logger.info("refused", extra={"status": status})
+        body = problem_bytes(refusal)
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", MEDIA_TYPE.encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        lines = [b"%b: %b\r\n" % header for header in headers]
+        self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))

@@ -1,0 +1,30 @@
+"""Trace context: which span of a distributed trace a request belongs to, as the W3C writes it."""
+
+from __future__ import annotations
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanContext, format_span_id, format_trace_id
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.types import Scope
+
+W3C = TraceContextTextMapPropagator()
+
+
+def trace_ids(scope: Scope) -> dict[str, str]:
+    """Return the ids of a request's span for the log: the service's own with tracing on.
+
+    Else it is the caller's, from the header traceparent. Of one that is malformed or given twice,
+    nothing is told.
+    """
+    span = trace.get_current_span().get_span_context()
+    if not span.is_valid:
+        span = _callers_span(scope)
+    if not span.is_valid:
+        return {}
+    return {"trace_id": format_trace_id(span.trace_id), "span_id": format_span_id(span.span_id)}
+
+
+def _callers_span(scope: Scope) -> SpanContext:
+    given = [value for name, value in scope["headers"] if name == b"traceparent"]
+    carrier = {"traceparent": given[0].decode("latin-1")} if len(given) == 1 else {}
+    return trace.get_current_span(W3C.extract(carrier)).get_span_context()

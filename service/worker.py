@@ -1,0 +1,153 @@
+"""A process that answers: uvicorn's server, with a stop that loses no request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from service.app import create_app
+from service.listener import refuse_connections
+from service.metrics.slots import Slots
+from service.model_file import ModelFile
+from service.protocol import LimitedProtocol
+from service.settings import Settings
+from service.tls import tls_factory
+
+logger = logging.getLogger("heartline")
+
+ACCEPT_SECONDS = 0.25
+"""How long the last callers get to be accepted, after no more are let in."""
+ASK_SECONDS = 2.0
+"""How long they get then to send their request."""
+
+
+def answer(
+    settings: Settings,
+    file: ModelFile,
+    slots: Slots,
+    listening: socket.socket,
+    on_beat: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Answer requests until a signal.
+
+    Parameters
+    ----------
+    settings : Settings
+        All of them.
+    file : ModelFile
+        The verified model.
+    slots : Slots
+        Where this process counts.
+    listening : socket
+        Bound.
+    on_beat : callable, optional
+        Awaited by the event loop about once a second. A process that has one has a parent, which
+        sees to the terminal's Ctrl-C and to the socket that they share.
+    """
+    app = create_app(settings, file, slots)
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=partial(LimitedProtocol, settings),  # type: ignore[arg-type]
+        timeout_keep_alive=settings.max_idle_seconds,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # uvicorn would else believe whoever the variable FORWARDED_ALLOW_IPS or loopback is.
+        proxy_headers=settings.forwarded_allow_ips is not None,
+        forwarded_allow_ips=[str(proxy) for proxy in settings.forwarded_allow_ips or ()],
+        ssl_context_factory=tls_factory(settings),
+        timeout_graceful_shutdown=settings.finish_seconds,
+        callback_notify=on_beat,
+        timeout_notify=0,
+    )
+    Server(config, app, settings.drain_seconds, is_alone=on_beat is None).run([listening])
+
+
+class Server(uvicorn.Server):
+    """Goes on answering for a while after the signal to stop, and reads the model at SIGHUP.
+
+    Parameters
+    ----------
+    config : uvicorn.Config
+        Of the application.
+    app : FastAPI
+        The application.
+    drain_seconds : float
+        From the signal on, how long new connections are accepted.
+    is_alone : bool
+        Whether no other process shares the socket and the terminal.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, app: FastAPI, drain_seconds: float, *, is_alone: bool
+    ) -> None:
+        super().__init__(config)
+        self._app = app
+        self._drain_seconds = drain_seconds
+        self._is_alone = is_alone
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle signals for as long as the server runs; uvicorn's way ends by raising them."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self._app.state.reloader.reload)
+        loop.add_signal_handler(signal.SIGTERM, self.drain)
+        if self._is_alone:
+            loop.add_signal_handler(signal.SIGINT, self.interrupt)
+        yield
+
+    def interrupt(self) -> None:
+        """Stop as at SIGTERM; at once when asked for a second time."""
+        if self._app.state.is_draining:
+            self.force_exit = self.should_exit = True
+        self.drain()
+
+    def drain(self) -> None:
+        """Say that the process is not ready; go on answering, on connections that end with it."""
+        if not self._app.state.is_draining:
+            self._app.state.is_draining = True
+            logger.info("stopping", extra={"drain_seconds": self._drain_seconds})
+            closing = [(b"connection", b"close")]
+            self.config.encoded_headers += closing
+            self.server_state.default_headers += closing
+            asyncio.get_running_loop().call_later(self._drain_seconds, self._stop)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the socket without a loss, then finish what is in flight."""
+        if not self.force_exit:
+            await self._let_in_the_last(sockets or [])
+        await super().shutdown(sockets)
+
+    async def _let_in_the_last(self, sockets: list[socket.socket]) -> None:
+        if self._is_alone:
+            for listening in sockets:
+                refuse_connections(listening)
+        await asyncio.sleep(ACCEPT_SECONDS)
+        for server in self.servers:
+            server.close()
+        deadline = time.monotonic() + ASK_SECONDS
+        # uvicorn keeps its connections in a set, which has no event to wait for.
+        while self._awaits_a_first_request() and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+    def _awaits_a_first_request(self) -> bool:
+        # uvicorn would close such a connection as it closes one that has been idle for a while.
+        return any(
+            isinstance(connection, HttpToolsProtocol) and connection.cycle is None
+            for connection in self.server_state.connections
+        )

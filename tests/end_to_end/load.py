@@ -1,0 +1,86 @@
+"""Load: clients that send the same record over and over, each on a connection of its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from tests.end_to_end.processes import PATIENCE
+from tests.service.samples import FEATURES, JSON
+
+BODY = json.dumps(FEATURES.example()).encode()
+
+
+class Answer(NamedTuple):
+    status: int
+    body: bytes
+
+
+class Load:
+    """What the clients have met: how often each answer, every loss, when they were refused."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.answers: Counter[Answer] = Counter()
+        self.last_answer = 0.0
+        self.lost: list[Exception] = []
+        self.refused: list[float] = []
+        self.is_over = False
+        self._counting = threading.Lock()
+
+    def run_client(self) -> None:
+        """Send until told to stop, or until there is nobody to connect to."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        while not self.is_over and not self._is_refused(connection):
+            try:
+                connection.request("POST", "/predict", BODY, JSON)
+                response = connection.getresponse()
+                body = response.read()
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append(error)
+                connection.close()
+            else:
+                with self._counting:
+                    self.answers[Answer(response.status, body)] += 1
+                    self.last_answer = time.monotonic()
+        connection.close()
+
+    def wait_for_answers(self, more: int) -> None:
+        """Wait until so many more requests have been answered."""
+        wanted = self.answers.total() + more
+        deadline = time.monotonic() + PATIENCE
+        while self.answers.total() < wanted:
+            assert time.monotonic() < deadline, f"no answers any more; lost: {self.lost[-3:]}"
+            time.sleep(0.01)
+
+    def _is_refused(self, connection: http.client.HTTPConnection) -> bool:
+        if connection.sock is None:
+            try:
+                connection.connect()
+            except ConnectionRefusedError:
+                self.refused.append(time.monotonic())
+                return True
+            except OSError as error:
+                self.lost.append(error)
+        return False
+
+
+@contextmanager
+def load(port: int, clients: int) -> Iterator[Load]:
+    """Run clients for as long as the block."""
+    running = Load(port)
+    threads = [threading.Thread(target=running.run_client) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield running
+    finally:
+        running.is_over = True
+        for thread in threads:
+            thread.join()

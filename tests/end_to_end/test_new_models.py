@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from model.artifact import Artifact
+from tests.end_to_end.load import load
+from tests.end_to_end.processes import (
+    COMMAND,
+    free_port,
+    started,
+    wait_until,
+    wait_until_ready,
+)
+from tests.end_to_end.swaps import followers, swap_under_load
+from tests.variants import shifted
+
+
+def test_every_answer_under_thirty_swaps_is_that_of_the_version_that_it_states() -> None:
+    swaps = swap_under_load(swaps=30, workers=2, clients=8)
+    assert (swaps.wrong, swaps.lost) == (0, 0)
+    assert len(swaps.answers) == 2
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def deleted(path: Path) -> None:
+    path.rmdir()
+
+
+def versions(port: int) -> set[str]:
+    return {httpx.get(f"http://127.0.0.1:{port}/readyz").json()["model_version"] for _ in range(10)}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_bad_files_change_nothing_and_a_good_one_is_swapped_in(
+    tmp_path: Path, artifact: Artifact, workers: int
+) -> None:
+    path, port, log = tmp_path / "heart.npz", free_port(), tmp_path / "log"
+    served = artifact.save(path)
+
+    def wait_for_lines(message: str, number: int) -> None:
+        wait_until(lambda: log.read_text().count(f'"message": "{message}"') == number)
+
+    with started(
+        [COMMAND, "serve", "--port", str(port), "--workers", str(workers)],
+        log,
+        HEARTLINE_ARTIFACT=str(path),
+        HEARTLINE_RELOAD_SECONDS="0.1",
+    ) as process:
+        wait_until_ready(port, process)
+        with load(port, clients=4) as clients:
+            spoils: list[Callable[[Path], None]] = [cut_short, a_folder, deleted]
+            for times, spoil in enumerate(spoils, start=1):
+                spoil(path)
+                wait_for_lines("model refused", times * followers(workers))
+                clients.wait_for_answers(20)
+                assert versions(port) == {served.version}
+            good = shifted(artifact, 0.5).save(path)
+            wait_for_lines("model swapped", followers(workers))
+            assert versions(port) == {good.version}
+            clients.wait_for_answers(20)
+        assert clients.lost == []
+        assert {answer.status for answer in clients.answers} == {200}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sighup_swaps_at_once(tmp_path: Path, artifact: Artifact, workers: int) -> None:
+    path, port, log = tmp_path / "heart.npz", free_port(), tmp_path / "log"
+    artifact.save(path)
+    with started(
+        [COMMAND, "serve", "--port", str(port), "--workers", str(workers)],
+        log,
+        HEARTLINE_ARTIFACT=str(path),
+        HEARTLINE_RELOAD_SECONDS="3600",
+    ) as process:
+        wait_until_ready(port, process)
+        good = shifted(artifact, 0.5).save(path)
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: log.read_text().count("model swapped") == followers(workers))
+        assert versions(port) == {good.version}

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.end_to_end.load import BODY, load
+from tests.end_to_end.processes import COMMAND, PATIENCE, free_port, started, wait_until_ready
+from tests.service.samples import PROBLEM
+
+UNFINISHED = (
+    b"POST /predict HTTP/1.1\r\nHost: heartline\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY[:10])
+)
+
+
+def command(port: int, workers: int) -> list[str]:
+    return [COMMAND, "serve", "--port", str(port), "--workers", str(workers)]
+
+
+def wait_until_not_ready(url: str) -> httpx.Response:
+    deadline = time.monotonic() + PATIENCE
+    while (answer := httpx.get(f"{url}/readyz")).status_code == 200:
+        assert time.monotonic() < deadline
+    return answer
+
+
+def wait_until_refused(port: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
+        except ConnectionRefusedError:
+            return
+    raise AssertionError("the service goes on listening")
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_no_request_is_lost_when_the_service_stops_under_load(tmp_path: Path, workers: int) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with started(command(port, workers), tmp_path / "log", HEARTLINE_DRAIN_SECONDS="2") as process:
+        wait_until_ready(port, process)
+        with load(port, clients=8) as clients:
+            clients.wait_for_answers(100)
+            process.send_signal(signal.SIGTERM)
+            stopping = wait_until_not_ready(url)
+            assert httpx.get(f"{url}/livez").status_code == 200
+            clients.wait_for_answers(100)
+            assert process.wait(PATIENCE) == 0
+    assert stopping.status_code == 503
+    assert stopping.headers["content-type"] == PROBLEM
+    assert "about to stop" in stopping.json()["detail"]
+    assert clients.lost == []
+    assert {answer.status for answer in clients.answers} == {200}
+    assert len(clients.refused) == 8
+    assert min(clients.refused) > clients.last_answer
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_before_it_is_ready_the_service_is_not_there(tmp_path: Path, workers: int) -> None:
+    port = free_port()
+    with started(command(port, workers), tmp_path / "log"):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            with suppress(httpx.ConnectError):
+                assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+                return
+    raise AssertionError("the service did not get ready")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_second_ctrl_c_ends_the_service_at_once(tmp_path: Path, workers: int) -> None:
+    port = free_port()
+    with started(
+        command(port, workers), tmp_path / "log", HEARTLINE_DRAIN_SECONDS="300"
+    ) as process:
+        wait_until_ready(port, process)
+        process.send_signal(signal.SIGINT)
+        assert wait_until_not_ready(f"http://127.0.0.1:{port}").status_code == 503
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+
+
+def test_a_second_sigterm_does_not_cut_the_drain_short(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with started(command(port, 1), tmp_path / "log", HEARTLINE_DRAIN_SECONDS="5") as process:
+        wait_until_ready(port, process)
+        process.send_signal(signal.SIGTERM)
+        wait_until_not_ready(url)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        assert httpx.get(f"{url}/livez").status_code == 200
+        assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_request_that_does_not_end_is_cut_off(tmp_path: Path, workers: int) -> None:
+    port = free_port()
+    with started(command(port, workers), tmp_path / "log", HEARTLINE_FINISH_SECONDS="1") as process:
+        wait_until_ready(port, process)
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(UNFINISHED)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_request_in_flight_is_finished_after_the_drain(tmp_path: Path, workers: int) -> None:
+    port = free_port()
+    with started(
+        command(port, workers), tmp_path / "log", HEARTLINE_FINISH_SECONDS="30"
+    ) as process:
+        wait_until_ready(port, process)
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(UNFINISHED)
+            process.send_signal(signal.SIGTERM)
+            wait_until_refused(port)
+            connection.sendall(BODY[10:])
+            answer = connection.makefile("rb").read()
+        assert process.wait(PATIENCE) == 0
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"connection: close" in answer
+    assert b'{"probability":' in answer

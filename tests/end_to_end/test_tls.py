@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.end_to_end.certificates import Certificate, locked, self_signed
+from tests.end_to_end.processes import COMMAND, PATIENCE, free_port, run, started
+
+UNLOCKS = "a-password-of-the-key"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tls")
+
+
+@pytest.fixture(scope="module")
+def service(folder: Path) -> Certificate:
+    return self_signed(folder, "service")
+
+
+@pytest.fixture(scope="module")
+def caller(folder: Path) -> Certificate:
+    return self_signed(folder, "caller")
+
+
+def _trusting(service: Certificate) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=service.certificate)
+
+
+def _livez(port: int, context: ssl.SSLContext) -> httpx.Response:
+    """Wait for the answer of a service that is starting."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with httpx.Client(verify=context, trust_env=False) as client:
+                return client.get(f"https://127.0.0.1:{port}/livez")
+        except httpx.ConnectError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_with_a_certificate_the_service_speaks_https_alone(
+    tmp_path: Path, service: Certificate, workers: str
+) -> None:
+    port, log = free_port(), tmp_path / "log"
+    command = [COMMAND, "serve", "--port", str(port), "--workers", workers]
+    command += ["--ssl-certfile", str(service.certificate), "--ssl-keyfile", str(service.key)]
+    with started(command, log):
+        assert _livez(port, _trusting(service)).json() == {"status": "alive"}
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            httpx.get(f"https://127.0.0.1:{port}/livez", trust_env=False)
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(f"http://127.0.0.1:{port}/livez", trust_env=False)
+    urls = [line["url"] for line in map(json.loads, log.read_text().splitlines()) if "url" in line]
+    assert urls == [f"https://127.0.0.1:{port}"]
+
+
+def test_a_locked_key_opens_with_its_password_which_is_nowhere(
+    tmp_path: Path, service: Certificate
+) -> None:
+    port, log = free_port(), tmp_path / "log"
+    variables = {
+        "HEARTLINE_PORT": str(port),
+        "HEARTLINE_SSL_CERTFILE": str(service.certificate),
+        "HEARTLINE_SSL_KEYFILE": str(locked(service.key, UNLOCKS)),
+    }
+    for password in ("", "another"):
+        refused = run("serve", **variables, HEARTLINE_SSL_KEYFILE_PASSWORD=password)
+        assert refused.returncode == 1
+        assert refused.stderr.startswith("heartline: HEARTLINE_SSL_CERTFILE: ")
+        assert refused.stderr.count("\n") == 1
+    variables["HEARTLINE_SSL_KEYFILE_PASSWORD"] = UNLOCKS
+    variables["HEARTLINE_LOG_LEVEL"] = "debug"
+    with started([COMMAND, "serve"], log, **variables):
+        assert _livez(port, _trusting(service)).status_code == 200
+    assert UNLOCKS not in log.read_text()
+
+
+def test_with_authorities_a_client_needs_a_certificate_of_theirs(
+    tmp_path: Path, service: Certificate, caller: Certificate
+) -> None:
+    port = free_port()
+    command = [COMMAND, "serve", "--port", str(port), "--ssl-ca-certs", str(caller.certificate)]
+    command += ["--ssl-certfile", str(service.certificate), "--ssl-keyfile", str(service.key)]
+    known, stranger = _trusting(service), _trusting(service)
+    known.load_cert_chain(caller.certificate, caller.key)
+    with started(command, tmp_path / "log"):
+        assert _livez(port, known).status_code == 200
+        with (
+            httpx.Client(verify=stranger, trust_env=False) as client,
+            pytest.raises(httpx.TransportError),
+        ):
+            client.get(f"https://127.0.0.1:{port}/livez")
+
+
+def test_ciphers_are_those_of_the_setting(tmp_path: Path, service: Certificate) -> None:
+    port, cipher = free_port(), "ECDHE-RSA-AES256-GCM-SHA384"
+    command = [COMMAND, "serve", "--port", str(port), "--ssl-ciphers", cipher]
+    command += ["--ssl-certfile", str(service.certificate), "--ssl-keyfile", str(service.key)]
+    other = _trusting(service)
+    other.maximum_version = ssl.TLSVersion.TLSv1_2
+    other.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
+    with started(command, tmp_path / "log"):
+        assert _livez(port, _trusting(service)).status_code == 200
+        with (
+            httpx.Client(verify=other, trust_env=False) as client,
+            pytest.raises(httpx.ConnectError),
+        ):
+            client.get(f"https://127.0.0.1:{port}/livez")
+
+
+def test_files_that_do_not_work_are_one_line_and_a_code(
+    folder: Path, service: Certificate, caller: Certificate
+) -> None:
+    no_pem = folder / "no.pem"
+    no_pem.write_text("no certificate")
+    certfile = ("--ssl-certfile", str(service.certificate))
+    for flags, said in (
+        (("--ssl-certfile", "nowhere.pem"), "HEARTLINE_SSL_CERTFILE: Path does not point to a "),
+        (("--ssl-keyfile", str(service.key)), "HEARTLINE_SSL_CERTFILE: the other files "),
+        (("--ssl-certfile", str(no_pem)), "HEARTLINE_SSL_CERTFILE: this and its companions "),
+        (certfile, "HEARTLINE_SSL_CERTFILE: this and its companions "),
+        ((*certfile, "--ssl-keyfile", str(caller.key)), "HEARTLINE_SSL_CERTFILE: this and "),
+        (
+            (*certfile, "--ssl-keyfile", str(service.key), "--ssl-ciphers", "none"),
+            "HEARTLINE_SSL_CERTFILE: this and its companions do not work: "
+            "No cipher can be selected.\n",
+        ),
+    ):
+        ended = run("serve", *flags)
+        assert ended.returncode == 1
+        assert ended.stderr.startswith(f"heartline: {said}")
+        assert ended.stderr.count("\n") == 1

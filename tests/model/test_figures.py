@@ -1,0 +1,151 @@
+"""Figures: which metrics a data set is told by, and those of its subgroups."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from model.activations import sigmoid, softmax
+from model.arrays import Array
+from model.artifact import Artifact
+from model.card import card_markdown
+from model.datasets import Dataset, Subgroup, load_heart, load_iris, load_moons
+from model.evaluation.figures import dataset_metrics, subgroup_metrics
+from model.evaluation.metrics import (
+    METRICS,
+    MULTICLASS_METRICS,
+    SUBGROUP_METRICS,
+    metrics_with_intervals,
+)
+
+
+@pytest.fixture(scope="module")
+def heart() -> Dataset:
+    return load_heart()
+
+
+@pytest.fixture(scope="module")
+def probabilities(heart: Dataset) -> Array:
+    """Two repeats of probabilities that tell something of the classes."""
+    z = np.random.default_rng(0).normal(size=(2, len(heart))) + 2.0 * heart.classes - 1.0
+    return sigmoid(z)
+
+
+def test_a_data_set_is_told_by_the_metrics_of_its_classes(
+    heart: Dataset, probabilities: Array
+) -> None:
+    without_cost = [name for name in METRICS if name != "cost"]
+    assert list(dataset_metrics(heart, probabilities, 0)) == list(METRICS)
+    moons, iris = load_moons(), load_iris()
+    assert list(dataset_metrics(moons, probabilities[:, :200], 0)) == without_cost
+    of_three = softmax(np.random.default_rng(0).normal(size=(2, 150, 3)))
+    assert list(dataset_metrics(iris, of_three, 0)) == list(MULTICLASS_METRICS)
+
+
+def test_a_data_set_is_told_by_its_own_classes(heart: Dataset, probabilities: Array) -> None:
+    y = heart.classes.astype(np.float64)
+    expected = metrics_with_intervals(METRICS, y, probabilities, 3)
+    assert dataset_metrics(heart, probabilities, 3) == expected
+
+
+def test_every_subgroup_is_told_with_its_size_and_its_positive_rows(
+    heart: Dataset, probabilities: Array
+) -> None:
+    told = subgroup_metrics(heart, probabilities, 0)
+    assert {name: (each["rows"], each["positives"]) for name, each in told.items()} == {
+        "women": (87, 20),
+        "men": (183, 100),
+        "under 55 years": (132, 40),
+        "55 years and older": (138, 80),
+    }
+
+
+def test_the_figures_of_a_subgroup_are_those_of_its_rows_alone(
+    heart: Dataset, probabilities: Array
+) -> None:
+    women = heart.X[:, 1] == 0.0
+    frame = heart.frame.loc[women]
+    alone = dataset_metrics(replace(heart, frame=frame), probabilities[:, women], 4)
+    told = subgroup_metrics(heart, probabilities, 4)["women"]["metrics"]
+    assert told == {name: alone[name] for name in SUBGROUP_METRICS}
+
+
+def test_the_probabilities_of_other_rows_have_no_influence(
+    heart: Dataset, probabilities: Array
+) -> None:
+    men = heart.X[:, 1] == 1.0
+    changed = np.where(men, 0.5, probabilities)
+    before, after = (subgroup_metrics(heart, p, 0) for p in (probabilities, changed))
+    assert before["women"] == after["women"]
+    assert before["men"] != after["men"]
+
+
+def test_a_subgroup_without_a_cost_matrix_has_no_cost(heart: Dataset, probabilities: Array) -> None:
+    told = subgroup_metrics(replace(heart, cost_threshold=None), probabilities, 0)
+    metrics = told["men"]["metrics"]
+    assert isinstance(metrics, dict)
+    assert list(metrics) == [name for name in SUBGROUP_METRICS if name != "cost"]
+
+
+@pytest.mark.parametrize(
+    ("subgroup", "told"),
+    [
+        (Subgroup("nobody", "age", 0, 18), {"rows": 0, "positives": 0, "metrics": {}}),
+        (Subgroup("one class", "sex", 0, 1), {"rows": 20, "positives": 20, "metrics": {}}),
+    ],
+    ids=lambda value: value.name if isinstance(value, Subgroup) else "",
+)
+def test_a_subgroup_of_no_rows_or_one_class_is_told_without_metrics(
+    subgroup: Subgroup, told: dict[str, object], heart: Dataset, probabilities: Array
+) -> None:
+    kept = (heart.X[:, 1] == 1.0) | (heart.classes == 1)
+    only = replace(heart, frame=heart.frame.loc[kept], subgroups=(subgroup,))
+    assert subgroup_metrics(only, probabilities[:, kept], 0) == {subgroup.name: told}
+
+
+def test_a_data_set_without_subgroups_tells_of_none() -> None:
+    assert subgroup_metrics(load_moons(), np.full((1, 200), 0.5), 0) == {}
+
+
+def test_all_figures_can_be_written_as_json(heart: Dataset, probabilities: Array) -> None:
+    told = subgroup_metrics(heart, probabilities, 0)
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+def test_the_served_card_tells_of_every_subgroup(artifact: Artifact, heart: Dataset) -> None:
+    card = artifact.card()
+    told = card["subgroups"]
+    assert list(told) == [subgroup.name for subgroup in heart.subgroups]
+    page = card_markdown(card)
+    assert f"| | rows | positive | {' | '.join(SUBGROUP_METRICS)} |" in page
+    for name, of_rows in told.items():
+        assert list(of_rows["metrics"]) == list(SUBGROUP_METRICS)
+        assert f"\n| {name} | {of_rows['rows']} | {of_rows['positives']} | " in page
+        for figure in of_rows["metrics"].values():
+            assert figure["low"] < figure["value"] < figure["high"]
+            shown = "{value:.3f} ({low:.3f} to {high:.3f})".format_map(figure)
+            assert shown in page
+
+
+def test_a_pair_of_served_subgroups_together_has_the_accuracy_of_all(artifact: Artifact) -> None:
+    card = artifact.card()
+    everyone = card["metrics"]["accuracy"]["value"]
+    for pair in (("women", "men"), ("under 55 years", "55 years and older")):
+        right = [
+            told["rows"] * told["metrics"]["accuracy"]["value"]
+            for told in (card["subgroups"][name] for name in pair)
+        ]
+        assert sum(right) / 270 == pytest.approx(everyone, abs=1e-9)
+
+
+def test_of_three_classes_the_rows_of_the_last_are_counted() -> None:
+    iris = load_iris()
+    big = replace(iris, subgroups=(Subgroup("big", "sepal_length", 5.8, 100.0),))
+    rows = iris.X[:, 0] >= 5.8
+    shares = softmax(np.random.default_rng(0).normal(size=(2, 150, 3)))
+    told = subgroup_metrics(big, shares, 0)["big"]
+    assert (told["rows"], told["positives"]) == (rows.sum(), (iris.classes[rows] == 2).sum())
+    assert list(told["metrics"]) == ["accuracy", "roc_auc", "brier", "log_loss"]  # type: ignore[call-overload]

@@ -1,0 +1,301 @@
+"""Evidence and report: what is told is what was found, for two classes, three, and a plane."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.datasets import load_heart
+from model.errors import DataError
+from model.evaluation.curves import roc_curve
+from model.evaluation.evidence import Evidence, gather
+from model.evaluation.importance import permutation_importances
+from model.evaluation.metrics import METRICS
+from model.evaluation.plots import png, roc_plot
+from model.evaluation.report import Report, make_report
+from model.evaluation.sections import Section, sections
+from model.procedures import NestedCrossValidation, SingleFit
+from model.recipes import HEART, MOONS, Recipe, find_recipe
+from tests.conftest import ROOT
+
+PNG = b"\x89PNG\r\n\x1a\n"
+HEADINGS = [
+    "Metrics",
+    "The Statlog comparison",
+    "Confusion",
+    "ROC",
+    "Precision and recall",
+    "Calibration",
+    "Decision curve",
+    "Learning curve",
+    "Loss curve",
+    "Subgroups",
+    "Permutation importance",
+    "What could leak",
+]
+
+
+def quick(recipe: Recipe) -> Recipe:
+    """Return the recipe with a cross-validation that is over at once."""
+    if recipe.name == "heart":
+        design = replace(HEART, l2=15.0, iterations=30)
+        procedure = NestedCrossValidation((design,), folds=3, repeats=2, inner_folds=3)
+        return replace(recipe, procedure=procedure)
+    assert isinstance(recipe.procedure, SingleFit)
+    if recipe.name == "moons":
+        design = replace(MOONS, iterations=300)
+        procedure_ = replace(recipe.procedure, design=design, reported=range(1, 301, 100), folds=3)
+        return replace(recipe, procedure=procedure_, beside=("moons-baseline",))
+    return replace(recipe, procedure=replace(recipe.procedure, folds=3, repeats=2))
+
+
+class Phases:
+    """Notes what was announced, and how much of it was reported."""
+
+    def __init__(self) -> None:
+        self.announced: dict[str, float] = {}
+        self.reported: dict[str, float] = {}
+
+    def __call__(self, name: str, fits: float) -> object:
+        self.announced[name] = fits
+        self.reported[name] = 0.0
+
+        def on_fit(done: float) -> None:
+            self.reported[name] += done
+
+        return on_fit
+
+
+@pytest.fixture(scope="module")
+def phases() -> Phases:
+    return Phases()
+
+
+@pytest.fixture(scope="module")
+def heart(phases: Phases) -> Evidence:
+    return gather(quick(find_recipe("heart")), None, None, phases)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def iris() -> Evidence:
+    return gather(quick(find_recipe("iris")), None, None, lambda *_: lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def moons() -> Evidence:
+    return gather(quick(find_recipe("moons")), None, None, lambda *_: lambda _: None)
+
+
+def told(evidence: Evidence) -> dict[str, Section]:
+    return {section.heading: section for section in sections(evidence)}
+
+
+def cells(section: Section) -> list[list[str]]:
+    lines = [line for line in section.text.splitlines() if line.startswith("| ")]
+    return [line.strip("| ").split(" | ") for line in lines if "---" not in line]
+
+
+def test_everything_that_is_announced_is_done(heart: Evidence, phases: Phases) -> None:
+    assert list(phases.announced) == ["cross-validation", "fit", "learning curve", "figures"]
+    assert phases.reported == pytest.approx(phases.announced)
+
+
+def test_a_report_of_patients_has_every_section_in_order(heart: Evidence) -> None:
+    assert [section.heading for section in sections(heart)] == HEADINGS
+
+
+def test_the_metrics_are_those_of_the_evidence(heart: Evidence) -> None:
+    head, *rows = cells(told(heart)["Metrics"])
+    assert head == ["metric", "value", "95 % interval", "spread"]
+    assert [row[0] for row in rows] == list(METRICS)
+    assert rows[1][1] == f"{heart.metrics['cost']['value']:.3f}"
+
+
+def test_our_line_stands_in_its_place_among_the_published_ones(heart: Evidence) -> None:
+    section = told(heart)["The Statlog comparison"]
+    _, *rows = cells(section)
+    costs = [float(cost) for _, cost in rows]
+    assert costs == sorted(costs)
+    assert [cost for name, cost in rows if name == "**heart**"] == [
+        f"{heart.metrics['cost']['value']:.3f}"
+    ]
+    assert len(rows) == 25
+    assert "quoted from memory" in section.text
+
+
+def test_superiority_is_claimed_over_lines_above_the_interval_alone(heart: Evidence) -> None:
+    section = told(heart)["The Statlog comparison"]
+    above = [
+        n for n, c in heart.dataset.published_costs.items() if c > heart.metrics["cost"]["high"]
+    ]
+    assert f"lies below {len(above)} of them: {', '.join(above)}." in section.text
+    hopeless = {**heart.metrics, "cost": {**heart.metrics["cost"], "high": 0.9}}
+    text = told(replace(heart, metrics=hopeless))["The Statlog comparison"].text
+    assert "no superiority is claimed" in text
+    assert "lies below" not in text
+
+
+def test_the_confusions_hold_every_row_at_both_thresholds(heart: Evidence) -> None:
+    section = told(heart)["Confusion"]
+    assert re.findall(r"Threshold ([\d.]+):", section.text) == ["0.5", "0.167"]
+    numbers = [float(cell) for row in cells(section) for cell in row[1:] if cell[0].isdigit()]
+    assert sum(numbers[:4]) == pytest.approx(270, abs=0.2)
+    assert sum(numbers[4:]) == pytest.approx(270, abs=0.2)
+    missed_at_half, missed_at_sixth = numbers[2], numbers[6]
+    assert missed_at_sixth < missed_at_half
+
+
+def test_every_picture_has_words_and_is_a_picture(heart: Evidence, moons: Evidence) -> None:
+    for evidence in (heart, moons):
+        pictures = [s.picture for s in sections(evidence) if s.picture is not None]
+        assert len({picture.name for picture in pictures}) == len(pictures) >= 7
+        for picture in pictures:
+            assert len(picture.alt) > 30
+            assert png(picture.figure).startswith(PNG)
+
+
+def test_the_same_evidence_gives_the_same_bytes(heart: Evidence) -> None:
+    first, second = (
+        [png(s.picture.figure) for s in sections(heart) if s.picture] for _ in range(2)
+    )
+    assert first == second
+
+
+def test_the_subgroups_are_told_with_their_sizes(heart: Evidence) -> None:
+    _, *rows = cells(told(heart)["Subgroups"])
+    assert [row[:3] for row in rows] == [
+        ["women", "87", "20"],
+        ["men", "183", "100"],
+        ["under 55 years", "132", "40"],
+        ["55 years and older", "138", "80"],
+    ]
+
+
+def test_the_column_that_matters_most_comes_first(heart: Evidence) -> None:
+    values = [one.value for one in heart.importances]
+    assert values == sorted(values, reverse=True)
+    assert {one.feature for one in heart.importances} == set(heart.dataset.features.names)
+    assert heart.importances[0].feature in ("num_of_major_vessels", "thal", "chest_pain")
+
+
+def test_a_column_that_the_network_cannot_see_is_worth_nothing(iris: Evidence) -> None:
+    blind = [
+        replace(
+            repeat,
+            pipelines=[replace(p, scale=np.array([1e12, 1, 1, 1])) for p in repeat.pipelines],
+        )
+        for repeat in iris.validation.repeats
+    ]
+    found = {one.feature: one.value for one in permutation_importances(iris.dataset, blind, 0)}
+    assert abs(found["sepal_length"]) < 1e-9 < abs(found["petal_length"])
+
+
+def test_more_rows_are_learned_from_as_the_curve_goes_on(heart: Evidence) -> None:
+    rows = [point.rows for point in heart.learning]
+    assert rows == sorted(rows)
+    assert rows[-1] == 180
+    assert heart.learning[0].held_out > heart.learning[-1].held_out
+
+
+def test_three_classes_are_told_one_by_one(iris: Evidence) -> None:
+    sections_ = told(iris)
+    assert "The Statlog comparison" not in sections_
+    assert "Decision curve" not in sections_
+    _, *rows = cells(sections_["Calibration"])
+    assert [row[0] for row in rows] == ["setosa", "versicolor", "virginica"]
+    _, *rows = cells(sections_["Confusion"])
+    assert [sum(map(float, row[1:])) for row in rows] == pytest.approx([50, 50, 50], abs=0.2)
+    _, *rows = cells(sections_["On the way"])
+    assert [row[0] for row in rows] == ["20", "40", "60", "80", "100"]
+
+
+def test_a_plane_is_drawn_with_the_recipes_beside(moons: Evidence) -> None:
+    assert list(moons.boundaries) == ["moons", "moons-baseline"]
+    _, *rows = cells(told(moons)["Decision boundaries"])
+    assert [row[0] for row in rows] == ["moons", "moons-baseline"]
+    assert rows[1][1] == "0.850"
+
+
+def test_a_row_that_stands_there_twice_is_counted(heart: Evidence) -> None:
+    dataset = load_heart()
+    rows = [*range(270), 0, 1]
+    again = replace(
+        heart,
+        dataset=replace(dataset, frame=dataset.frame.iloc[rows]),
+        validation=replace(heart.validation, probabilities=heart.validation.probabilities[:, rows]),
+    )
+    assert "learned by heart and judged by the other: 2." in told(again)["What could leak"].text
+    assert "Not ruled out" in told(again)["What could leak"].text
+
+
+def test_a_file_that_cannot_be_judged_is_refused_before_anything_runs(
+    tmp_path: Path, heart_lines: list[str]
+) -> None:
+    path = tmp_path / "own.dat"
+    path.write_text("\n".join(line for line in heart_lines if line.endswith(" 1")))
+    announced: list[str] = []
+
+    def phase(name: str, _: float) -> object:
+        announced.append(name)
+        return lambda _: None
+
+    with pytest.raises(DataError, match="0 rows of one class"):
+        gather(find_recipe("heart"), path, None, phase)  # type: ignore[arg-type]
+    assert announced == []
+
+
+def test_the_one_page_needs_no_other_file(heart: Evidence, tmp_path: Path) -> None:
+    make_report(heart).write(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    pictures = sorted(path.name for path in tmp_path.glob("*.png"))
+    sources = re.findall(r'src="([^"]+)"', page)
+    assert len(sources) == len(pictures) == 7
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    inside = {base64.b64decode(source.partition(",")[2]) for source in sources}
+    assert inside == {(tmp_path / name).read_bytes() for name in pictures}
+    assert "http" not in page
+    markdown = (tmp_path / "report.md").read_text()
+    assert sorted(re.findall(r"\]\((\S+\.png)\)", markdown)) == pictures
+
+
+def test_what_stands_in_a_text_is_no_markup_on_the_page(tmp_path: Path) -> None:
+    report = Report("<b>", [Section("<script>", "a <img src=x> & b")])
+    report.write(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "<script>" not in page
+    assert "<img" not in page
+    assert "<b>" not in page
+
+
+@pytest.mark.parametrize("name", ["heart", "moons", "iris"])
+def test_the_committed_report_tells_of_the_committed_recipe(name: str) -> None:
+    folder = ROOT / "artifacts" / name
+    page = (folder / "report.md").read_text()
+    recipe = find_recipe(name)
+    headings = re.findall(r"^## (.+)$", page, re.MULTILINE)
+    assert headings[:2] == ["Data", "Metrics"]
+    assert f"{recipe.procedure.folds}-fold" in page
+    linked = re.findall(r"\]\((\S+\.png)\)", page)
+    assert sorted(linked) == sorted(path.name for path in folder.glob("*.png"))
+    assert page.count("](") == (folder / "report.html").read_text().count("<img ")
+
+
+def test_the_committed_report_has_the_figures_of_the_committed_card() -> None:
+    metrics = json.loads((ROOT / "artifacts" / "heart.json").read_text())["metrics"]
+    page = (ROOT / "artifacts" / "heart" / "report.md").read_text()
+    for name, figure in metrics.items():
+        row = "| {value:.3f} | {low:.3f} to {high:.3f} | {spread:.3f} |".format_map(figure)
+        assert f"| {name} {row}" in page
+
+
+def test_colours_are_not_all_that_tells_lines_apart() -> None:
+    y = np.array([0.0, 1.0, 0.0, 1.0, 1.0])
+    curve = roc_curve(y, np.array([[0.1, 0.9, 0.4, 0.3, 0.8]]), 0)
+    axes = roc_plot({"a": curve, "b": curve, "c": curve}).axes[0]
+    assert len({line.get_linestyle() for line in axes.lines}) == 4

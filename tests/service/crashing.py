@@ -1,0 +1,28 @@
+"""The heartline command, with a scorer that fails on a field named crash and quotes the body."""
+
+from typing import NoReturn
+
+from service.cli import main
+from service.scoring import Scorer
+
+score, score_batch = Scorer.predict, Scorer.predict_batch
+
+
+def _fail(body: bytes) -> NoReturn:
+    try:
+        raise KeyError(body)
+    except KeyError as error:
+        raise RuntimeError(f"cannot score {body!r}") from error
+
+
+def predict(scorer: Scorer, body: bytes) -> bytes:
+    return _fail(body) if b'"crash"' in body else score(scorer, body)
+
+
+def predict_batch(scorer: Scorer, body: bytes) -> bytes:
+    return _fail(body) if b'"crash"' in body else score_batch(scorer, body)
+
+
+if __name__ == "__main__":
+    Scorer.predict, Scorer.predict_batch = predict, predict_batch  # type: ignore[assignment,method-assign]
+    main()

@@ -1,0 +1,250 @@
+"""What a running server does with clients that are slow, endless, broken, or too many."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from service.protocol import SPARE_CONNECTIONS
+from tests.service.conftest import Server, running_server
+from tests.service.connections import (
+    RECORD,
+    answers,
+    assert_is_problem,
+    connected,
+    post,
+    send,
+    statuses,
+)
+from tests.service.samples import JSON
+
+MAX_CONNECTIONS = 8
+LIVEZ = b"GET /livez HTTP/1.1\r\nHost: heartline\r\n\r\n"
+LAST_LIVEZ = b"GET /livez HTTP/1.1\r\nHost: heartline\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that waits for no longer than a second or two."""
+    seconds = {"HEAD": "1", "BODY": "1", "IDLE": "2"}
+    settings = {f"HEARTLINE_MAX_{name}_SECONDS": value for name, value in seconds.items()}
+    log = tmp_path_factory.mktemp("strict") / "log"
+    settings["HEARTLINE_MAX_CONNECTIONS"] = str(MAX_CONNECTIONS)
+    with running_server(log, **settings) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def still_answers(strict: Server) -> Iterator[None]:
+    yield
+    with strict.client() as client:
+        assert client.post("/predict", content=RECORD, headers=JSON).status_code == 200
+
+
+def _dribble(connection: socket.socket, data: bytes) -> None:
+    """Send a byte now and then, until the server has had enough."""
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        while True:
+            connection.sendall(data)
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /livez HTTP/1.1\r\nX: %b\r\n\r\n" % (b"x" * (60 * 2**20)),
+        b"GET /%b HTTP/1.1\r\nHost: h\r\n\r\n" % (b"x" * (60 * 2**20)),
+        b"GET /livez HTTP/1.1\r\n%b\r\n" % (b"X: y\r\n" * 2**22),
+        b"GET /livez HTTP/1.1\r\nX: %b\r\n\r\n" % (b"x" * 2**14),
+    ],
+    ids=["a header of 60 MB", "a path of 60 MB", "4 million headers", "a little too long"],
+)
+def test_a_head_that_is_too_long_is_431(strict: Server, head: bytes) -> None:
+    with connected(strict) as connection:
+        send(connection, head)
+        (answer,) = answers(connection)
+    problem = assert_is_problem(answer, 431, "head-too-large")
+    assert "16384" in problem["detail"]
+
+
+def test_a_head_that_is_just_short_enough_is_taken_in_one_piece_or_many(strict: Server) -> None:
+    start, end = b"GET /livez HTTP/1.1\r\nConnection: close\r\nX: ", b"\r\n\r\n"
+    head = start + b"x" * (2**14 - len(start + end)) + end
+    for size in (len(head), 1000):
+        with connected(strict) as connection:
+            for place in range(0, len(head), size):
+                connection.sendall(head[place : place + size])
+                time.sleep(0.01)
+            assert statuses(connection) == [200]
+
+
+def test_a_large_body_is_not_taken_for_a_head(strict: Server) -> None:
+    padded = RECORD.ljust(2**16)
+    with connected(strict) as connection:
+        connection.sendall(post("/predict", padded))
+        connection.sendall(post("/predict", padded, "Connection: close"))
+        assert statuses(connection) == [200, 200]
+
+
+@pytest.mark.parametrize("requests_before", [0, 2])
+@pytest.mark.parametrize("is_silent", [True, False])
+def test_a_head_that_takes_too_long_is_408(
+    strict: Server, requests_before: int, is_silent: bool
+) -> None:
+    with connected(strict) as connection:
+        connection.sendall(LIVEZ * requests_before + b"GET /livez HTTP/1.1\r\nX: ")
+        if not is_silent:
+            _dribble(connection, b"x")
+        *before, last = answers(connection)
+    assert len(before) == requests_before
+    assert_is_problem(last, 408, "too-slow")
+
+
+def test_empty_lines_do_not_keep_a_connection(strict: Server) -> None:
+    with connected(strict) as connection:
+        connection.sendall(LIVEZ)
+        _dribble(connection, b"\r\n")
+        assert statuses(connection) == [200, 408]
+
+
+def test_a_connection_without_a_request_is_closed_without_an_answer(strict: Server) -> None:
+    with connected(strict) as silent, connected(strict) as idle:
+        idle.sendall(LIVEZ)
+        assert (statuses(silent), statuses(idle)) == ([], [200])
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+@pytest.mark.parametrize("is_silent", [True, False])
+def test_a_body_that_takes_too_long_is_408(strict: Server, path: str, is_silent: bool) -> None:
+    with connected(strict) as connection:
+        connection.sendall(post(path, b"{", length=60_000))
+        if not is_silent:
+            _dribble(connection, b" ")
+        (answer,) = answers(connection)
+    assert_is_problem(answer, 408, "too-slow")
+
+
+def test_what_is_left_of_a_refused_body_does_not_keep_a_connection(strict: Server) -> None:
+    with connected(strict) as connection:
+        connection.sendall(post("/predict", b"{", length=2**30))
+        _dribble(connection, b" ")
+        assert statuses(connection) == [413]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01",
+        b"\x00" * 1000,
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        post("/predict", b"", "Transfer-Encoding: chunked").replace(b"Content-Length: 0\r\n", b"")
+        + b"ZZ\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET http:// HTTP/1.1\r\nHost: h\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_400(strict: Server, sent: bytes) -> None:
+    with connected(strict) as connection:
+        connection.sendall(sent)
+        (answer,) = answers(connection)
+    assert_is_problem(answer, 400, "not-http")
+
+
+def test_garbage_after_a_request_does_not_take_its_answer(strict: Server) -> None:
+    with connected(strict) as connection:
+        connection.sendall(post("/predict", RECORD) + b"\x00\x00")
+        assert statuses(connection) == [200]
+
+
+@pytest.mark.parametrize("ending", [b"", b"GET /livez HT", b"\x00"])
+def test_pipelined_requests_are_answered_in_order(strict: Server, ending: bytes) -> None:
+    bad = post("/predict", b"{}")
+    requests = [post("/predict", RECORD), LIVEZ, bad, LIVEZ] * 50
+    with connected(strict) as connection:
+        connection.sendall(b"".join(requests) + (ending or LAST_LIVEZ))
+        assert statuses(connection)[:200] == [200, 200, 422, 200] * 50
+
+
+def _resident_bytes(server: Server) -> int:
+    (started,) = re.findall(r"Started server process \[(\d+)\]", server.log.read_text())
+    (kilobytes,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{started}/status").read_text())
+    return 1024 * int(kilobytes)
+
+
+def test_a_flood_of_pipelined_requests_does_not_pile_up(strict: Server) -> None:
+    before = _resident_bytes(strict)
+    flood = memoryview(LIVEZ * (10 * 2**20 // len(LIVEZ)))
+    with connected(strict) as connection:
+        connection.settimeout(2)
+        with contextlib.suppress(TimeoutError):
+            while flood:
+                flood = flood[connection.send(flood[: 2**16]) :]
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        assert _resident_bytes(strict) - before < 64 * 2**20
+
+
+def test_a_request_in_single_bytes_is_answered(strict: Server) -> None:
+    with connected(strict) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in post("/predict", RECORD, "Connection: close"):
+            connection.sendall(bytes([byte]))
+        assert statuses(connection) == [200]
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (post("/predict", RECORD), [200]),
+        (post("/predict", RECORD) + LIVEZ, [200, 200]),
+        (post("/predict/batch", b'{"instances": [%b]}' % RECORD.ljust(2**17)), [200]),
+        (post("/predict", RECORD[:-1], length=len(RECORD)), []),
+        (b"GET /livez HT", []),
+        (b"", []),
+    ],
+    ids=["whole", "two", "batch", "cut in the body", "cut in the head", "nothing"],
+)
+def test_a_half_closed_connection_gets_the_answers_it_is_owed(
+    strict: Server, sent: bytes, expected: list[int]
+) -> None:
+    with connected(strict) as connection:
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        assert statuses(connection) == expected
+
+
+def test_above_the_limit_of_connections_the_probes_alone_are_answered(strict: Server) -> None:
+    with ExitStack() as stack:
+        for _ in range(MAX_CONNECTIONS):
+            stack.enter_context(connected(strict))
+        one_more = stack.enter_context(connected(strict))
+        one_more.sendall(post("/predict", RECORD))
+        (refused,) = answers(one_more)
+        with strict.client() as client:
+            assert [client.get(path).status_code for path in ("/livez", "/readyz")] == [200, 200]
+    assert_is_problem(refused, 503, "overloaded")
+    assert b"\r\nretry-after: 1\r\n" in refused
+    assert b"\r\nconnection: close\r\n" in refused
+
+
+def test_far_above_the_limit_connections_are_cut_off(strict: Server) -> None:
+    with ExitStack() as stack:
+        held = [
+            stack.enter_context(connected(strict))
+            for _ in range(MAX_CONNECTIONS + SPARE_CONNECTIONS + 1)
+        ]
+        with contextlib.suppress(ConnectionResetError):
+            assert held[-1].recv(1) == b""
+        held[-2].sendall(LIVEZ)
+        assert held[-2].recv(12) == b"HTTP/1.1 200"
