@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,3 +48,23 @@ def predicted_classes(probabilities: Array, threshold: float | None) -> NDArray[
     if threshold is None:
         return np.asarray(probabilities.argmax(axis=-1))
     return np.asarray((probabilities > threshold).astype(np.intp))
+
+
+def predicted_class(told: float | list[float], threshold: float | None) -> int:
+    """Return what `predicted_classes` does for one row, as a plain number.
+
+    Parameters
+    ----------
+    told : float or list of float
+        The probability of the positive class, or that of each.
+    threshold : float or None
+        With two classes the last is predicted above it; with more the most probable is.
+    """
+    if isinstance(told, list):
+        return told.index(max(told))
+    return int(threshold is not None and told > threshold)
+
+
+def probability_names(labels: Sequence[str]) -> list[str]:
+    """Return a name for each number that `class_probabilities` tells of a row, for tables."""
+    return ["probability"] if len(labels) == 2 else [f"probability_{label}" for label in labels]

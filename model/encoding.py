@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -68,4 +68,9 @@ class Encoding:
         Array of shape (n, len(self))
         """
         taken = np.take(X, self._sources, axis=1)
+        return np.where(self.is_indicator, taken == self._codes, taken)
+
+    def transform_row(self, row: Sequence[float]) -> Array:
+        """Return what `transform` makes of one row, of shape (len(self),)."""
+        taken = np.array(row).take(self._sources)
         return np.where(self.is_indicator, taken == self._codes, taken)

@@ -69,10 +69,14 @@ class Feature:
             raise ValueError(f"feature {self.name}: the minimum must lie below the maximum")
         if not self.accepts(self.example):
             raise ValueError(f"feature {self.name}: the example is not a value of it")
-        # A request is known to be free of duplicate keys by the number of its colons.
+        # A request is known to be free of duplicate keys by the number of its colons, and names
+        # stand in JSON as they are.
         names = [*self.accepted_names, *(name for _, name in self.codes)]
-        if any(not name or ":" in name for name in names):
-            raise ValueError(f"feature {self.name}: a name is empty or holds a colon")
+        if not all(name.isprintable() and name and not set(name) & set(':"\\') for name in names):
+            raise ValueError(
+                f"feature {self.name}: a name is empty, or holds a colon, a quotation mark, a "
+                "backslash or a control character"
+            )
         if any(len(set(column)) < len(self.codes) for column in zip(*self.codes, strict=True)):
             raise ValueError(f"feature {self.name}: a code or the name of one stands there twice")
 
@@ -190,6 +194,74 @@ class FeatureSet(Sequence[Feature]):
         return FeatureSet(
             feature.observe(column) for feature, column in zip(self, X.T, strict=True)
         )
+
+    def possible(self, X: Array) -> NDArray[np.bool_]:
+        """Tell which numbers are possible values of their columns.
+
+        Parameters
+        ----------
+        X : Array of shape (n, len(self))
+            Any numbers.
+
+        Returns
+        -------
+        NDArray of bool, of shape (n, len(self))
+        """
+        possible = (self._low <= X) & (self._high >= X)
+        for column, feature in enumerate(self):
+            if feature.is_coded:
+                codes = [code for code, _ in feature.codes]
+                possible[:, column] = np.logical_or.reduce([X[:, column] == c for c in codes])
+            elif feature.kind == "count":
+                possible[:, column] &= X[:, column] == np.rint(X[:, column])
+        return possible
+
+    @cached_property
+    def _low(self) -> Array:
+        return np.array([feature.minimum for feature in self])
+
+    @cached_property
+    def _high(self) -> Array:
+        return np.array([feature.maximum for feature in self])
+
+    def is_familiar(self, row: Sequence[float]) -> bool:
+        """Tell whether a row holds nothing but possible values that training has seen.
+
+        Parameters
+        ----------
+        row : sequence of len(self) numbers
+            In the order of the features.
+        """
+        ranges, counts, codes = self._familiar
+        for column, low, high in ranges:
+            if not low <= row[column] <= high:
+                return False
+        for column in counts:
+            if not row[column].is_integer():
+                return False
+        for column, known in codes:
+            if row[column] not in known:
+                break
+        else:
+            return True
+        return False
+
+    @cached_property
+    def _familiar(
+        self,
+    ) -> tuple[list[tuple[int, float, float]], list[int], list[tuple[int, frozenset[float]]]]:
+        """Ranges of the measurements and counts, which are the counts, and codes, by column."""
+        ranges, counts, codes = [], [], []
+        for column, feature in enumerate(self):
+            if feature.is_coded:
+                known = {float(code) for code, _ in feature.codes}
+                codes.append((column, frozenset(known.intersection(feature.observed))))
+                continue
+            low, high = min(feature.observed), max(feature.observed)
+            ranges.append((column, max(low, feature.minimum), min(high, feature.maximum)))
+            if feature.kind == "count":
+                counts.append(column)
+        return ranges, counts, codes
 
     def unseen(self, X: Array) -> NDArray[np.bool_]:
         """Tell which values lie outside of what the training rows held.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
 
 from model.arrays import Array
 from model.artifact import Artifact
 from model.classes import class_probabilities
+from model.single_row import SingleRow
 
 
 class Predictor:
@@ -26,7 +29,9 @@ class Predictor:
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
         self._encoding = artifact.pipeline.encoding
-        self._network = artifact.pipeline.folded_network()
+        self._network = network = artifact.pipeline.folded_network()
+        is_single = SingleRow.computes(network)
+        self._single_row = SingleRow(self._encoding, network) if is_single else None
 
     def predict_proba(self, X: Array) -> Array:
         """Return the probability of the positive class; with more than two, that of each.
@@ -43,6 +48,19 @@ class Predictor:
         """
         outputs = self._network.predict_proba(self._encoding.transform(X))
         return class_probabilities(outputs, self._network.output_activation)
+
+    def predict_row(self, row: Sequence[float]) -> float | list[float]:
+        """Return for one row what `predict_proba` returns for it among many, to the last bit.
+
+        Parameters
+        ----------
+        row : sequence of n_features numbers
+            In the order of the artifact's feature set.
+        """
+        if self._single_row:
+            return self._single_row.output(row)
+        probabilities: float | list[float] = self.predict_proba(np.array([row]))[0].tolist()
+        return probabilities
 
     def predict_records(self, records: Iterable[Mapping[str, float]]) -> Array:
         """Return the probabilities of records that hold every feature."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import AsyncIterator
 
 from starlette.requests import Request
 
 from service.errors import ContentTooLarge, DamagedBody, UnsupportedMediaType
+
+JSON = "application/json"
 
 WINDOW_BITS = {
     "gzip": 16 + zlib.MAX_WBITS,
@@ -16,37 +19,41 @@ WINDOW_BITS = {
 """How zlib is told of a coding; by RFC 9110, deflate is zlib's own format."""
 
 
-async def read_json(request: Request, max_bytes: int) -> bytes:
-    """Return the bytes of a JSON body, decompressed.
-
-    FastAPI's own `max_body_size` answers in plain text what declares too much, whatever the
-    exception handlers say; so the limit is kept here, where the body is read.
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Return a body, decompressed.
 
     Raises
     ------
     UnsupportedMediaType
-        When the headers announce anything but JSON in UTF-8, plain or compressed once.
+        When it is compressed in a way that is not taken.
     ContentTooLarge
-        When the body is, or announces itself as, larger than `max_bytes`, or becomes so.
+        When it is, or announces itself as, larger than `max_bytes`, or becomes so.
     DamagedBody
         When it cannot be decompressed.
     """
-    _check_content_type(request)
+    return b"".join([chunk async for chunk in body_chunks(request, max_bytes)])
+
+
+async def body_chunks(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
+    """Yield a body as it arrives, decompressed; raise what `read_body` does.
+
+    FastAPI's own `max_body_size` answers in plain text what declares too much, whatever the
+    exception handlers say; so the limit is kept here, where the body is read.
+    """
     inflater = _inflater(request)
     too_large = ContentTooLarge(f"The body may have {max_bytes} bytes, decompressed.")
     if _declared_bytes(request) > max_bytes:
         raise too_large
-    chunks, arrived, size = [], 0, 0
+    arrived = size = 0
     async for chunk in request.stream():
         arrived += len(chunk)
         part = inflater.inflate(chunk, max_bytes + 1 - size) if inflater else chunk
         size += len(part)
         if max(arrived, size) > max_bytes:
             raise too_large
-        chunks.append(part)
+        yield part
     if inflater:
         inflater.finish()
-    return b"".join(chunks)
 
 
 class _Inflater:
@@ -85,8 +92,16 @@ def _inflater(request: Request) -> _Inflater | None:
     return _Inflater(coding)
 
 
-def _check_content_type(request: Request) -> None:
+def check_media_type(request: Request, *accepted: str) -> str:
+    """Return the media type of the body.
+
+    Raises
+    ------
+    UnsupportedMediaType
+        When the headers announce none of those accepted, or another charset than UTF-8.
+    """
     media_type, *parameters = request.headers.get("content-type", "").lower().split(";")
     charsets = [p.strip().removeprefix("charset=").strip('"') for p in parameters if "charset" in p]
-    if media_type.strip() != "application/json" or charsets not in ([], ["utf-8"]):
-        raise UnsupportedMediaType("Send JSON in UTF-8, with Content-Type: application/json.")
+    if media_type.strip() not in accepted or charsets not in ([], ["utf-8"]):
+        raise UnsupportedMediaType(f"Send UTF-8, with Content-Type: {' or '.join(accepted)}.")
+    return media_type.strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -35,6 +35,7 @@ FaultType: TypeAlias = Literal[
     "not_whole",
     "out_of_range",
     "unknown_code",
+    "wrong_length",
 ]
 WarningType: TypeAlias = Literal["outside_training_range", "unseen_code"]
 
@@ -50,8 +51,21 @@ KINDS: Mapping[str, FaultType] = {
     "less_than_equal": "out_of_range",
     "not_whole": "not_whole",
     "unknown_code": "unknown_code",
+    "string_type": "unknown_field",
+    "wrong_length": "wrong_length",
 }
 """pydantic's name of an error in a value, and ours; and null, for any of them."""
+
+BATCH = {"instances": "a list of records"}
+TABLE = {"columns": "a list of the columns' names", "data": "a list of rows"}
+"""What stands around records, by the form of a request; nothing around one alone."""
+
+PARTS = {
+    "instances": "a JSON object",
+    "columns": "the name of a column",
+    "data": "a list of values, one for each column",
+}
+"""What the items of each are."""
 
 Loc: TypeAlias = tuple[str | int, ...]
 BadName: TypeAlias = tuple[str, FaultType]
@@ -75,16 +89,15 @@ class FaultFinder:
     ----------
     features : FeatureSet
         The fields of a record.
-    is_batch : bool
-        Whether the records stand in a list under `instances`, or the body is one.
+    around : mapping of str to str
+        What stands around the records, by its name: `BATCH`, `TABLE`, or nothing.
     """
 
-    def __init__(self, features: FeatureSet, *, is_batch: bool) -> None:
+    def __init__(self, features: FeatureSet, around: Mapping[str, str]) -> None:
         self._features = features
-        self._is_batch = is_batch
+        self._around = around
         self._fields = {name: f.name for name, f in features.by_accepted_name.items()}
-        self._outer = {"instances": "instances"} if is_batch else self._fields
-        self.outer_names = 1 if is_batch else 0
+        self._outer = {name: name for name in around} or self._fields
 
     def refusal(self, errors: Sequence[ErrorDetails], body: bytes) -> InvalidInput:
         """Return the exception that lists every fault.
@@ -104,7 +117,7 @@ class FaultFinder:
             return _not_json("Invalid JSON")
         bad_values: dict[Loc, list[ErrorDetails]] = defaultdict(list)
         for error in errors:
-            bad_values[error["loc"][:2] if self._is_batch else ()].append(error)
+            bad_values[error["loc"][:2] if self._around else ()].append(error)
         places = sorted({*bad_values, *bad_names})
         bad_rows = sum(len(place) == 2 for place in places)
         hints = _Hints()
@@ -115,26 +128,32 @@ class FaultFinder:
                 faults.append(self._name_fault(place, name, kind, hints))
         return InvalidInput(_detail(bad_rows, bad_names), faults)
 
+    def are_fields(self, names: Sequence[str]) -> bool:
+        """Tell whether names are those of all fields of a record, each once."""
+        return not _bad_names(names, self._fields)
+
     def _value_fault(self, error: ErrorDetails) -> dict[str, Any]:
         loc, kind = error["loc"], KINDS[error["type"]]
-        if len(loc) == (3 if self._is_batch else 1):
+        if len(loc) == (3 if self._around else 1):
             expected = self._features.by_accepted_name[str(loc[-1])].expected
+        elif len(loc) == 1:
+            expected = self._around[str(loc[0])]
         else:
-            expected = "a JSON object" if kind == "not_an_object" else "a list of records"
+            expected = PARTS[str(loc[0])] if loc else "a JSON object"
         if error["input"] is None:
             return fault(loc, f"Null is not imputed; expected {expected}.", "null")
         return fault(loc, f"Expected {expected}.", kind)
 
     def _name_fault(self, place: Loc, name: str, kind: FaultType, hints: _Hints) -> dict[str, Any]:
-        is_record = len(place) == (2 if self._is_batch else 0)
+        is_field = bool(place) or not self._around
         if kind == "missing":
-            feature = self._features.by_accepted_name[name] if is_record else None
-            expected = feature.expected if feature else "a list of records"
+            feature = self._features.by_accepted_name[name] if is_field else None
+            expected = feature.expected if feature else self._around[name]
             msg = f"Missing; expected {expected}."
         elif kind == "duplicate_field":
-            msg = f"{self._fields[name] if is_record else name} is given twice."
+            msg = f"{self._fields[name] if is_field else name} is given twice."
         else:
-            msg = f"Unknown field; {hints.near(name, self._fields if is_record else self._outer)}"
+            msg = f"Unknown field; {hints.near(name, self._fields if is_field else self._outer)}"
         return fault((*place, name), msg, kind)
 
     def _bad_names_by_place(self, body: bytes) -> dict[Loc, list[BadName]]:
@@ -145,12 +164,17 @@ class FaultFinder:
         )
         if not isinstance(document, _Pairs):
             return {}
-        bad: dict[Loc, list[BadName]] = {(): _bad_names(document, self._outer)}
-        for name, rows in document if self._is_batch else ():
-            if name == "instances" and isinstance(rows, list):
-                for index, row in enumerate(rows):
-                    if isinstance(row, _Pairs):
-                        bad[name, index] = _bad_names(row, self._fields)
+        bad: dict[Loc, list[BadName]] = {
+            (): _bad_names((name for name, _ in document), self._outer)
+        }
+        for name, items in document if self._around else ():
+            if name == "instances" and type(items) is list:
+                for index, item in enumerate(items):
+                    if isinstance(item, _Pairs):
+                        bad[name, index] = _bad_names((n for n, _ in item), self._fields)
+            elif name == "columns" and type(items) is list:
+                names = [item for item in items if isinstance(item, str)]
+                bad[name,] = _bad_names(names, self._fields)
         return {place: names for place, names in bad.items() if names}
 
 
@@ -167,11 +191,11 @@ class _Hints:
         return self._found.get(name, "take it out.")
 
 
-def _bad_names(pairs: _Pairs, owners: Mapping[str, str]) -> list[BadName]:
+def _bad_names(names: Iterable[str], owners: Mapping[str, str]) -> list[BadName]:
     """Return the names that are missing, unknown, or of a field that was given before."""
     bad: dict[str, FaultType] = {}
     seen: set[str] = set()
-    for name, _ in pairs:
+    for name in names:
         owner = owners.get(name)
         if owner is None:
             bad[name] = "unknown_field"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from hmac import compare_digest
 
@@ -43,6 +43,13 @@ class ApiKeys:
         digest = sha256(key).digest()
         found = [name for known, name in self._names.items() if compare_digest(known, digest)]
         return found[0] if found else None
+
+
+def bearer_key(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the key that a request was sent with, or nothing at all."""
+    given = [value for name, value in headers if name == b"authorization"]
+    scheme, _, key = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
+    return key.strip() if scheme.lower() == b"bearer" else b""
 
 
 def read_keys(settings: Settings) -> ApiKeys | None:

@@ -15,14 +15,14 @@ from service.models import ServedModel
 from service.problems import KINDS, MEDIA_TYPE, problem_document
 
 
-def json_body(schema: str, examples: Mapping[str, tuple[str, object]]) -> dict[str, Any]:
-    """Return a route's `openapi_extra` for a JSON body of a schema of the components."""
+def json_body(examples: Mapping[str, tuple[str, object]], *schemas: str) -> dict[str, Any]:
+    """Return a route's `openapi_extra` for a JSON body of one of the components' schemas."""
     return {
         "requestBody": {
             "required": True,
             "content": {
                 "application/json": {
-                    "schema": _reference(schema),
+                    "schema": _one_of(*schemas),
                     "examples": {
                         name: {"summary": summary, "value": value}
                         for name, (summary, value) in examples.items()
@@ -33,12 +33,15 @@ def json_body(schema: str, examples: Mapping[str, tuple[str, object]]) -> dict[s
     }
 
 
-def answers(schema: str, description: str, *problems: type[Exception]) -> dict[int | str, Any]:
+def answers(
+    schemas: str | tuple[str, ...], description: str, *problems: type[Exception]
+) -> dict[int | str, Any]:
     """Return a route's `responses`: the good answer and the problems that it may give.
 
     The example of the good answer is added by `complete_document`.
     """
-    content = {"application/json": {"schema": _reference(schema)}}
+    schemas = (schemas,) if isinstance(schemas, str) else schemas
+    content = {"application/json": {"schema": _one_of(*schemas)}}
     return {200: {"description": description, "content": content}, **_problems(*problems)}
 
 
@@ -117,6 +120,11 @@ def _problem_answer(problem: type[Exception]) -> dict[str, Any]:
             }
         },
     }
+
+
+def _one_of(*schemas: str) -> dict[str, Any]:
+    references = [_reference(schema) for schema in schemas]
+    return {"oneOf": references} if len(references) > 1 else references[0]
 
 
 def _reference(schema: str) -> dict[str, str]:

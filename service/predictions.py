@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.bodies import read_json
+from service.admission import Admission
+from service.bodies import JSON, check_media_type, read_body
 from service.errors import (
     ContentTooLarge,
     DamagedBody,
@@ -26,16 +29,20 @@ REFUSALS = (InvalidInput, DamagedBody, ContentTooLarge, UnsupportedMediaType, To
 def prediction_router(model: ServedModel, settings: Settings) -> APIRouter:
     """Return the routes that answer from the model of the moment."""
     router = APIRouter(tags=["Predictions"])
+    admission = Admission(settings.max_batches)
     examples = named_examples(model.artifact.features)
-    batches = {
+    batches: dict[str, tuple[str, object]] = {
         name: (summary, {"instances": [record]}) for name, (summary, record) in examples.items()
     }
+    (*_, (_, record)) = examples.values()
+    table = {"columns": list(record), "data": [list(record.values())]}
+    batches["table"] = ("The names of the columns once, and the values in rows", table)
 
     @router.post(
         "/predict",
         summary="Predict for one record",
         responses=answers("Prediction", "The prediction", *REFUSALS),
-        openapi_extra=json_body("Record", examples),
+        openapi_extra=json_body(examples, "Record"),
     )
     async def predict(request: Request) -> Response:
         """Send one record, get the probability and the predicted class.
@@ -45,22 +52,32 @@ def prediction_router(model: ServedModel, settings: Settings) -> APIRouter:
         listed; what is plausible but outside of the data that the model was trained on is
         answered with a warning.
         """
-        body = await read_json(request, settings.max_record_bytes)
+        check_media_type(request, JSON)
+        body = await read_body(request, settings.max_record_bytes)
         return Response(model.scorer.predict(body), media_type="application/json")
 
     @router.post(
         "/predict/batch",
         summary="Predict for many records",
-        responses=answers("BatchPrediction", "The predictions", *REFUSALS),
-        openapi_extra=json_body("Batch", batches),
+        responses=answers(("BatchPrediction", "TablePrediction"), "The predictions", *REFUSALS),
+        openapi_extra=json_body(batches, "Batch", "Table"),
     )
     async def predict_batch(request: Request) -> Response:
         """Send many records, get a prediction for each, in order.
 
         Each gets the answer that it would get alone. One bad record refuses the whole batch; the
-        faults of the first hundred bad ones are listed.
+        faults of the first hundred bad ones are listed. A table, with the names of the columns
+        once and the values in rows, is a third of the size, and is answered by a table.
         """
-        body = await read_json(request, settings.max_batch_bytes)
-        return Response(model.scorer.predict_batch(body), media_type="application/json")
+        with admission.place():
+            check_media_type(request, JSON)
+            body = await read_body(request, settings.max_batch_bytes)
+            async with admission.turn():
+                scorer = model.scorer
+                answer = scorer.predict_plain_batch(body)
+                if answer is None:
+                    # Slow enough to hold up the others, hence in a thread.
+                    answer = await to_thread(scorer.predict_other_batch, body)
+        return Response(answer, media_type="application/json")
 
     return router

@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    WithJsonSchema,
     create_model,
     with_config,
 )
@@ -25,10 +26,11 @@ from model.features import Feature, FeatureSet
 
 Record: TypeAlias = dict[str, float]
 Batch: TypeAlias = dict[str, list[Record]]
+Table: TypeAlias = dict[str, list[Any]]
 
 STRICT = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
-"""pydantic checks the values alone. The names, too many, too few or twice, are seen to in `scoring`
-and `faults`: pydantic would collect a costly error for each of however many there are."""
+"""pydantic checks the values alone. The names, too many, too few or twice, are seen to in
+`validation` and `faults`: pydantic would collect a costly error for each of them."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,19 @@ class Answer(BaseModel):
     model_version: str = Field(description="First 12 hex digits of the SHA-256 of the model.")
 
 
+class TableRows(BaseModel):
+    """The predictions for a table."""
+
+    columns: list[str] = Field(
+        description="`probability`, or `probability_` and a label for each class; then "
+        "`predicted_class` and `label`."
+    )
+    data: list[list[float | str]] = Field(description="Of each row the values in this order.")
+    warnings: list[Fault] = Field(
+        description="Plausible values outside of what was seen in training, with their rows."
+    )
+
+
 class ThresholdAnswer(Answer):
     """What made a prediction of one of two classes."""
 
@@ -170,8 +185,19 @@ def batch_type(record: Any, max_rows: int) -> Any:
     return _object_type("Batch", {"instances": instances})
 
 
-def prediction_types(artifact: Artifact) -> tuple[type[BaseModel], type[BaseModel]]:
-    """Return the types of the answers to a record and to a batch of them."""
+def table_type(max_rows: int) -> Any:
+    """Return the type of a batch as the names of its columns, and its rows."""
+    name = Annotated[Any, WithJsonSchema({"type": "string"})]
+    row = Annotated[Any, WithJsonSchema({"type": "array", "items": {}})]
+    names = Annotated[list[name], Field(description="The name of each column, or an alias.")]
+    rows = Annotated[
+        list[row], Field(max_length=max_rows, description="The rows: of each its values in order.")
+    ]
+    return _object_type("Table", {"columns": names, "data": rows})
+
+
+def prediction_types(artifact: Artifact) -> tuple[type[BaseModel], ...]:
+    """Return the types of the answers to a record, to a batch of them, and to a table."""
     is_binary = artifact.threshold is not None
     fields = _probability_field(artifact.labels, is_binary=is_binary)
     numbers: Any = Literal[tuple(range(len(artifact.labels)))]
@@ -189,6 +215,7 @@ def prediction_types(artifact: Artifact) -> tuple[type[BaseModel], type[BaseMode
     return (
         create_model("Prediction", __base__=(row, answer)),
         create_model("BatchPrediction", __base__=answer, predictions=rows),
+        create_model("TablePrediction", __base__=(TableRows, answer)),
     )
 
 
@@ -205,12 +232,14 @@ def _probability_field(labels: tuple[str, ...], *, is_binary: bool) -> dict[str,
 def component_types(artifact: Artifact, max_rows: int) -> dict[str, Any]:
     """Return every type of the API by its name in the OpenAPI document."""
     record = record_type(artifact.features)
-    prediction, batch_prediction = prediction_types(artifact)
+    prediction, batch_prediction, table_prediction = prediction_types(artifact)
     return {
         "Record": record,
         "Batch": batch_type(record, max_rows),
+        "Table": table_type(max_rows),
         "Prediction": prediction,
         "BatchPrediction": batch_prediction,
+        "TablePrediction": table_prediction,
         "ModelCard": ModelCard,
         "Alive": Alive,
         "Ready": Ready,

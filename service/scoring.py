@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, to_json
+from numpy.typing import NDArray
 
 from model.arrays import Array
-from model.artifact import Artifact
-from model.classes import predicted_classes
-from model.features import Feature
+from model.classes import predicted_class, predicted_classes
 from model.predictor import Predictor
-from service.errors import ContentTooLarge, InvalidInput
-from service.faults import FaultFinder, fault
+from service.answers import Answers
+from service.decoding import PlainDecoder
 from service.metrics.predictions import PredictionMeter
-from service.schemas import Batch, Record, batch_type, record_type
+from service.validation import Validator
 
-T = TypeVar("T")
-
-SPARE_MARKS = 1000
-"""A batch may have twice as many brackets and commas as one of most records has, and so many more.
-Each array costs pydantic 270 bytes, even where nothing asks for it: 8 MB of them a gigabyte."""
+Write: TypeAlias = Callable[[Array, Array, NDArray[np.intp]], bytes]
 
 
 class Scorer:
-    """Validates requests against the features of a model and answers them.
+    """Reads requests, predicts, and writes the answers.
 
     Parameters
     ----------
@@ -41,30 +33,20 @@ class Scorer:
 
     Notes
     -----
-    pydantic checks the values; it passes over unknown fields and takes the last of repeated ones.
-    But no known name and no valid value holds a colon: where every field is given, and there are
-    as many colons as fields, no name stands there that does not belong, and none twice.
+    What is plainly good is answered by one way, everything else by another that is ten times as
+    slow; `predict` and `predict_batch` take the first that can.
     """
 
     def __init__(
         self, predictor: Predictor, max_rows: int, meter: PredictionMeter | None = None
     ) -> None:
         artifact = predictor.artifact
-        features = artifact.features
-        record = record_type(features)
         self.predictor = predictor
-        self._features = features
-        self._labels = artifact.labels
         self._threshold = artifact.threshold
-        self._model = _context(artifact)
-        self._warnings = [_unseen(feature) for feature in features]
-        self._max_rows = max_rows
-        self._max_marks = SPARE_MARKS + 2 * max_rows * (1 + len(features))
         self._meter = meter
-        self._record: TypeAdapter[Record] = TypeAdapter(record)
-        self._record_faults = FaultFinder(features, is_batch=False)
-        self._batch: TypeAdapter[Batch] = TypeAdapter(batch_type(record, max_rows))
-        self._batch_faults = FaultFinder(features, is_batch=True)
+        self._decoder = PlainDecoder(artifact.features, max_rows)
+        self._validator = Validator(artifact.features, max_rows, meter)
+        self._answers = Answers(artifact)
 
     def predict(self, body: bytes) -> bytes:
         """Answer one record.
@@ -74,13 +56,19 @@ class Scorer:
         InvalidInput
             With every fault of the record.
         """
-        record = self._validate(self._record, body, self._record_faults)
-        (row,) = self._rows(self._matrix([record], body, self._record_faults))
-        warnings = row.pop("warnings")
-        return to_json({**row, **self._model, "warnings": warnings})
+        answer = self.predict_familiar(body)
+        if answer is None:
+            X = self._validator.record(body)
+            answer = self._answers.record(*self._predicted_row(X[0].tolist()), X)
+        return answer
+
+    def predict_familiar(self, body: bytes) -> bytes | None:
+        """Answer one record that is plainly good and needs no warning; None for any other."""
+        row = self._decoder.familiar_record(body)
+        return None if row is None else self._answers.record(*self._predicted_row(row))
 
     def predict_batch(self, body: bytes) -> bytes:
-        """Answer a batch of records, each as if it had come alone.
+        """Answer a batch of records or a table, each row as if it had come alone.
 
         Raises
         ------
@@ -89,84 +77,32 @@ class Scorer:
         ContentTooLarge
             When there are more than `max_rows`, or far more values than they can have.
         """
-        if sum(map(body.count, (b"[", b"{", b","))) > self._max_marks:
-            raise ContentTooLarge(
-                f"There are more values in it than in {self._max_rows} records; split the batch."
-            )
-        records = self._validate(self._batch, body, self._batch_faults).get("instances")
-        rows = self._rows(self._matrix(records, body, self._batch_faults))
-        return to_json({"predictions": rows, **self._model})
+        return self.predict_plain_batch(body) or self.predict_other_batch(body)
 
-    def _validate(self, adapter: TypeAdapter[T], body: bytes, faults: FaultFinder) -> T:
-        try:
-            return adapter.validate_json(body)
-        except ValidationError as error:
-            errors = error.errors(include_url=False, include_context=False)
-        if errors[0]["type"] == "too_long":
-            raise ContentTooLarge(f"A batch holds at most {self._max_rows} records; split it.")
-        raise self._refusal(faults, errors, body)
+    def predict_plain_batch(self, body: bytes) -> bytes | None:
+        """Answer a batch or table that is plainly good; None for any other."""
+        X, write = self._decoder.batch(body), self._answers.batch
+        if X is None:
+            X, write = self._decoder.table(body), self._answers.table
+        return None if X is None else self._predicted(X, write)
 
-    def _matrix(self, records: Sequence[Record] | None, body: bytes, faults: FaultFinder) -> Array:
-        """Return records as rows, if every name stands there once and no other does."""
-        if records is not None:
-            fields = faults.outer_names + len(records) * len(self._features)
-            with suppress(KeyError):
-                X = self._features.matrix(records)
-                if body.count(b":") == fields:
-                    return X
-        raise self._refusal(faults, [], body)
+    def predict_other_batch(self, body: bytes) -> bytes:
+        """Do what `predict_batch` does, for those that `predict_plain_batch` leaves."""
+        if self._validator.is_table(body):
+            return self._predicted(self._validator.table(body), self._answers.table)
+        return self._predicted(self._validator.batch(body), self._answers.batch)
 
-    def _refusal(
-        self, faults: FaultFinder, errors: Sequence[ErrorDetails], body: bytes
-    ) -> InvalidInput:
-        refusal = faults.refusal(errors, body)
+    def _predicted_row(self, row: Sequence[float]) -> tuple[float | list[float], int]:
+        """Return the probability of the positive class, or of each, and the predicted class."""
+        told = self.predictor.predict_row(row)
+        number = predicted_class(told, self._threshold)
         if self._meter:
-            self._meter.refused(refusal.faults)
-        return refusal
+            self._meter.predicted_row(told, number)
+        return told, number
 
-    def _rows(self, X: Array) -> list[dict[str, Any]]:
-        """Return the answer to each row of X, of shape (n, n_features)."""
+    def _predicted(self, X: Array, write: Write) -> bytes:
         probabilities = self.predictor.predict_proba(X)
-        classes = predicted_classes(probabilities, self._threshold).tolist()
-        told: list[Any] = probabilities.tolist()
+        classes = predicted_classes(probabilities, self._threshold)
         if self._meter:
-            self._meter.predicted(told, classes)
-        key = "probability"
-        if self._threshold is None:
-            told = [dict(zip(self._labels, row, strict=True)) for row in told]
-            key = "probabilities"
-        rows: list[dict[str, Any]] = [
-            {
-                key: probability,
-                "predicted_class": predicted,
-                "label": self._labels[predicted],
-                "warnings": [],
-            }
-            for probability, predicted in zip(told, classes, strict=True)
-        ]
-        for row, column in np.argwhere(self._features.unseen(X)):
-            rows[row]["warnings"].append(self._warnings[column])
-        return rows
-
-
-def _context(artifact: Artifact) -> dict[str, Any]:
-    """Return what every answer says of the model that made it."""
-    version = {"model_version": artifact.version}
-    if artifact.threshold is None:
-        return version
-    reason = artifact.threshold_reason
-    return {"threshold": artifact.threshold, "threshold_reason": reason, **version}
-
-
-def _unseen(feature: Feature) -> dict[str, Any]:
-    """Return the warning of a value that training has not seen."""
-    loc = (feature.name,)
-    if feature.is_coded:
-        return fault(loc, "This code was not seen in training.", "unseen_code")
-    low, high = feature.observed
-    unit = f" {feature.unit}" if feature.unit else ""
-    return fault(
-        loc,
-        f"Outside of what was seen in training, {low:g} to {high:g}{unit}.",
-        "outside_training_range",
-    )
+            self._meter.predicted(probabilities, classes)
+        return write(X, probabilities, classes)

@@ -133,6 +133,9 @@ class Settings(BaseSettings):
     max_batch_rows: int = Field(
         10_000, ge=1, le=1_000_000, description="Most records in one batch request."
     )
+    max_batches: int = Field(
+        4, ge=1, le=1000, description="Most batches at work at once, in each worker."
+    )
     max_connections: int = Field(
         512, ge=1, le=65535, description="Most connections at once, to each worker."
     )

@@ -10,7 +10,10 @@ from functools import cached_property
 from itertools import accumulate, product
 from typing import TypeAlias
 
+import numpy as np
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+
+from model.arrays import Array
 
 LabelValue: TypeAlias = str | int
 Labels: TypeAlias = Mapping[str, Sequence[LabelValue]]
@@ -84,12 +87,17 @@ class Histogram(Family):
     def width(self) -> int:
         return len(self.buckets) + 2
 
-    def observe(self, cells: memoryview[float], place: int, values: Sequence[float]) -> None:
-        """Add observations to the combination at a place."""
-        buckets = self.buckets
-        for value in values:
-            cells[place + bisect_left(buckets, value)] += 1
-        cells[place + len(buckets) + 1] += sum(values)
+    def observe(self, cells: memoryview[float], place: int, value: float) -> None:
+        """Add an observation to the combination at a place."""
+        cells[place + bisect_left(self.buckets, value)] += 1
+        cells[place + len(self.buckets) + 1] += value
+
+    def observe_many(self, cells: memoryview[float], place: int, values: Array) -> None:
+        """Add observations, an array of shape (n,), to the combination at a place."""
+        buckets = np.searchsorted(self.buckets, values)
+        for bucket, count in enumerate(np.bincount(buckets).tolist(), place):
+            cells[bucket] += count
+        cells[place + len(self.buckets) + 1] += float(values.sum())
 
     def told(self, totals: Sequence[float]) -> Metric:
         metric = HistogramMetricFamily(self.name, self.documentation, labels=list(self.labels))

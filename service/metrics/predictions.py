@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from model.arrays import Array
 from model.artifact import Artifact
 from service.faults import FAULT_TYPES
 from service.metrics.registry import Registry
@@ -31,7 +35,6 @@ class PredictionMeter:
     """
 
     def __init__(self, registry: Registry, artifact: Artifact) -> None:
-        self._is_binary = artifact.threshold is not None
         rows = registry.counter(
             "heartline_rows_predicted_total",
             "Records predicted, by predicted class.",
@@ -40,7 +43,7 @@ class PredictionMeter:
         self._histogram = registry.histogram(
             "heartline_predicted_probability",
             "Predicted probability of a class; of two classes, that of the positive one.",
-            {"class": artifact.labels[-1:] if self._is_binary else artifact.labels},
+            {"class": artifact.labels if artifact.threshold is None else artifact.labels[-1:]},
             TENTHS,
         )
         faults = registry.counter(
@@ -57,18 +60,23 @@ class PredictionMeter:
         self._cells = registry.cells
         self._lock = Lock()
 
-    def predicted(self, probabilities: Sequence[Any], classes: Sequence[int]) -> None:
-        """Count rows: the probability of each, or its probabilities, and its class."""
-        cells, rows, places = self._cells, self._rows, self._probabilities
+    def predicted_row(self, probability: float | list[float], number: int) -> None:
+        """Count a row: its probability, or one for each class, and its class."""
+        told = probability if isinstance(probability, list) else (probability,)
         with self._lock:
-            for number in classes:
-                cells[rows[number]] += 1
-            if self._is_binary:
-                self._histogram.observe(cells, places[0], probabilities)
-            else:
-                for number, place in enumerate(places):
-                    column = [row[number] for row in probabilities]
-                    self._histogram.observe(cells, place, column)
+            self._cells[self._rows[number]] += 1
+            for place, value in zip(self._probabilities, told, strict=True):
+                self._histogram.observe(self._cells, place, value)
+
+    def predicted(self, probabilities: Array, classes: NDArray[np.intp]) -> None:
+        """Count rows, as `Predictor.predict_proba` and `predicted_classes` tell them."""
+        counts = np.bincount(classes, minlength=len(self._rows)).tolist()
+        columns = probabilities.T if probabilities.ndim > 1 else [probabilities]
+        with self._lock:
+            for place, count in zip(self._rows, counts, strict=True):
+                self._cells[place] += count
+            for place, column in zip(self._probabilities, columns, strict=True):
+                self._histogram.observe_many(self._cells, place, column)
 
     def refused(self, faults: Iterable[Mapping[str, Any]]) -> None:
         """Count the faults of a refusal."""

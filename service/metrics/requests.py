@@ -67,7 +67,7 @@ class RequestMeter:
         """Count an answer."""
         statuses, other, seconds_place = self._places.get(route) or self._places[UNMATCHED]
         self._cells[statuses.get(status, other)] += 1
-        self._seconds.observe(self._cells, seconds_place, (seconds,))
+        self._seconds.observe(self._cells, seconds_place, seconds)
 
     def ended(self) -> None:
         """Count a request as in flight no longer."""

@@ -1,7 +1,7 @@
 """The access log: one line a request; of what a client wrote it has well-formed ids alone."""
 
 import logging
-import time
+from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,8 +20,8 @@ class AccessLogMiddleware:
         if scope["type"] != "http" or not logger.isEnabledFor(logging.INFO):
             await self.app(scope, receive, send)
             return
-        status: int | None = None  # of a request that was never answered
-        started = time.perf_counter()
+        status: int | None = None
+        started = perf_counter()
 
         async def send_noting_status(message: Message) -> None:
             nonlocal status
@@ -32,14 +32,20 @@ class AccessLogMiddleware:
         try:
             await self.app(scope, receive, send_noting_status)
         finally:
-            logger.info(
-                "request",
-                extra={
-                    "method": scope["method"],
-                    "route": getattr(scope.get("route"), "path", None),
-                    "status": status,
-                    "duration_ms": round(1000 * (time.perf_counter() - started), 3),
-                    "key_name": scope["state"].get("key_name"),
-                    **trace_ids(scope),
-                },
-            )
+            route = getattr(scope.get("route"), "path", None)
+            log_request(scope, route, status, perf_counter() - started)
+
+
+def log_request(scope: Scope, route: str | None, status: int | None, seconds: float) -> None:
+    """Write the line of a request; without a status, of one that was never answered."""
+    logger.info(
+        "request",
+        extra={
+            "method": scope["method"],
+            "route": route,
+            "status": status,
+            "duration_ms": round(1000 * seconds, 3),
+            "key_name": scope["state"].get("key_name"),
+            **trace_ids(scope),
+        },
+    )

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import Unauthorized
-from service.keys import ApiKeys, is_open
+from service.keys import ApiKeys, bearer_key, is_open
 from service.problems import problem_response
 
 
@@ -27,7 +27,7 @@ class ApiKeyMiddleware:
         if scope["type"] != "http" or is_open(scope["path"]):
             await self.app(scope, receive, send)
             return
-        key = _bearer_key(scope)
+        key = bearer_key(scope["headers"])
         name = self.keys.name_of(key)
         if name is None:
             response = await problem_response(Request(scope), Unauthorized())
@@ -40,10 +40,3 @@ class ApiKeyMiddleware:
             return
         scope["state"]["key_name"] = name
         await self.app(scope, receive, send)
-
-
-def _bearer_key(scope: Scope) -> bytes:
-    """Return the key that was sent, or nothing at all."""
-    given = [value for name, value in scope["headers"] if name == b"authorization"]
-    scheme, _, key = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
-    return key.strip() if scheme.lower() == b"bearer" else b""

@@ -19,7 +19,7 @@ class MetricsMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = perf_counter()
+        started = scope.setdefault("state", {}).get("started") or perf_counter()
         is_counted = False
 
         def send_counted(message: Message) -> Awaitable[None]:

@@ -1,7 +1,7 @@
 """The request id: the caller's where it is well formed, else a new one, and back in the answer."""
 
 import re
-import uuid
+from secrets import token_hex
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,8 +21,7 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
+        request_id = request_id_of(Headers(scope=scope).get("x-request-id", ""))
         scope.setdefault("state", {})["request_id"] = request_id
         current_request_id.set(request_id)
 
@@ -32,3 +31,8 @@ class RequestIdMiddleware:
             await send(message)
 
         await self.app(scope, receive, send_with_id)
+
+
+def request_id_of(given: str) -> str:
+    """Return the id of a request that came with one, or without."""
+    return given if WELL_FORMED.fullmatch(given) else token_hex(16)

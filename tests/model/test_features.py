@@ -97,6 +97,9 @@ def test_what_is_expected_reads_as_the_end_of_a_sentence() -> None:
         ({"name": ""}, "empty"),
         ({"name": "a:b"}, "colon"),
         ({"aliases": ("a:b",)}, "colon"),
+        ({"name": 'a"b'}, "quotation mark"),
+        ({"aliases": ("a\\b",)}, "backslash"),
+        ({"name": "a\nb"}, "control character"),
     ],
     ids=str,
 )
@@ -147,6 +150,31 @@ def test_what_was_seen_in_training_is_noted_and_told_from_what_was_not() -> None
         [True, True],
         [False, True],
     ]
+
+
+NUMBERS = [-1e308, -1.0, -0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 4.5, 6.0, 7.0, 50.0, 1e308, np.inf, np.nan]
+
+
+def test_a_matrix_is_checked_as_each_of_its_numbers_is() -> None:
+    X = np.repeat(np.array(NUMBERS)[:, np.newaxis], len(HEART_FEATURES), axis=1)
+    X = np.concatenate([X, HEART_FEATURES.golden_inputs(50)])
+    expected = [
+        [feature.accepts(value) for feature, value in zip(HEART_FEATURES, row, strict=True)]
+        for row in X.tolist()
+    ]
+    assert HEART_FEATURES.possible(X).tolist() == expected
+
+
+def test_a_familiar_row_is_possible_and_was_seen() -> None:
+    seen = load_heart().X
+    features = HEART_FEATURES.observe(seen[:40])
+    rng = np.random.default_rng(2)
+    rows = np.concatenate([seen, features.golden_inputs(500), seen])
+    changed = rng.integers(len(features), size=len(seen))
+    rows[-len(seen) :][np.arange(len(seen)), changed] = rng.choice(NUMBERS, len(seen))
+    expected = features.possible(rows).all(axis=1) & ~features.unseen(rows).any(axis=1)
+    assert 0 < expected.sum() < len(rows)
+    assert [features.is_familiar(row) for row in rows.tolist()] == expected.tolist()
 
 
 def test_no_row_of_the_training_set_is_outside_of_it() -> None:

@@ -75,6 +75,35 @@ def test_a_row_gets_the_same_probabilities_of_all_classes_in_any_company_bit_for
     assert predictor.predict_proba(np.repeat(X, 2, axis=0)[::2]).tobytes() == batch.tobytes()
 
 
+@pytest.mark.parametrize("name", ["heart", "moons", "iris"])
+def test_a_row_that_is_computed_by_itself_gets_the_same_bits(name: str) -> None:
+    predictor = Predictor(Artifact.load(ARTIFACT.with_name(f"{name}.npz")))
+    X = predictor.artifact.features.golden_inputs(2000)
+    assert [predictor.predict_row(row) for row in X.tolist()] == predictor.predict_proba(X).tolist()
+
+
+@pytest.mark.parametrize("weight", [1e3, -1e3, 1e300])
+def test_a_row_that_is_computed_by_itself_does_not_overflow(
+    predictor: Predictor, weight: float
+) -> None:
+    pipeline = predictor.artifact.pipeline
+    W = f"W{pipeline.network.depth}"
+    parameters = {**pipeline.network.parameters}
+    parameters[W] = np.full_like(parameters[W], weight)
+    large = replace(pipeline, network=pipeline.network.with_parameters(parameters))
+    steep = Predictor(replace(predictor.artifact, pipeline=large))
+    X = predictor.artifact.features.golden_inputs(100)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        alone = [steep.predict_row(row) for row in X.tolist()]
+    assert alone == steep.predict_proba(X).tolist()
+
+
+def test_the_other_recipes_compute_a_row_by_itself_too(other_predictor: Predictor) -> None:
+    X = other_predictor.artifact.features.golden_inputs(500)
+    alone = [other_predictor.predict_row(row) for row in X.tolist()]
+    assert alone == other_predictor.predict_proba(X).tolist()
+
+
 def test_the_moons_get_the_second_share_of_softmax() -> None:
     predictor = OF_SEVERAL_CLASSES["moons"]
     weights = predictor.artifact.pipeline.network.parameters

@@ -5,7 +5,7 @@ from typing import NoReturn
 from service.cli import main
 from service.scoring import Scorer
 
-score, score_batch = Scorer.predict, Scorer.predict_batch
+score, score_batch = Scorer.predict, Scorer.predict_plain_batch
 
 
 def _fail(body: bytes) -> NoReturn:
@@ -19,10 +19,11 @@ def predict(scorer: Scorer, body: bytes) -> bytes:
     return _fail(body) if b'"crash"' in body else score(scorer, body)
 
 
-def predict_batch(scorer: Scorer, body: bytes) -> bytes:
+def predict_plain_batch(scorer: Scorer, body: bytes) -> bytes | None:
     return _fail(body) if b'"crash"' in body else score_batch(scorer, body)
 
 
 if __name__ == "__main__":
-    Scorer.predict, Scorer.predict_batch = predict, predict_batch  # type: ignore[assignment,method-assign]
+    Scorer.predict = predict  # type: ignore[assignment,method-assign]
+    Scorer.predict_plain_batch = predict_plain_batch  # type: ignore[assignment,method-assign]
     main()

@@ -104,7 +104,28 @@ def record(rng: Random) -> str:
     return as_object(pairs)
 
 
+def table(rng: Random) -> str:
+    """Return a table: a good one, or one with up to three things wrong."""
+    columns = [name for name, _ in good_pairs(rng)]
+    rows = [[text for _, text in good_pairs(rng)] for _ in range(rng.choice([0, 1, 2, 3, 5]))]
+    for _ in range(rng.choice([0, 0, 1, 2, 3])):
+        cells = rng.choice([columns, *rows])
+        place = rng.randrange(len(cells) + 1)
+        text = rng.choice([*(NAMES if cells is columns else VALUES), *columns])
+        cells[place : place + rng.choice([0, 1, 1])] = rng.choice([[text], [text], []])
+    order = rng.sample(range(len(columns)), len(columns))
+    if all(len(cells) == len(columns) for cells in rows):
+        columns, *rows = ([cells[place] for place in order] for cells in (columns, *rows))
+    data = ", ".join(f"[{', '.join(cells)}]" for cells in rows)
+    pairs = [('"columns"', f"[{', '.join(columns)}]"), ('"data"', f"[{data}]")]
+    if rng.random() < 0.1:
+        rng.choice(ALTERATIONS[:5])(rng, pairs)
+    return as_object(pairs)
+
+
 def batch(rng: Random) -> str:
+    if rng.random() < 0.3:
+        return table(rng)
     rows = ", ".join(record(rng) for _ in range(rng.choice([0, 1, 1, 2, 3, 5])))
     pairs = [('"instances"', f"[{rows}]")]
     if rng.random() < 0.1:
@@ -162,12 +183,28 @@ def meaning(body: bytes, *, is_batch: bool) -> list[dict[str, float]] | None:
         documents: Any = [document]
     elif isinstance(document, tuple) and [name for name, _ in document] == ["instances"]:
         documents = document[0][1]
+    elif isinstance(document, tuple) and {name for name, _ in document} == {"columns", "data"}:
+        documents = _rows(document)
     else:
         return None
     if not isinstance(documents, list):
         return None
     records = [_record(pairs) for pairs in documents]
     return None if None in records else [record for record in records if record]
+
+
+def _rows(pairs: tuple[tuple[str, Any], ...]) -> list[Any] | None:
+    """Return the rows of a table as records."""
+    columns, data = (dict(pairs)[name] for name in ("columns", "data"))
+    if len(pairs) > 2 or type(columns) is not list or type(data) is not list:
+        return None
+    named = all(isinstance(name, str) for name in columns)
+    known = [FEATURES.by_accepted_name.get(name) for name in columns] if named else []
+    if sorted(feature.name for feature in known if feature) != sorted(FEATURES.names):
+        return None
+    if any(type(row) is not list or len(row) != len(known) for row in data):
+        return None
+    return [tuple(zip(columns, row, strict=True)) for row in data] if None not in known else None
 
 
 def _record(pairs: Any) -> dict[str, float] | None:

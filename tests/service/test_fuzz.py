@@ -51,6 +51,7 @@ def ask(
 ) -> Answer:
     """Ask as a server would: what it lets through, and it alone, is free to be anything."""
     raw_path, _, query = path.partition("?")
+    length = (b"content-length", b"%d" % len(body))
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -60,7 +61,7 @@ def ask(
         "path": unquote(raw_path),
         "raw_path": raw_path.encode(),
         "query_string": query.encode(),
-        "headers": headers,
+        "headers": [*headers, length],
         "server": ("127.0.0.1", 8000),
         "client": ("127.0.0.1", 9000),
         "state": {},
@@ -109,10 +110,15 @@ def check_answer(answer: Answer, body: bytes, predictor: Predictor, *, is_batch:
         return
     assert answer.status == 200
     told = json.loads(answer.body)
-    rows = told["predictions"] if is_batch else [told]
     expected = predictor.predict_records(records) if records else np.empty(0)
-    assert [row["probability"] for row in rows] == expected.tolist()
+    assert _probabilities(told) == expected.tolist()
     assert told["model_version"] == predictor.artifact.version
+
+
+def _probabilities(told: dict[str, Any]) -> list[float]:
+    if "data" in told:
+        return [row[told["columns"].index("probability")] for row in told["data"]]
+    return [row["probability"] for row in told.get("predictions", [told])]
 
 
 @MANY

@@ -6,12 +6,13 @@ import json
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
 import anyio
 import httpx
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
@@ -110,7 +111,7 @@ async def test_a_crash_is_counted_as_500_and_leaves_nothing_in_flight(
     def crash(_scorer: Scorer, _body: bytes) -> NoReturn:
         raise RuntimeError(PATIENT_VALUE)
 
-    monkeypatch.setattr(Scorer, "predict", crash)
+    monkeypatch.setattr(Scorer, "predict_familiar", crash)
     assert (await client.post("/predict", content=GOOD, headers=JSON)).status_code == 500
     samples = await scrape()
     assert samples[series("heartline_requests_total", route="/predict", status="500")] == 1
@@ -370,20 +371,28 @@ def test_a_family_that_finds_no_room_says_so(registry: Registry) -> None:
         registry.counter("too_many_total", "", {"number": range(CELLS + 1)})
 
 
-class Slow(list[float]):
-    """Numbers that let another thread go on between any two of them."""
+class Slow:
+    """Numbers that let another thread go on between being read and being written."""
 
-    def __iter__(self) -> Iterator[float]:
-        for value in super().__iter__():
-            time.sleep(0.001)
-            yield value
+    def __init__(self, cells: memoryview[float]) -> None:
+        self._cells = cells
+
+    def __getitem__(self, place: int) -> float:
+        value = self._cells[place]
+        time.sleep(0.001)
+        return value
+
+    def __setitem__(self, place: int, value: float) -> None:
+        self._cells[place] = value
 
 
 def test_threads_that_predict_at_once_lose_nothing(registry: Registry, artifact: Artifact) -> None:
+    registry.cells = Slow(registry.cells)  # type: ignore[assignment]
     meter = PredictionMeter(registry, artifact)
     with ThreadPoolExecutor(4) as pool:
-        for _ in range(8):
-            pool.submit(meter.predicted, Slow([0.5, 0.5]), [0, 0])
+        for _ in range(4):
+            pool.submit(meter.predicted, np.array([0.5, 0.5, 0.5]), np.array([0, 0, 0]))
+            pool.submit(meter.predicted_row, 0.5, 0)
     samples = shown(registry)
     assert samples[series("heartline_rows_predicted_total", class_="absence")] == 16
     assert samples[series("heartline_predicted_probability_count", class_="presence")] == 16

@@ -188,7 +188,7 @@ def test_a_code_that_training_did_not_hold_is_warned_of(artifact: Artifact) -> N
 def test_the_class_is_1_only_where_the_probability_exceeds_the_threshold(
     artifact: Artifact, predictor: Predictor, distance: float, predicted: int
 ) -> None:
-    threshold = predictor.predict_records([example()])[0] + distance
+    threshold = float(predictor.predict_records([example()])[0]) + distance
     scorer = Scorer(Predictor(replace(artifact, threshold=threshold)), max_rows=10)
     answer = json.loads(scorer.predict(json.dumps(example()).encode()))
     assert (answer["predicted_class"], answer["label"]) == (predicted, artifact.labels[predicted])

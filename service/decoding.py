@@ -1,0 +1,104 @@
+"""Decoding: requests that are plainly good, from bytes to numbers in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+import numpy as np
+from msgspec.structs import astuple
+
+from model.arrays import Array
+from model.features import FeatureSet
+
+Row: TypeAlias = tuple[float, ...]
+
+
+class PlainDecoder:
+    """Reads what holds a number under every feature's own name, and nothing else.
+
+    What it returns is good; where it returns None somebody has to look closer, and `validation`
+    does. Other names, names of codes and every fault are seen to there. So the two can never
+    disagree on what is refused, and tests show that they agree on what is good.
+
+    Parameters
+    ----------
+    features : FeatureSet
+        The fields of a record.
+    max_rows : int
+        Most records in a batch.
+
+    Notes
+    -----
+    msgspec takes the last of repeated names. But no name and no number holds a colon: where there
+    are as many colons as fields, none stands there twice.
+    """
+
+    def __init__(self, features: FeatureSet, max_rows: int) -> None:
+        self._features = features
+        self._width = len(features)
+        record: Any = _struct("Record", dict.fromkeys(features.names, float))
+        row: Any = tuple[(float,) * self._width]  # type: ignore[misc]
+        most = msgspec.Meta(max_length=max_rows)
+        batch = _struct("Batch", {"instances": Annotated[list[record], most]})
+        table = _struct("Table", {"columns": list[str], "data": Annotated[list[row], most]})
+        self._record = msgspec.json.Decoder(record)
+        self._batch = msgspec.json.Decoder(batch)
+        self._table = msgspec.json.Decoder(table)
+
+    def familiar_record(self, body: bytes) -> Row | None:
+        """Return the values of a record that training has seen the like of: it needs no warning."""
+        record = _decoded(self._record, body)
+        if record is None or body.count(b":") != self._width:
+            return None
+        row: Row = astuple(record)
+        return row if self._features.is_familiar(row) else None
+
+    def batch(self, body: bytes) -> Array | None:
+        """Return the rows of ``{"instances": [record, ...]}``."""
+        found = _decoded(self._batch, body)
+        if found is None:
+            return None
+        (records,) = astuple(found)
+        if _colons(body) != 1 + len(records) * self._width:
+            return None
+        return self._possible(self._matrix(map(astuple, records), len(records)))
+
+    def table(self, body: bytes) -> Array | None:
+        """Return the rows of ``{"columns": [name, ...], "data": [[value, ...], ...]}``."""
+        found = _decoded(self._table, body)
+        if found is None or _colons(body) != len(("columns", "data")):
+            return None
+        names, rows = astuple(found)
+        if sorted(names) != sorted(self._features.names):
+            return None
+        order = [names.index(name) for name in self._features.names]
+        return self._possible(self._matrix(rows, len(rows)).take(order, axis=1))
+
+    def _matrix(self, rows: Iterable[Row], n: int) -> Array:
+        values = chain.from_iterable(rows)
+        return np.fromiter(values, np.float64, n * self._width).reshape(n, self._width)
+
+    def _possible(self, X: Array) -> Array | None:
+        return X if self._features.possible(X).all() else None
+
+
+def _struct(name: str, fields: dict[str, Any]) -> Any:
+    # The names of columns need not be identifiers. Nothing here can be part of a cycle.
+    places = {f"field_{number}": name for number, name in enumerate(fields)}
+    types = list(zip(places, fields.values(), strict=True))
+    return msgspec.defstruct(name, types, rename=places, forbid_unknown_fields=True, gc=False)
+
+
+def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+
+
+def _colons(body: bytes) -> int:
+    """Return what `body.count(b":")` does, several times as fast where there are many."""
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord(":")))

@@ -1,0 +1,91 @@
+"""The quick way to read a request, held to the careful one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.arrays import Array
+from service.decoding import PlainDecoder
+from service.validation import Validator
+from tests.service import hostile
+from tests.service.samples import FEATURES, MEASURED, RECORDS, example, random_records
+
+MANY = settings(max_examples=1000, derandomize=True, deadline=None, database=None)
+MAX_ROWS = 10
+
+DECODER = PlainDecoder(FEATURES, MAX_ROWS)
+VALIDATOR = Validator(FEATURES, MAX_ROWS)
+
+
+def _read_with_care(body: bytes) -> Array:
+    return VALIDATOR.table(body) if VALIDATOR.is_table(body) else VALIDATOR.batch(body)
+
+
+def _as_batch(records: list[dict[str, float]]) -> bytes:
+    return json.dumps({"instances": records}).encode()
+
+
+def _as_table(records: list[dict[str, float]]) -> bytes:
+    data = [[record[name] for name in FEATURES.names] for record in records]
+    return json.dumps({"columns": FEATURES.names, "data": data}).encode()
+
+
+@MANY
+@given(rng=st.randoms(use_true_random=False))
+def test_a_record_that_is_read_quickly_is_read_the_same_with_care(rng: Random) -> None:
+    body = hostile.body(rng, is_batch=False)
+    row = DECODER.familiar_record(body)
+    if row is not None:
+        assert [list(row)] == VALIDATOR.record(body).tolist()
+
+
+@MANY
+@given(rng=st.randoms(use_true_random=False))
+def test_a_batch_that_is_read_quickly_is_read_the_same_with_care(rng: Random) -> None:
+    body = hostile.body(rng, is_batch=True)
+    for X in (DECODER.batch(body), DECODER.table(body)):
+        if X is not None:
+            assert X.tolist() == _read_with_care(body).tolist()
+
+
+@pytest.mark.parametrize("write", [_as_batch, _as_table])
+@given(records=st.lists(RECORDS, max_size=MAX_ROWS))
+@settings(max_examples=50, derandomize=True, deadline=None, database=None)
+def test_rows_of_possible_numbers_are_read_quickly(
+    write: Callable[[list[dict[str, float]]], bytes], records: list[dict[str, float]]
+) -> None:
+    read = DECODER.batch if write is _as_batch else DECODER.table
+    X = read(write(records))
+    assert X is not None
+    assert X.tolist() == [[record[name] for name in FEATURES.names] for record in records]
+
+
+def test_a_familiar_record_is_read_quickly_and_an_unfamiliar_one_is_not() -> None:
+    assert DECODER.familiar_record(json.dumps(example()).encode()) == tuple(example().values())
+    for feature in MEASURED:
+        strange = json.dumps(example(**{feature.name: feature.maximum})).encode()
+        familiar = feature.maximum <= max(feature.observed)
+        assert (DECODER.familiar_record(strange) is not None) == familiar
+        assert VALIDATOR.record(strange).shape == (1, len(FEATURES))
+
+
+def test_the_columns_of_a_table_may_stand_in_any_order() -> None:
+    (record,) = random_records(1, seed=3)
+    names = Random(0).sample(FEATURES.names, len(FEATURES))
+    table = {"columns": names, "data": [[record[name] for name in names]]}
+    X = DECODER.table(json.dumps(table).encode())
+    assert X is not None
+    assert X.tolist() == [list(record.values())]
+    assert X.flags.c_contiguous
+
+
+def test_too_many_rows_are_left_to_the_careful_way() -> None:
+    records = random_records(MAX_ROWS + 1, seed=0)
+    assert DECODER.batch(_as_batch(records)) is None
+    assert DECODER.table(_as_table(records)) is None
