@@ -185,6 +185,29 @@ class FeatureSet(Sequence[Feature]):
             -1, len(self)
         )
 
+    def accepts(self, X: Array) -> NDArray[np.bool_]:
+        """Tell which values are possible ones, as `Feature.accepts` tells of one.
+
+        Parameters
+        ----------
+        X : Array of shape (n, len(self))
+            Any numbers, NaN and infinities among them.
+
+        Returns
+        -------
+        NDArray of bool, of shape (n, len(self))
+        """
+        accepted = np.empty_like(X, dtype=np.bool_)
+        for column, feature in enumerate(self):
+            values = X[:, column]
+            if feature.is_coded:
+                accepted[:, column] = np.isin(values, [code for code, _ in feature.codes])
+            else:
+                within = (feature.minimum <= values) & (values <= feature.maximum)
+                whole = feature.kind != "count" or values == np.floor(values)
+                accepted[:, column] = within & whole
+        return accepted
+
     def observe(self, X: Array) -> FeatureSet:
         """Return the same features with what the training rows hold noted on each."""
         return FeatureSet(

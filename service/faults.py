@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias, get_args
 
 from pydantic_core import ErrorDetails
 
-from model.features import FeatureSet
+from model.features import Feature, FeatureSet
 from service.errors import InvalidInput
 
 MAX_BAD_ROWS = 100
@@ -68,6 +68,26 @@ def fault(loc: Loc, msg: str, kind: FaultType | WarningType) -> dict[str, Any]:
     return {"loc": ["body", *shown], "msg": msg, "type": kind}
 
 
+def value_fault(loc: Loc, expected: str, kind: FaultType) -> dict[str, Any]:
+    """Return the fault of a value that is not what was expected."""
+    start = "Null is not imputed; expected" if kind == "null" else "Expected"
+    return fault(loc, f"{start} {expected}.", kind)
+
+
+def unseen_warning(feature: Feature) -> dict[str, Any]:
+    """Return the warning of a value that training has not seen."""
+    loc = (feature.name,)
+    if feature.is_coded:
+        return fault(loc, "This code was not seen in training.", "unseen_code")
+    low, high = feature.observed
+    unit = f" {feature.unit}" if feature.unit else ""
+    return fault(
+        loc,
+        f"Outside of what was seen in training, {low:g} to {high:g}{unit}.",
+        "outside_training_range",
+    )
+
+
 class FaultFinder:
     """Finds all that is wrong with a refused body.
 
@@ -77,12 +97,16 @@ class FaultFinder:
         The fields of a record.
     is_batch : bool
         Whether the records stand in a list under `instances`, or the body is one.
+    kept : iterable of str, optional
+        Names of fields that a record may have beside the features.
     """
 
-    def __init__(self, features: FeatureSet, *, is_batch: bool) -> None:
+    def __init__(self, features: FeatureSet, *, is_batch: bool, kept: Iterable[str] = ()) -> None:
         self._features = features
+        self._kept = frozenset(kept)
         self._is_batch = is_batch
         self._fields = {name: f.name for name, f in features.by_accepted_name.items()}
+        self._fields |= {name: name for name in self._kept}
         self._outer = {"instances": "instances"} if is_batch else self._fields
         self.outer_names = 1 if is_batch else 0
 
@@ -115,15 +139,19 @@ class FaultFinder:
                 faults.append(self._name_fault(place, name, kind, hints))
         return InvalidInput(_detail(bad_rows, bad_names), faults)
 
+    def name_faults(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Return what is wrong with names that stand for the fields of every record."""
+        pairs = _Pairs((name, None) for name in names)
+        bad, hints = _bad_names(pairs, self._fields, self._kept), _Hints()
+        return [self._name_fault((), name, kind, hints) for name, kind in bad[:MAX_BAD_NAMES]]
+
     def _value_fault(self, error: ErrorDetails) -> dict[str, Any]:
         loc, kind = error["loc"], KINDS[error["type"]]
         if len(loc) == (3 if self._is_batch else 1):
             expected = self._features.by_accepted_name[str(loc[-1])].expected
         else:
             expected = "a JSON object" if kind == "not_an_object" else "a list of records"
-        if error["input"] is None:
-            return fault(loc, f"Null is not imputed; expected {expected}.", "null")
-        return fault(loc, f"Expected {expected}.", kind)
+        return value_fault(loc, expected, "null" if error["input"] is None else kind)
 
     def _name_fault(self, place: Loc, name: str, kind: FaultType, hints: _Hints) -> dict[str, Any]:
         is_record = len(place) == (2 if self._is_batch else 0)
@@ -145,12 +173,12 @@ class FaultFinder:
         )
         if not isinstance(document, _Pairs):
             return {}
-        bad: dict[Loc, list[BadName]] = {(): _bad_names(document, self._outer)}
+        bad: dict[Loc, list[BadName]] = {(): _bad_names(document, self._outer, self._kept)}
         for name, rows in document if self._is_batch else ():
             if name == "instances" and isinstance(rows, list):
                 for index, row in enumerate(rows):
                     if isinstance(row, _Pairs):
-                        bad[name, index] = _bad_names(row, self._fields)
+                        bad[name, index] = _bad_names(row, self._fields, self._kept)
         return {place: names for place, names in bad.items() if names}
 
 
@@ -167,7 +195,9 @@ class _Hints:
         return self._found.get(name, "take it out.")
 
 
-def _bad_names(pairs: _Pairs, owners: Mapping[str, str]) -> list[BadName]:
+def _bad_names(
+    pairs: _Pairs, owners: Mapping[str, str], optional: Collection[str]
+) -> list[BadName]:
     """Return the names that are missing, unknown, or of a field that was given before."""
     bad: dict[str, FaultType] = {}
     seen: set[str] = set()
@@ -180,7 +210,9 @@ def _bad_names(pairs: _Pairs, owners: Mapping[str, str]) -> list[BadName]:
         else:
             seen.add(owner)
     missing: list[BadName] = [
-        (owner, "missing") for owner in dict.fromkeys(owners.values()) if owner not in seen
+        (owner, "missing")
+        for owner in dict.fromkeys(owners.values())
+        if owner not in seen and owner not in optional
     ]
     return [*missing, *bad.items()]
 

@@ -13,10 +13,9 @@ from pydantic_core import ErrorDetails, to_json
 from model.arrays import Array
 from model.artifact import Artifact
 from model.classes import predicted_classes
-from model.features import Feature
 from model.predictor import Predictor
 from service.errors import ContentTooLarge, InvalidInput
-from service.faults import FaultFinder, fault
+from service.faults import FaultFinder, unseen_warning
 from service.metrics.predictions import PredictionMeter
 from service.schemas import Batch, Record, batch_type, record_type
 
@@ -57,7 +56,7 @@ class Scorer:
         self._labels = artifact.labels
         self._threshold = artifact.threshold
         self._model = _context(artifact)
-        self._warnings = [_unseen(feature) for feature in features]
+        self._warnings = [unseen_warning(feature) for feature in features]
         self._max_rows = max_rows
         self._max_marks = SPARE_MARKS + 2 * max_rows * (1 + len(features))
         self._meter = meter
@@ -156,17 +155,3 @@ def _context(artifact: Artifact) -> dict[str, Any]:
         return version
     reason = artifact.threshold_reason
     return {"threshold": artifact.threshold, "threshold_reason": reason, **version}
-
-
-def _unseen(feature: Feature) -> dict[str, Any]:
-    """Return the warning of a value that training has not seen."""
-    loc = (feature.name,)
-    if feature.is_coded:
-        return fault(loc, "This code was not seen in training.", "unseen_code")
-    low, high = feature.observed
-    unit = f" {feature.unit}" if feature.unit else ""
-    return fault(
-        loc,
-        f"Outside of what was seen in training, {low:g} to {high:g}{unit}.",
-        "outside_training_range",
-    )

@@ -199,3 +199,11 @@ def test_features_come_back_from_json() -> None:
     observed = HEART_FEATURES.observe(load_heart().X)
     text = json.dumps(observed.to_json(), allow_nan=False)
     assert list(FeatureSet.from_json(json.loads(text))) == list(observed)
+
+
+def test_a_table_of_values_is_judged_as_each_value_alone() -> None:
+    values = [-math.inf, -1, 0, 0.5, 1, 2.5, 3, 3.5, 4, 7, 18, 110, 700, 1e300, math.inf, math.nan]
+    X = np.tile(np.array(values)[:, np.newaxis], len(HEART_FEATURES))
+    assert HEART_FEATURES.accepts(X).T.tolist() == [
+        [feature.accepts(value) for value in values] for feature in HEART_FEATURES
+    ]
