@@ -21,9 +21,11 @@ from service.settings import read_settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from click._termui_impl import ProgressBar
     from rich.progress import Progress
 
     from model.recipes import Recipe
+    from service.files.scoring import Tally
 
 
 SOME_REFUSED = 3
@@ -118,34 +120,38 @@ def verify(file: Path, sha256: str | None) -> None:
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="The file of the answers; with --cluster the folder of them.",
+    help="File of the answers; with --cluster a folder of files.",
 )
-def predict(file: Path, output: Path) -> None:
+@click.option(
+    "--cluster",
+    is_flag=False,
+    flag_value="",
+    metavar="[ADDRESS]",
+    help="Score many files on a Dask cluster; without an address on one of this machine.",
+)
+def predict(file: str, output: Path, cluster: str | None) -> None:
     """Score every row of FILE: CSV, NDJSON or Parquet, told by the end of its name.
 
     Bad rows go with their reasons to a file beside the answers, and the exit code is 3; it is 0
-    when every row was scored, and 1 when none was because of an error.
+    when every row was scored, and 1 when none was because of an error. With --cluster FILE is a
+    pattern such as 'data/*.parquet'.
     """
-    with _parts("scoring files", "files"):
-        from service.files.reading import rows_about
-        from service.files.scoring import refusals_path, score_file
-    predictor = Predictor(ModelFile(read_settings()).artifact)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, which leaves nothing
-    is_watched = sys.stderr.isatty()
-    bar = click.progressbar(
-        length=rows_about(file) if is_watched else 0, file=sys.stderr, hidden=not is_watched
-    )
-    with bar:
-        tally = score_file(predictor, file, output, bar.update)
+    predictor = Predictor(ModelFile(read_settings()).artifact)
+    if cluster is None:
+        tally = _score_file(predictor, Path(file), output)
+    else:
+        tally = _score_files(predictor, file, output, cluster)
     click.echo(f"scored     {tally.scored} rows, {output}")
     if tally.refused:
-        click.echo(f"refused    {tally.refused} rows, {refusals_path(file, output)}")
+        bad = output.with_suffix(".rejected.*") if cluster is None else output / "*.rejected.*"
+        click.echo(f"refused    {tally.refused} rows, {bad}")
         sys.exit(SOME_REFUSED)
 
 
@@ -192,6 +198,26 @@ def _parts(purpose: str, extra: str) -> Iterator[None]:
         raise PartsMissing(
             f"{purpose} needs {error.name}: pip install 'heartline[{extra}]'"
         ) from None
+
+
+def _score_file(predictor: Predictor, file: Path, output: Path) -> Tally:
+    with _parts("scoring files", "files"):
+        from service.files.reading import rows_about
+        from service.files.scoring import score_file
+    with _bar(rows_about(file) if sys.stderr.isatty() else 0) as bar:
+        return score_file(predictor, file, output, bar.update)
+
+
+def _score_files(predictor: Predictor, pattern: str, folder: Path, address: str) -> Tally:
+    with _parts("scoring on a cluster", "cluster"):
+        from service.files.cluster import find_files, score_files
+    files = find_files(pattern)
+    with _bar(len(files)) as bar:
+        return score_files(predictor, files, folder, address, bar.update)
+
+
+def _bar(length: int) -> ProgressBar[int]:
+    return click.progressbar(length=length, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
 def _find_recipe(name: str) -> Recipe:

@@ -54,7 +54,7 @@ class Answers:
         """
         probabilities = self._predict_proba(X)
         classes = predicted_classes(probabilities, self._threshold)
-        warnings = joined(zip(self._warnings, self._features.unseen(X).T, strict=True), len(X))
+        warnings = joined(self._warnings, self._features.unseen(X))
         return rows.with_columns(
             *self._probability_columns(probabilities),
             pl.Series("predicted_class", classes, pl.Int64),
@@ -66,7 +66,10 @@ class Answers:
     def _predict_proba(self, X: Array) -> Array:
         starts = range(0, max(len(X), 1), ROWS)
         return np.concatenate(
-            [self._predictor.predict_proba(X[start : start + ROWS]) for start in starts]
+            [
+                self._predictor.predict_proba(np.ascontiguousarray(X[start : start + ROWS]))
+                for start in starts
+            ]
         )
 
     def _probability_columns(self, probabilities: Array) -> list[pl.Series]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -49,10 +49,21 @@ def as_text(fault: Mapping[str, Any]) -> str:
     return f"{place}: {fault['msg']} ({fault['type']})" if place else fault["msg"]
 
 
-def joined(told: Iterable[tuple[str, Mask]], rows: int) -> pl.Series:
-    """Return for each row the texts whose mask is set there, one after the other, null for none."""
-    texts = [pl.when(pl.Series(mask)).then(pl.lit(text)) for text, mask in told if mask.any()]
-    if not texts:
-        return pl.Series([None] * rows, dtype=pl.String)
-    together = pl.concat_str(texts, separator=" ", ignore_nulls=True)
-    return pl.select(pl.when(together != "").then(together)).to_series()
+def joined(texts: Sequence[str], told: Mask) -> pl.Series:
+    """Return for each row the texts that are told of it, one after the other, null for none.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        What may be told.
+    told : NDArray of bool, of shape (n, len(texts))
+        Of which row which is.
+    """
+    rows = np.flatnonzero(told.any(axis=1))
+    columns = zip(texts, told[rows].T, strict=True)
+    parts = [pl.when(pl.Series(mask)).then(pl.lit(text)) for text, mask in columns if mask.any()]
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(told))
+    if not parts:
+        return nothing
+    together = pl.select(pl.concat_str(parts, separator=" ", ignore_nulls=True)).to_series()
+    return nothing.scatter(rows, together)

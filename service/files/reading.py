@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -15,14 +17,16 @@ from model.errors import DataError
 from model.predictor import Predictor
 from service.files.answers import Scored
 from service.files.columns import BadColumns, given_names
-from service.files.records import RecordScorer
 from service.files.tables import SURPLUS, TableScorer
 
-BATCH_ROWS = 50_000
+BATCH_ROWS = 25_000
 BATCH_LINES = 10_000
 
 MAX_LINE_BYTES = 2**20
 """A longer line is no record, and would fill the memory."""
+
+THREADS = 2
+"""Pieces that are scored at once, while others are read and written."""
 
 SAMPLE_BYTES = 2**16
 
@@ -92,12 +96,20 @@ def _read_parquet(path: Path, predictor: Predictor) -> Iterator[Scored]:
 def _score_tables(rows: pl.LazyFrame, scorer: TableScorer) -> Iterator[Scored]:
     yield scorer.score(pl.DataFrame(schema=rows.collect_schema()))
     first_row = 1
-    for table in rows.collect_batches(chunk_size=BATCH_ROWS):
-        yield scorer.score(table, first_row)
-        first_row += table.height
+    pending: deque[Future[Scored]] = deque()
+    with ThreadPoolExecutor(THREADS) as pool:
+        for table in rows.collect_batches(chunk_size=BATCH_ROWS):
+            pending.append(pool.submit(scorer.score, table, first_row))
+            first_row += table.height
+            if len(pending) > THREADS:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def _read_ndjson(path: Path, predictor: Predictor) -> Iterator[Scored]:
+    from service.files.records import RecordScorer
+
     scorer = RecordScorer(predictor)
     yield scorer.score([])
     with path.open("rb") as file:

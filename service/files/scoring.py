@@ -14,6 +14,9 @@ from model.predictor import Predictor
 from service.files.reading import READERS, scored_batches
 from service.files.writing import WRITERS
 
+STAGING = ".heartline-"
+"""Beginning of the name of the folder in which files are until they are whole."""
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -64,24 +67,39 @@ def score_file(
         When one of the files cannot be used; then none is written.
     """
     check_formats(source, target)
-    refusals = refusals_path(source, target)
-    if source.resolve() in (target.resolve(), refusals.resolve()):
+    if source.resolve() in (target.resolve(), refusals_path(source, target).resolve()):
         raise DataError(target, "the answers would replace the file that is scored")
     try:
-        with TemporaryDirectory(prefix=".heartline-", dir=target.parent) as folder:
-            answers, refused = Path(folder, "answers"), Path(folder, "refused")
-            with WRITERS[target.suffix](answers) as tell, WRITERS[source.suffix](refused) as refuse:
-                tally = Tally()
-                for batch in scored_batches(source, predictor):
-                    tell(batch.answers)
-                    refuse(batch.refused)
-                    on_rows(len(batch.answers) + len(batch.refused))
-                    tally += Tally(len(batch.answers), len(batch.refused))
-            # What an earlier run refused says nothing of this one.
-            refusals.unlink(missing_ok=True)
-            if tally.refused:
-                refused.replace(refusals)
-            answers.replace(target)
+        with TemporaryDirectory(prefix=STAGING, dir=target.parent) as folder:
+            staged = Path(folder, target.name)
+            tally = _score(predictor, source, staged, on_rows)
+            publish(source, staged, target)
             return tally
     except (OSError, PolarsError) as error:
         raise DataError(target, getattr(error, "strerror", None) or "cannot be written") from None
+
+
+def publish(source: Path, staged: Path, target: Path) -> None:
+    """Put what was written of a file under the names that it is to have."""
+    refused, refusals = refusals_path(source, staged), refusals_path(source, target)
+    if refused.exists():
+        refused.replace(refusals)
+    else:  # what an earlier run refused says nothing of this one
+        refusals.unlink(missing_ok=True)
+    staged.replace(target)
+
+
+def _score(
+    predictor: Predictor, source: Path, target: Path, on_rows: Callable[[int], object]
+) -> Tally:
+    tally = Tally()
+    refusals = refusals_path(source, target)
+    with WRITERS[target.suffix](target) as tell, WRITERS[source.suffix](refusals) as refuse:
+        for batch in scored_batches(source, predictor):
+            tell(batch.answers)
+            refuse(batch.refused)
+            on_rows(len(batch.answers) + len(batch.refused))
+            tally += Tally(len(batch.answers), len(batch.refused))
+    if not tally.refused:
+        refusals.unlink()
+    return tally

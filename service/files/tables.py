@@ -65,10 +65,10 @@ class TableScorer:
             none = rows.clear().with_columns(reasons=pl.lit(None, pl.String))
             return Scored(self._answers.table(places, X), none)
         told = self._reasons(given.filter(~good), numbers.filter(~good), surplus[~good])
-        refused = rows.filter(~good)
+        reasons, masks = zip(*told, strict=True)
         return Scored(
             self._answers.table(places.filter(good), X[good]),
-            refused.with_columns(joined(told, refused.height).alias("reasons")),
+            rows.filter(~good).with_columns(reasons=joined(reasons, np.column_stack(masks))),
         )
 
     def _numbers(self, given: pl.DataFrame) -> pl.DataFrame:
