@@ -189,40 +189,34 @@ class FeatureSet(Sequence[Feature]):
             -1, len(self)
         )
 
-    def observe(self, X: Array) -> FeatureSet:
-        """Return the same features with what the training rows hold noted on each."""
-        return FeatureSet(
-            feature.observe(column) for feature, column in zip(self, X.T, strict=True)
-        )
-
-    def possible(self, X: Array) -> NDArray[np.bool_]:
-        """Tell which numbers are possible values of their columns.
+    def accepts(self, X: Array) -> NDArray[np.bool_]:
+        """Tell which values are possible ones, as `Feature.accepts` tells of one.
 
         Parameters
         ----------
         X : Array of shape (n, len(self))
-            Any numbers.
+            Any numbers, NaN and infinities among them.
 
         Returns
         -------
         NDArray of bool, of shape (n, len(self))
         """
-        possible = (self._low <= X) & (self._high >= X)
+        accepted = np.empty_like(X, dtype=np.bool_)
         for column, feature in enumerate(self):
+            values = X[:, column]
             if feature.is_coded:
-                codes = [code for code, _ in feature.codes]
-                possible[:, column] = np.logical_or.reduce([X[:, column] == c for c in codes])
-            elif feature.kind == "count":
-                possible[:, column] &= X[:, column] == np.rint(X[:, column])
-        return possible
+                accepted[:, column] = np.isin(values, [code for code, _ in feature.codes])
+            else:
+                within = (feature.minimum <= values) & (values <= feature.maximum)
+                whole = feature.kind != "count" or values == np.floor(values)
+                accepted[:, column] = within & whole
+        return accepted
 
-    @cached_property
-    def _low(self) -> Array:
-        return np.array([feature.minimum for feature in self])
-
-    @cached_property
-    def _high(self) -> Array:
-        return np.array([feature.maximum for feature in self])
+    def observe(self, X: Array) -> FeatureSet:
+        """Return the same features with what the training rows hold noted on each."""
+        return FeatureSet(
+            feature.observe(column) for feature, column in zip(self, X.T, strict=True)
+        )
 
     def is_familiar(self, row: Sequence[float]) -> bool:
         """Tell whether a row holds nothing but possible values that training has seen.

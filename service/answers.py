@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from model.arrays import Array
 from model.artifact import Artifact
 from model.classes import probability_names
-from model.features import Feature
-from service.faults import fault
+from service.faults import unseen_warning
 
 Warnings: TypeAlias = list[dict[str, Any]]
 
@@ -53,7 +52,7 @@ class Answers:
         self._labels = labels = artifact.labels
         self._is_binary = artifact.threshold is not None
         self._features = artifact.features
-        self._unseen = [_unseen(feature) for feature in artifact.features]
+        self._unseen = [unseen_warning(feature) for feature in artifact.features]
         self._row = OfTwo if self._is_binary else OfMore
         self._columns = [*probability_names(labels), "predicted_class", "label"]
         self._model = model = _context(artifact)
@@ -130,17 +129,3 @@ def _context(artifact: Artifact) -> dict[str, Any]:
         return version
     reason = artifact.threshold_reason
     return {"threshold": artifact.threshold, "threshold_reason": reason, **version}
-
-
-def _unseen(feature: Feature) -> dict[str, Any]:
-    """Return the warning of a value that training has not seen."""
-    loc = (feature.name,)
-    if feature.is_coded:
-        return fault(loc, "This code was not seen in training.", "unseen_code")
-    low, high = feature.observed
-    unit = f" {feature.unit}" if feature.unit else ""
-    return fault(
-        loc,
-        f"Outside of what was seen in training, {low:g} to {high:g}{unit}.",
-        "outside_training_range",
-    )

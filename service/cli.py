@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +14,22 @@ import click
 from model.artifact import CHECKS, Artifact
 from model.card import card_path
 from model.errors import HeartlineError
+from model.predictor import Predictor
+from service.model_file import ModelFile
 from service.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from click._termui_impl import ProgressBar
     from rich.progress import Progress
 
     from model.recipes import Recipe
+    from service.files.scoring import Tally
+
+
+SOME_REFUSED = 3
+"""Exit code of `heartline predict` where rows were refused; 2 is that of a wrong command line."""
 
 
 class PartsMissing(HeartlineError):
@@ -86,15 +96,11 @@ def compare(name: str, seeds: int) -> None:
     on the same rows held out: means with standard deviations.
     """
     recipe = _find_recipe(name)
-    try:
+    with _parts("comparing", "compare"):
         from model.evaluation import comparison
         from model.evaluation.rivals import rivals
 
         contenders = rivals()
-    except ModuleNotFoundError as error:
-        raise PartsMissing(
-            f"comparing needs {error.name}: pip install 'heartline[compare]'"
-        ) from None
     with _progress() as progress:
         on_fit = _phase(progress, name, (1 + len(contenders)) * seeds)
         scores = comparison.compare(recipe, contenders, range(seeds), partial(on_fit, 1))
@@ -111,6 +117,42 @@ def verify(file: Path, sha256: str | None) -> None:
     if sha256 is None and not card_path(file).exists():
         click.echo(f"digest not checked: no {card_path(file).name} beside it, no --sha256 given")
     click.echo(f"passed: {', '.join(CHECKS)}")
+
+
+@cli.command()
+@click.argument("file")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="File of the answers; with --cluster a folder of files.",
+)
+@click.option(
+    "--cluster",
+    is_flag=False,
+    flag_value="",
+    metavar="[ADDRESS]",
+    help="Score many files on a Dask cluster; without an address on one of this machine.",
+)
+def predict(file: str, output: Path, cluster: str | None) -> None:
+    """Score every row of FILE: CSV, NDJSON or Parquet, told by the end of its name.
+
+    Bad rows go with their reasons to a file beside the answers, and the exit code is 3; it is 0
+    when every row was scored, and 1 when none was because of an error. With --cluster FILE is a
+    pattern such as 'data/*.parquet'.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, which leaves nothing
+    predictor = Predictor(ModelFile(read_settings()).artifact)
+    if cluster is None:
+        tally = _score_file(predictor, Path(file), output)
+    else:
+        tally = _score_files(predictor, file, output, cluster)
+    click.echo(f"scored     {tally.scored} rows, {output}")
+    if tally.refused:
+        bad = output.with_suffix(".rejected.*") if cluster is None else output / "*.rejected.*"
+        click.echo(f"refused    {tally.refused} rows, {bad}")
+        sys.exit(SOME_REFUSED)
 
 
 @cli.command()
@@ -147,11 +189,40 @@ def _shown(figure: float | dict[str, float]) -> str:
     return f"{figure:.6g}"
 
 
-def _find_recipe(name: str) -> Recipe:
+@contextmanager
+def _parts(purpose: str, extra: str) -> Iterator[None]:
+    """Say of a library that is missing with which parts of the project it comes."""
     try:
-        from model.recipes import find_recipe
+        yield
     except ModuleNotFoundError as error:
-        raise PartsMissing(f"training needs {error.name}: pip install 'heartline[train]'") from None
+        raise PartsMissing(
+            f"{purpose} needs {error.name}: pip install 'heartline[{extra}]'"
+        ) from None
+
+
+def _score_file(predictor: Predictor, file: Path, output: Path) -> Tally:
+    with _parts("scoring files", "files"):
+        from service.files.reading import rows_about
+        from service.files.scoring import score_file
+    with _bar(rows_about(file) if sys.stderr.isatty() else 0) as bar:
+        return score_file(predictor, file, output, bar.update)
+
+
+def _score_files(predictor: Predictor, pattern: str, folder: Path, address: str) -> Tally:
+    with _parts("scoring on a cluster", "cluster"):
+        from service.files.cluster import find_files, score_files
+    files = find_files(pattern)
+    with _bar(len(files)) as bar:
+        return score_files(predictor, files, folder, address, bar.update)
+
+
+def _bar(length: int) -> ProgressBar[int]:
+    return click.progressbar(length=length, file=sys.stderr, hidden=not sys.stderr.isatty())
+
+
+def _find_recipe(name: str) -> Recipe:
+    with _parts("training", "train"):
+        from model.recipes import find_recipe
     return find_recipe(name)
 
 

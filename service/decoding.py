@@ -82,7 +82,7 @@ class PlainDecoder:
         return np.fromiter(values, np.float64, n * self._width).reshape(n, self._width)
 
     def _possible(self, X: Array) -> Array | None:
-        return X if self._features.possible(X).all() else None
+        return X if self._features.accepts(X).all() else None
 
 
 def _struct(name: str, fields: dict[str, Any]) -> Any:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias, get_args
 
 from pydantic_core import ErrorDetails
 
-from model.features import FeatureSet
+from model.features import Feature, FeatureSet
 from service.errors import InvalidInput
 
 MAX_BAD_ROWS = 100
@@ -82,6 +82,26 @@ def fault(loc: Loc, msg: str, kind: FaultType | WarningType) -> dict[str, Any]:
     return {"loc": ["body", *shown], "msg": msg, "type": kind}
 
 
+def value_fault(loc: Loc, expected: str, kind: FaultType) -> dict[str, Any]:
+    """Return the fault of a value that is not what was expected."""
+    start = "Null is not imputed; expected" if kind == "null" else "Expected"
+    return fault(loc, f"{start} {expected}.", kind)
+
+
+def unseen_warning(feature: Feature) -> dict[str, Any]:
+    """Return the warning of a value that training has not seen."""
+    loc = (feature.name,)
+    if feature.is_coded:
+        return fault(loc, "This code was not seen in training.", "unseen_code")
+    low, high = feature.observed
+    unit = f" {feature.unit}" if feature.unit else ""
+    return fault(
+        loc,
+        f"Outside of what was seen in training, {low:g} to {high:g}{unit}.",
+        "outside_training_range",
+    )
+
+
 class FaultFinder:
     """Finds all that is wrong with a refused body.
 
@@ -91,12 +111,18 @@ class FaultFinder:
         The fields of a record.
     around : mapping of str to str
         What stands around the records, by its name: `BATCH`, `TABLE`, or nothing.
+    kept : iterable of str, optional
+        Names of fields that a record may have beside the features.
     """
 
-    def __init__(self, features: FeatureSet, around: Mapping[str, str]) -> None:
+    def __init__(
+        self, features: FeatureSet, around: Mapping[str, str], kept: Iterable[str] = ()
+    ) -> None:
         self._features = features
         self._around = around
+        self._kept = frozenset(kept)
         self._fields = {name: f.name for name, f in features.by_accepted_name.items()}
+        self._fields |= {name: name for name in self._kept}
         self._outer = {name: name for name in around} or self._fields
 
     def refusal(self, errors: Sequence[ErrorDetails], body: bytes) -> InvalidInput:
@@ -130,7 +156,12 @@ class FaultFinder:
 
     def are_fields(self, names: Sequence[str]) -> bool:
         """Tell whether names are those of all fields of a record, each once."""
-        return not _bad_names(names, self._fields)
+        return not _bad_names(names, self._fields, self._kept)
+
+    def name_faults(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Return what is wrong with names that stand for the fields of every record."""
+        bad, hints = _bad_names(names, self._fields, self._kept), _Hints()
+        return [self._name_fault((), name, kind, hints) for name, kind in bad[:MAX_BAD_NAMES]]
 
     def _value_fault(self, error: ErrorDetails) -> dict[str, Any]:
         loc, kind = error["loc"], KINDS[error["type"]]
@@ -140,9 +171,7 @@ class FaultFinder:
             expected = self._around[str(loc[0])]
         else:
             expected = PARTS[str(loc[0])] if loc else "a JSON object"
-        if error["input"] is None:
-            return fault(loc, f"Null is not imputed; expected {expected}.", "null")
-        return fault(loc, f"Expected {expected}.", kind)
+        return value_fault(loc, expected, "null" if error["input"] is None else kind)
 
     def _name_fault(self, place: Loc, name: str, kind: FaultType, hints: _Hints) -> dict[str, Any]:
         is_field = bool(place) or not self._around
@@ -164,18 +193,19 @@ class FaultFinder:
         )
         if not isinstance(document, _Pairs):
             return {}
-        bad: dict[Loc, list[BadName]] = {
-            (): _bad_names((name for name, _ in document), self._outer)
-        }
+        bad: dict[Loc, list[BadName]] = {(): self._bad_names(document, self._outer)}
         for name, items in document if self._around else ():
             if name == "instances" and type(items) is list:
                 for index, item in enumerate(items):
                     if isinstance(item, _Pairs):
-                        bad[name, index] = _bad_names((n for n, _ in item), self._fields)
+                        bad[name, index] = self._bad_names(item, self._fields)
             elif name == "columns" and type(items) is list:
                 names = [item for item in items if isinstance(item, str)]
-                bad[name,] = _bad_names(names, self._fields)
+                bad[name,] = _bad_names(names, self._fields, self._kept)
         return {place: names for place, names in bad.items() if names}
+
+    def _bad_names(self, pairs: _Pairs, owners: Mapping[str, str]) -> list[BadName]:
+        return _bad_names((name for name, _ in pairs), owners, self._kept)
 
 
 class _Hints:
@@ -191,7 +221,9 @@ class _Hints:
         return self._found.get(name, "take it out.")
 
 
-def _bad_names(names: Iterable[str], owners: Mapping[str, str]) -> list[BadName]:
+def _bad_names(
+    names: Iterable[str], owners: Mapping[str, str], optional: Collection[str]
+) -> list[BadName]:
     """Return the names that are missing, unknown, or of a field that was given before."""
     bad: dict[str, FaultType] = {}
     seen: set[str] = set()
@@ -204,7 +236,9 @@ def _bad_names(names: Iterable[str], owners: Mapping[str, str]) -> list[BadName]
         else:
             seen.add(owner)
     missing: list[BadName] = [
-        (owner, "missing") for owner in dict.fromkeys(owners.values()) if owner not in seen
+        (owner, "missing")
+        for owner in dict.fromkeys(owners.values())
+        if owner not in seen and owner not in optional
     ]
     return [*missing, *bad.items()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -174,9 +175,10 @@ class ModelCard(BaseModel):
     subgroups: dict[str, Subgroup] = Field({}, description="The same for some of the rows.")
 
 
-def record_type(features: FeatureSet) -> Any:
-    """Return the type of one record: every feature once, by its name or an alias."""
-    return _object_type("Record", {feature.name: _field_type(feature) for feature in features})
+def record_type(features: FeatureSet, kept: Iterable[str] = ()) -> Any:
+    """Return the type of one record: every feature once, by its name or an alias; and the kept."""
+    fields = {feature.name: _field_type(feature) for feature in features}
+    return _object_type("Record", {**fields, **dict.fromkeys(kept, Any)})
 
 
 def batch_type(record: Any, max_rows: int) -> Any:

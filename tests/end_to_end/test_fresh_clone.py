@@ -49,9 +49,18 @@ def test_the_second_install_changes_nothing(clone: Path) -> None:
     assert (clone / ".venv" / "installed").stat() == before
 
 
-def test_the_serving_parts_say_what_training_lacks(clone: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "purpose", "extra"),
+    [
+        ("train heart", "training", "train"),
+        ("predict rows.csv -o answers.csv", "scoring files", "files"),
+    ],
+)
+def test_the_serving_parts_say_what_other_commands_lack(
+    clone: Path, command: str, purpose: str, extra: str
+) -> None:
     ended = subprocess.run(
-        [".venv/bin/heartline", "train", "heart"],
+        [".venv/bin/heartline", *command.split()],
         cwd=clone,
         env=environment(),
         capture_output=True,
@@ -60,7 +69,7 @@ def test_the_serving_parts_say_what_training_lacks(clone: Path) -> None:
     )
     assert ended.returncode == 1
     assert re.fullmatch(
-        r"heartline: training needs \w+: pip install 'heartline\[train\]'\n", ended.stderr
+        rf"heartline: {purpose} needs \w+: pip install 'heartline\[{extra}\]'\n", ended.stderr
     )
 
 

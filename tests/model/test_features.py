@@ -162,7 +162,7 @@ def test_a_matrix_is_checked_as_each_of_its_numbers_is() -> None:
         [feature.accepts(value) for feature, value in zip(HEART_FEATURES, row, strict=True)]
         for row in X.tolist()
     ]
-    assert HEART_FEATURES.possible(X).tolist() == expected
+    assert HEART_FEATURES.accepts(X).tolist() == expected
 
 
 def test_a_familiar_row_is_possible_and_was_seen() -> None:
@@ -172,7 +172,7 @@ def test_a_familiar_row_is_possible_and_was_seen() -> None:
     rows = np.concatenate([seen, features.golden_inputs(500), seen])
     changed = rng.integers(len(features), size=len(seen))
     rows[-len(seen) :][np.arange(len(seen)), changed] = rng.choice(NUMBERS, len(seen))
-    expected = features.possible(rows).all(axis=1) & ~features.unseen(rows).any(axis=1)
+    expected = features.accepts(rows).all(axis=1) & ~features.unseen(rows).any(axis=1)
     assert 0 < expected.sum() < len(rows)
     assert [features.is_familiar(row) for row in rows.tolist()] == expected.tolist()
 
@@ -227,3 +227,11 @@ def test_features_come_back_from_json() -> None:
     observed = HEART_FEATURES.observe(load_heart().X)
     text = json.dumps(observed.to_json(), allow_nan=False)
     assert list(FeatureSet.from_json(json.loads(text))) == list(observed)
+
+
+def test_a_table_of_values_is_judged_as_each_value_alone() -> None:
+    values = [-math.inf, -1, 0, 0.5, 1, 2.5, 3, 3.5, 4, 7, 18, 110, 700, 1e300, math.inf, math.nan]
+    X = np.tile(np.array(values)[:, np.newaxis], len(HEART_FEATURES))
+    assert HEART_FEATURES.accepts(X).T.tolist() == [
+        [feature.accepts(value) for value in values] for feature in HEART_FEATURES
+    ]

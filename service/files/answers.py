@@ -1,0 +1,81 @@
+"""Answers: what the model says of rows, as the columns of a table."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from model.arrays import Array
+from model.classes import predicted_classes
+from model.predictor import Predictor
+from service.faults import unseen_warning
+from service.files.columns import as_text, joined
+
+ROWS = 2000
+"""Rows that go through the network at once: what they need stays in the processor's cache."""
+
+
+class Scored(NamedTuple):
+    """What became of the rows of a table: an answer, or a refusal with its reasons."""
+
+    answers: pl.DataFrame
+    refused: pl.DataFrame
+
+
+class Answers:
+    """Tells of rows what POST /predict tells of a record.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        The model.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        artifact = predictor.artifact
+        self._predictor = predictor
+        self._features = artifact.features
+        self._threshold = artifact.threshold
+        self._labels = pl.Series("label", artifact.labels, pl.String)
+        self._version = pl.lit(artifact.version).alias("model_version")
+        self._warnings = [as_text(unseen_warning(feature)) for feature in artifact.features]
+
+    def table(self, rows: pl.DataFrame, X: Array) -> pl.DataFrame:
+        """Return the answers beside the columns that say whose they are.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            Number of each row, and what else is kept of it.
+        X : Array of shape (n, n_features)
+            Possible values.
+        """
+        probabilities = self._predict_proba(X)
+        classes = predicted_classes(probabilities, self._threshold)
+        warnings = joined(self._warnings, self._features.unseen(X))
+        return rows.with_columns(
+            *self._probability_columns(probabilities),
+            pl.Series("predicted_class", classes, pl.Int64),
+            self._labels.gather(classes),
+            self._version,
+            warnings.alias("warnings"),
+        )
+
+    def _predict_proba(self, X: Array) -> Array:
+        starts = range(0, max(len(X), 1), ROWS)
+        return np.concatenate(
+            [
+                self._predictor.predict_proba(np.ascontiguousarray(X[start : start + ROWS]))
+                for start in starts
+            ]
+        )
+
+    def _probability_columns(self, probabilities: Array) -> list[pl.Series]:
+        if self._threshold is not None:
+            return [pl.Series("probability", probabilities)]
+        return [
+            pl.Series(f"probability_{label}", column)
+            for label, column in zip(self._labels, probabilities.T, strict=True)
+        ]

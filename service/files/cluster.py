@@ -1,0 +1,124 @@
+"""Scoring many files, each by one of the processes of a Dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from glob import glob
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from distributed import Client, KilledWorker, LocalCluster, as_completed
+
+from model.errors import DataError, HeartlineError
+from model.predictor import Predictor
+from service.files.scoring import STAGING, Tally, check_formats, publish, score_file
+
+PATIENCE = "5s"
+"""How long a scheduler may take to answer."""
+
+
+class ClusterError(HeartlineError):
+    """A cluster that is not there, or whose workers end."""
+
+
+def find_files(pattern: str) -> list[Path]:
+    """Return the files that a pattern stands for.
+
+    Raises
+    ------
+    DataError
+        When there is none.
+    """
+    files = sorted(map(Path, glob(pattern, recursive=True)))  # noqa: PTH207  # may be absolute
+    if not files:
+        raise DataError(Path(pattern), "there is no such file")
+    return files
+
+
+def score_files(
+    predictor: Predictor,
+    sources: Sequence[Path],
+    folder: Path,
+    address: str,
+    on_file: Callable[[int], object],
+) -> Tally:
+    """Score every row of many files.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        The model; it goes to the workers.
+    sources : sequence of Path
+        The files, each of which a worker reads under this path.
+    folder : Path
+        Where the answers go, under the names of the files.
+    address : str
+        Address of the scheduler; empty for a cluster of this machine's processes.
+    on_file : callable
+        Called with 1 for every file that is done.
+
+    Raises
+    ------
+    DataError
+        When one of the files cannot be used; then none is written.
+    ClusterError
+        When there is no cluster.
+
+    Notes
+    -----
+    A file whose worker is lost is scored anew by another. All that workers write stands in a
+    folder of this run until the last file is done, so that nothing is there half or twice, even if
+    a worker that was given up goes on.
+    """
+    check_formats(*sources)
+    if len({source.name for source in sources}) < len(sources):
+        raise DataError(folder, "two of the files have the same name")
+    with _client(address) as client, _staging(folder) as staged:
+        score = partial(_score, predictor, staged)
+        futures = client.map(score, [source.resolve() for source in sources], pure=False)
+        tally = Tally()
+        try:
+            for _, scored in as_completed(futures, with_results=True):
+                tally += scored
+                on_file(1)
+        except KilledWorker:
+            raise ClusterError("the workers end while they score; see their logs") from None
+        for source in sources:
+            publish(source, staged / source.name, folder / source.name)
+    return tally
+
+
+def _score(predictor: Predictor, staged: Path, source: Path) -> Tally:
+    """Score one file; a worker runs this."""
+    try:
+        return score_file(predictor, source, staged / source.name)
+    except HeartlineError as error:  # one that another process can make anew of its text
+        raise HeartlineError(str(error)) from None
+
+
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # A worker that was given up may be writing at the very moment that all is taken away.
+        with TemporaryDirectory(prefix=STAGING, dir=folder, ignore_cleanup_errors=True) as staged:
+            yield Path(staged).resolve()
+    except OSError as error:
+        raise DataError(folder, error.strerror or "cannot be written") from None
+
+
+@contextmanager
+def _client(address: str) -> Iterator[Client]:
+    if not address:
+        local = LocalCluster(threads_per_worker=1, dashboard_address=None)
+        with local, Client(local) as client:
+            yield client
+        return
+    try:
+        client = Client(address, timeout=PATIENCE)
+    except (OSError, ValueError):
+        raise ClusterError(f"{address}: no Dask scheduler answers there") from None
+    with client:
+        yield client

@@ -1,0 +1,127 @@
+"""Tables: the columns of a Polars frame checked as POST /predict checks a record, and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from model.features import Feature, FeatureSet
+from model.predictor import Predictor
+from service.faults import value_fault
+from service.files.answers import Answers, Scored
+from service.files.columns import Mask, as_text, given_names, joined, kept_columns
+
+SURPLUS = "\0"
+"""Column of the cells for which the header of a text file has no name; none is like this."""
+
+TEXTS = (pl.String, pl.Categorical, pl.Enum)
+
+
+class TableScorer:
+    """Scores the rows of tables.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        The model.
+    reads_text : bool
+        Whether a text may stand for a number, as in CSV, where all is text.
+    """
+
+    def __init__(self, predictor: Predictor, *, reads_text: bool = False) -> None:
+        self._features = predictor.artifact.features
+        self._kept = kept_columns(self._features)
+        self._answers = Answers(predictor)
+        self._reads_text = reads_text
+
+    def score(self, table: pl.DataFrame, first_row: int = 1) -> Scored:
+        """Score the good rows; say of the bad ones what is wrong.
+
+        Parameters
+        ----------
+        table : DataFrame
+            A column for each feature, under its name or an alias, and the kept ones.
+        first_row : int
+            Number of the first row.
+
+        Raises
+        ------
+        BadColumns
+            When the columns are others.
+        """
+        names = given_names(self._features, [name for name in table.columns if name != SURPLUS])
+        given = table.select(names[feature.name] for feature in self._features)
+        numbers = self._numbers(given)
+        X = numbers.to_numpy()
+        surplus = _has_surplus(table)
+        good = self._features.accepts(X).all(axis=1) & ~surplus
+        row = pl.Series("row", np.arange(first_row, first_row + table.height))
+        places = table.select(row, *(name for name in table.columns if name in self._kept))
+        rows = table.select(row, pl.exclude(SURPLUS))
+        if good.all():
+            none = rows.clear().with_columns(reasons=pl.lit(None, pl.String))
+            return Scored(self._answers.table(places, X), none)
+        told = self._reasons(given.filter(~good), numbers.filter(~good), surplus[~good])
+        reasons, masks = zip(*told, strict=True)
+        return Scored(
+            self._answers.table(places.filter(good), X[good]),
+            rows.filter(~good).with_columns(reasons=joined(reasons, np.column_stack(masks))),
+        )
+
+    def _numbers(self, given: pl.DataFrame) -> pl.DataFrame:
+        """Return the columns as numbers, null where there is none."""
+        numbers = given.select(
+            pl.col(name).cast(pl.Float64, strict=False)
+            if dtype.is_numeric() or (self._reads_text and dtype == pl.String)
+            else pl.repeat(None, pl.len(), dtype=pl.Float64).alias(name)
+            for name, dtype in given.schema.items()
+        )
+        # What is no number at first sight may be the name of a code, or stand among spaces.
+        return numbers.with_columns(
+            numbers[name].fill_null(self._read(given[name].cast(pl.String), feature))
+            for name, feature in zip(given.columns, self._features, strict=True)
+            if given.schema[name] in TEXTS and numbers[name].null_count()
+        )
+
+    def _read(self, texts: pl.Series, feature: Feature) -> pl.Series:
+        if self._reads_text:
+            texts = texts.str.strip_chars()
+        codes = {name: float(code) for code, name in feature.codes}
+        named = texts.replace_strict(codes, default=None, return_dtype=pl.Float64)
+        return texts.cast(pl.Float64, strict=False).fill_null(named) if self._reads_text else named
+
+    def _reasons(
+        self, given: pl.DataFrame, numbers: pl.DataFrame, surplus: Mask
+    ) -> Iterator[tuple[str, Mask]]:
+        """Yield every fault of refused rows as a text, and which of them have it."""
+        for feature, texts, values in zip(self._features, given, numbers, strict=True):
+            values_given = texts.str.strip_chars().replace("", None) if self._reads_text else texts
+            kinds = _fault_kinds(feature, values_given, values)
+            for kind in np.unique(kinds[kinds != ""]):
+                fault = value_fault((texts.name,), feature.expected, kind)
+                yield as_text(fault), kinds == kind
+        yield "There are more values than columns.", surplus
+
+
+def _has_surplus(table: pl.DataFrame) -> Mask:
+    if SURPLUS not in table.columns:
+        return np.zeros(table.height, np.bool_)
+    return table[SURPLUS].is_not_null().to_numpy()
+
+
+def _fault_kinds(feature: Feature, given: pl.Series, numbers: pl.Series) -> NDArray[np.str_]:
+    """Return the kind of fault that each value has, empty for none."""
+    values = numbers.to_numpy()
+    accepted = FeatureSet([feature]).accepts(values[:, np.newaxis])[:, 0]
+    missing, no_number = given.is_null().to_numpy(), numbers.is_null().to_numpy()
+    if feature.is_coded:
+        return np.select([accepted, missing], ["", "null"], "unknown_code")
+    outside = (values < feature.minimum) | (feature.maximum < values)
+    return np.select(
+        [accepted, missing, no_number, ~np.isfinite(values), outside],
+        ["", "null", "not_a_number", "not_finite", "out_of_range"],
+        "not_whole",
+    )

@@ -1,0 +1,195 @@
+"""What is refused of a file, in the words of POST /predict and without a value in an error."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from model.errors import DataError
+from model.predictor import Predictor
+from service.files.records import RecordScorer
+from service.files.scoring import Tally, score_file
+from service.files.tables import TableScorer
+from tests.service.files.samples import read, reasons, write
+from tests.service.samples import FEATURES, example, raw
+
+VALUES: list[Any] = [
+    None, True, "54", "", "often", math.nan, math.inf, -1, 2.5, 3.5, 7, 1e9, 2**60,
+]  # fmt: skip
+CASES = [(name, value) for name in FEATURES.names for value in VALUES]
+
+
+@pytest.mark.parametrize(("name", "value"), CASES)
+def test_a_bad_value_has_the_fault_that_post_predict_finds(
+    predictor: Predictor, name: str, value: Any
+) -> None:
+    record = example(**{name: value})
+    due = reasons(predictor, record)
+    _, refused = TableScorer(predictor).score(pl.DataFrame([record]))
+    assert refused["reasons"].to_list() == ([due] if due else [])
+
+
+def test_all_faults_of_a_row_are_told_and_good_rows_are_scored(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    bad = example(age=5.4, exercise_induced_angina=None, num_of_major_vessels=1.5)
+    rows = [
+        {"id": name, **row} for name, row in zip("abc", [example(), bad, example()], strict=True)
+    ]
+    for suffix in (".csv", ".ndjson", ".parquet"):
+        source = write(tmp_path / f"rows{suffix}", rows)
+        tally = score_file(predictor, source, tmp_path / "answers.csv")
+        assert tally == Tally(scored=2, refused=1)
+        assert [row["id"] for row in read(tmp_path / "answers.csv")] == ["a", "c"]
+        (refused,) = read(tmp_path / f"answers.rejected{suffix}")
+        assert int(refused["row"]) == 2
+        assert refused["reasons"] == reasons(predictor, bad)
+        assert "5.4" in str(refused)
+
+
+def test_what_an_earlier_run_refused_is_gone(predictor: Predictor, tmp_path: Path) -> None:
+    source, answers = tmp_path / "rows.csv", tmp_path / "answers.csv"
+    score_file(predictor, write(source, [example(age=5)]), answers)
+    assert (tmp_path / "answers.rejected.csv").exists()
+    score_file(predictor, write(source, [example()]), answers)
+    assert not (tmp_path / "answers.rejected.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("nan", "not_finite"),
+        ("1e999", "not_finite"),
+        ("1_0", "not_a_number"),
+        ("fifty", "not_a_number"),
+        ("", "null"),
+        ('""', "null"),
+        ("  ", "null"),
+    ],
+)
+def test_a_text_that_is_no_number_is_refused(
+    predictor: Predictor, tmp_path: Path, text: str, fault: str
+) -> None:
+    names, values = zip(*example().items(), strict=True)
+    source = tmp_path / "rows.csv"
+    source.write_text(f"{','.join(names)}\n{','.join(map(str, (text, *values[1:])))}\n")
+    assert score_file(predictor, source, tmp_path / "answers.csv") == Tally(refused=1)
+    (refused,) = read(tmp_path / "answers.rejected.csv")
+    assert refused["reasons"].endswith(f"({fault})")
+
+
+@pytest.mark.parametrize(("cells", "told"), [(12, "(null)"), (14, "more values than columns")])
+def test_a_row_of_another_length_is_refused(
+    predictor: Predictor, tmp_path: Path, cells: int, told: str
+) -> None:
+    names, values = zip(*example().items(), strict=True)
+    bad = [*map(str, values), "1"][:cells]
+    lines = [names, map(str, values), bad, map(str, values)]
+    source = tmp_path / "rows.csv"
+    source.write_text("".join(f"{','.join(line)}\n" for line in lines))
+    assert score_file(predictor, source, tmp_path / "answers.csv") == Tally(2, 1)
+    (refused,) = read(tmp_path / "answers.rejected.csv")
+    assert (refused["row"], told in refused["reasons"]) == ("2", True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        raw({"age": "NaN"}),
+        raw({"sex": "null", "thal": "99"}),
+        raw({}, example(colour=1)),
+        raw({})[:-1] + ', "cp": 3}',
+        raw({})[:-1] + ', "id": "a", "id": "b"}',
+        "[]",
+        "{",
+        "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"),
+    ],
+)
+def test_a_bad_line_has_the_faults_that_post_predict_finds(predictor: Predictor, line: str) -> None:
+    _, refused = RecordScorer(predictor).score([(7, line.encode("latin-1"))])
+    assert refused["row"].to_list() == [7]
+    assert refused["reasons"].item()
+    assert refused["record"].item().startswith(line[:1] if line.isascii() else "\ufffd")
+
+
+@pytest.mark.parametrize("key", ["a:b:c", 7, None, "\u00e4", "\\u003a"])
+def test_a_record_may_have_any_id(predictor: Predictor, key: Any) -> None:
+    answers, refused = RecordScorer(predictor).score([(1, json.dumps(example(id=key)).encode())])
+    assert refused.is_empty()
+    assert answers["id"].to_list() == [None if key is None else str(key)]
+
+
+GOOD = ",".join(map(str, example().values()))
+HEAD = ",".join(FEATURES.names)
+MARK = "735.1937"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "the file is empty"),
+        (f"{GOOD}\n{MARK}\n".encode(), "no names of columns that the model knows: age, sex, "),
+        (HEAD.replace("age", "aeg").encode(), "did you mean age?"),
+        (f"{HEAD},cp\n".encode(), "cp: chest_pain is given twice. (duplicate_field)"),
+        (f"{HEAD},age\n".encode(), "age: age is given twice. (duplicate_field)"),
+        (HEAD.removesuffix(",thal").encode(), "thal: Missing; expected 3 (normal), 6 "),
+        (f"{HEAD},row\n".encode(), "row: Unknown field; "),
+        (f",{HEAD}\n".encode(), '"": Unknown field; take it out. (unknown_field)'),
+        (f'{HEAD}\n{GOOD}\n"{MARK},\n'.encode(), "cannot be read as csv in UTF-8"),
+        (f"{HEAD}\n{GOOD}\n{MARK}".encode() + b"\xff\n", "cannot be read as csv in UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_whole_and_not_quoted(
+    predictor: Predictor, tmp_path: Path, content: bytes, told: str
+) -> None:
+    (tmp_path / "rows.csv").write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        score_file(predictor, tmp_path / "rows.csv", tmp_path / "answers.csv")
+    assert told in str(caught.value)
+    assert MARK not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "told"),
+    [
+        ("none.csv", "answers.csv", "none.csv: No such file or directory"),
+        ("rows.txt", "answers.csv", "the name must end in one of .csv, .ndjson, "),
+        ("rows.csv", "answers.xlsx", "the name must end in one of .csv, .ndjson, "),
+        ("rows.csv", "rows.csv", "the answers would replace the file that is scored"),
+        ("rows.csv", "none/answers.csv", "answers.csv: No such file or directory"),
+        ("half.parquet", "answers.csv", "half.parquet: cannot be read as parquet"),
+        ("long.ndjson", "answers.csv", "long.ndjson, line 1: longer than 1048576 bytes"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(
+    predictor: Predictor, tmp_path: Path, source: str, target: str, told: str
+) -> None:
+    write(tmp_path / "rows.csv", [example()])
+    whole = write(tmp_path / "half.parquet", [example()] * 100)
+    whole.write_bytes(whole.read_bytes()[:-100])
+    (tmp_path / "long.ndjson").write_bytes(b"7" * 2_000_000)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(DataError) as caught:
+        score_file(predictor, tmp_path / source, tmp_path / target)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".ndjson", ".parquet"])
+def test_a_file_without_rows_has_answers_without_rows(
+    predictor: Predictor, tmp_path: Path, suffix: str
+) -> None:
+    source = tmp_path / f"rows{suffix}"
+    if suffix == ".parquet":
+        pl.DataFrame([example()]).clear().write_parquet(source)
+    else:
+        source.write_text(f"{HEAD}\n" if suffix == ".csv" else "\n")
+    assert score_file(predictor, source, tmp_path / "answers.csv") == Tally()
+    assert (tmp_path / "answers.csv").read_text().startswith("row,")
