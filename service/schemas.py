@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    TypeAdapter,
     WithJsonSchema,
     create_model,
     with_config,
@@ -187,13 +188,22 @@ def batch_type(record: Any, max_rows: int) -> Any:
     return _object_type("Batch", {"instances": instances})
 
 
-def table_type(max_rows: int) -> Any:
-    """Return the type of a batch as the names of its columns, and its rows."""
-    name = Annotated[Any, WithJsonSchema({"type": "string"})]
-    row = Annotated[Any, WithJsonSchema({"type": "array", "items": {}})]
-    names = Annotated[list[name], Field(description="The name of each column, or an alias.")]
-    rows = Annotated[
-        list[row], Field(max_length=max_rows, description="The rows: of each its values in order.")
+def table_type(record: Any, max_rows: int) -> Any:
+    """Return the type of a batch as the names of its columns, and its rows.
+
+    It is shown with the columns in the model's own order, where each has its own schema.
+    """
+    columns = TypeAdapter(record).json_schema(mode="serialization")["properties"]
+    width = {"minItems": len(columns), "maxItems": len(columns)}
+    row = {"type": "array", "prefixItems": [*columns.values()], **width}
+    names: Any = Annotated[
+        list[Any],
+        WithJsonSchema({"type": "array", "const": [*columns]}),
+        Field(description="The names of all columns, in any order, or their aliases."),
+    ]
+    rows: Any = Annotated[
+        list[Annotated[Any, WithJsonSchema(row)]],
+        Field(max_length=max_rows, description="The rows: of each the values in that order."),
     ]
     return _object_type("Table", {"columns": names, "data": rows})
 
@@ -238,7 +248,7 @@ def component_types(artifact: Artifact, max_rows: int) -> dict[str, Any]:
     return {
         "Record": record,
         "Batch": batch_type(record, max_rows),
-        "Table": table_type(max_rows),
+        "Table": table_type(record, max_rows),
         "Prediction": prediction,
         "BatchPrediction": batch_prediction,
         "TablePrediction": table_prediction,

@@ -54,7 +54,7 @@ class Validator:
         self._record_faults = FaultFinder(features, {})
         self._batch: TypeAdapter[Batch] = TypeAdapter(batch_type(record, max_rows))
         self._batch_faults = FaultFinder(features, BATCH)
-        self._table: TypeAdapter[Table] = TypeAdapter(table_type(max_rows))
+        self._table: TypeAdapter[Table] = TypeAdapter(table_type(record, max_rows))
         self._table_faults = FaultFinder(features, TABLE)
 
     def record(self, body: bytes) -> Array:

@@ -296,7 +296,8 @@ async def test_every_example_of_the_document_is_valid_and_the_answer_beside_it_t
         ("/predict/batch", "Batch", "BatchPrediction"),
     ):
         operation = model.app.openapi()["paths"][path]["post"]
-        (example,) = operation["requestBody"]["content"]["application/json"]["examples"].values()
+        examples = operation["requestBody"]["content"]["application/json"]["examples"]
+        example = examples["record"]
         shown = operation["responses"]["200"]["content"]["application/json"]["example"]
         assert_valid(model.app, record, example["value"])
         assert_valid(model.app, prediction, shown)
