@@ -16,6 +16,8 @@ from service.faults import unseen_warning
 
 Warnings: TypeAlias = list[dict[str, Any]]
 
+Rows: TypeAlias = list[dict[str, Any]]
+
 NONE: Warnings = []
 
 encode = msgspec.json.Encoder().encode
@@ -93,6 +95,27 @@ class Answers:
         numbers, labels = classes.tolist(), self._labels_of(classes)
         rows = list(map(self._row, told, numbers, labels, warnings))
         return encode({"predictions": rows, **self._model})
+
+    def rows(self, X: Array, probabilities: Array, classes: NDArray[np.intp]) -> Rows:
+        """Return what `record` tells of each row of X, but for the reason of the threshold."""
+        told: list[Any] = probabilities.tolist()
+        key = "probability" if self._is_binary else "probabilities"
+        if not self._is_binary:
+            told = list(map(self._by_label, told))
+        warnings = self._warnings(X)
+        model = {name: value for name, value in self._model.items() if name != "threshold_reason"}
+        return [
+            {
+                key: probability,
+                "predicted_class": number,
+                "label": label,
+                **model,
+                "warnings": warnings.get(row, NONE),
+            }
+            for row, (probability, number, label) in enumerate(
+                zip(told, classes.tolist(), self._labels_of(classes), strict=True)
+            )
+        ]
 
     def table(self, X: Array, probabilities: Array, classes: NDArray[np.intp]) -> bytes:
         """Answer the rows of a table in a table."""

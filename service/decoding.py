@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Annotated, Any, TypeAlias
 
@@ -12,6 +12,7 @@ from msgspec.structs import astuple
 
 from model.arrays import Array
 from model.features import FeatureSet
+from service.faults import kept_names
 
 Row: TypeAlias = tuple[float, ...]
 
@@ -39,12 +40,15 @@ class PlainDecoder:
     def __init__(self, features: FeatureSet, max_rows: int) -> None:
         self._features = features
         self._width = len(features)
-        record: Any = _struct("Record", dict.fromkeys(features.names, float))
+        fields = dict.fromkeys(features.names, float)
+        record: Any = _struct("Record", fields)
         row: Any = tuple[(float,) * self._width]  # type: ignore[misc]
         most = msgspec.Meta(max_length=max_rows)
         batch = _struct("Batch", {"instances": Annotated[list[record], most]})
         table = _struct("Table", {"columns": list[str], "data": Annotated[list[row], most]})
         self._record = msgspec.json.Decoder(record)
+        line: Any = _struct("Line", fields, kept_names(features))
+        self._lines = msgspec.json.Decoder(list[line])
         self._batch = msgspec.json.Decoder(batch)
         self._table = msgspec.json.Decoder(table)
 
@@ -66,6 +70,19 @@ class PlainDecoder:
             return None
         return self._possible(self._matrix(map(astuple, records), len(records)))
 
+    def lines(self, lines: Sequence[bytes]) -> tuple[Sequence[Any], Array] | None:
+        """Return the ids of records, `msgspec.UNSET` where there is none, and their values."""
+        found = _decoded(self._lines, b"[%b]" % b",".join(lines))
+        # Several records in a line would go unseen, but for their number.
+        if found is None or len(found) != len(lines):
+            return None
+        *values, ids = zip(*map(astuple, found), strict=True)
+        given = len(ids) - ids.count(msgspec.UNSET)
+        if sum(line.count(b":") for line in lines) != len(lines) * self._width + given:
+            return None
+        X = self._possible(np.array(values).T.copy())
+        return None if X is None else (ids, X)
+
     def table(self, body: bytes) -> Array | None:
         """Return the rows of ``{"columns": [name, ...], "data": [[value, ...], ...]}``."""
         found = _decoded(self._table, body)
@@ -85,11 +102,15 @@ class PlainDecoder:
         return X if self._features.accepts(X).all() else None
 
 
-def _struct(name: str, fields: dict[str, Any]) -> Any:
+def _struct(name: str, fields: dict[str, Any], kept: Iterable[str] = ()) -> Any:
     # The names of columns need not be identifiers. Nothing here can be part of a cycle.
-    places = {f"field_{number}": name for number, name in enumerate(fields)}
-    types = list(zip(places, fields.values(), strict=True))
-    return msgspec.defstruct(name, types, rename=places, forbid_unknown_fields=True, gc=False)
+    names = [*fields, *kept]
+    places = {f"field_{number}": name for number, name in enumerate(names)}
+    required = list(zip(places, fields.values(), strict=False))
+    optional = [(place, msgspec.Raw, msgspec.UNSET) for place in [*places][len(fields) :]]
+    return msgspec.defstruct(
+        name, [*required, *optional], rename=places, forbid_unknown_fields=True, gc=False
+    )
 
 
 def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:

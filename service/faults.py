@@ -36,6 +36,7 @@ FaultType: TypeAlias = Literal[
     "out_of_range",
     "unknown_code",
     "wrong_length",
+    "cut_short",
 ]
 WarningType: TypeAlias = Literal["outside_training_range", "unseen_code"]
 
@@ -100,6 +101,17 @@ def unseen_warning(feature: Feature) -> dict[str, Any]:
         f"Outside of what was seen in training, {low:g} to {high:g}{unit}.",
         "outside_training_range",
     )
+
+
+def as_text(fault: Mapping[str, Any]) -> str:
+    """Return a fault or warning of one record as a sentence; at home on a terminal."""
+    place = ".".join(ascii(name)[1:-1] or '""' for name in fault["loc"][1:])
+    return f"{place}: {fault['msg']} ({fault['type']})" if place else fault["msg"]
+
+
+def kept_names(features: FeatureSet) -> frozenset[str]:
+    """Return the names of the fields that a row may have beside the features, and gets back."""
+    return frozenset({"id"} - set(features.by_accepted_name))
 
 
 class FaultFinder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,37 @@ def json_body(examples: Mapping[str, tuple[str, object]], *schemas: str) -> dict
             },
         }
     }
+
+
+def batch_body(examples: Mapping[str, tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """Return the `openapi_extra` of a route that takes records in any form.
+
+    Parameters
+    ----------
+    examples : mapping of str to (str, dict)
+        Summaries and records.
+    """
+    batches = {name: (summary, {"instances": [row]}) for name, (summary, row) in examples.items()}
+    (*_, (_, record)) = examples.values()
+    table = {"columns": [*record], "data": [[*record.values()]]}
+    shown = {**batches, "table": ("The names of the columns once, and the values in rows", table)}
+    body = json_body(shown, "Batch", "Table")
+    cells = "\n".join(",".join(map(str, line)) for line in (record, record.values()))
+    for media_type, text in (("text/csv", cells), ("application/x-ndjson", json.dumps(record))):
+        lines = {"schema": {"type": "string"}, "example": f"{text}\n"}
+        body["requestBody"]["content"][media_type] = lines
+    way = {"type": "string", "enum": ["refuse", "report"], "default": "refuse"}
+    description = "What becomes of CSV or NDJSON with bad rows: refused whole, or told row by row."
+    on_error = {"name": "on_error", "in": "query", "schema": way, "description": description}
+    return {**body, "parameters": [on_error]}
+
+
+def batch_answers(*problems: type[Exception]) -> dict[int | str, Any]:
+    """Return the `responses` of that route."""
+    found = answers(("BatchPrediction", "TablePrediction"), "The predictions", *problems)
+    for media_type in ("text/csv", "application/x-ndjson"):
+        found[200]["content"][media_type] = {"schema": {"type": "string"}}
+    return found
 
 
 def answers(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from asyncio import to_thread
-
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.admission import Admission
+from service.batches import Batches
 from service.bodies import JSON, check_media_type, read_body
 from service.errors import (
     ContentTooLarge,
@@ -20,7 +18,7 @@ from service.errors import (
 )
 from service.examples import named_examples
 from service.models import ServedModel
-from service.openapi import answers, json_body
+from service.openapi import answers, batch_answers, batch_body, json_body
 from service.settings import Settings
 
 REFUSALS = (InvalidInput, DamagedBody, ContentTooLarge, UnsupportedMediaType, TooSlow, Overloaded)
@@ -29,14 +27,8 @@ REFUSALS = (InvalidInput, DamagedBody, ContentTooLarge, UnsupportedMediaType, To
 def prediction_router(model: ServedModel, settings: Settings) -> APIRouter:
     """Return the routes that answer from the model of the moment."""
     router = APIRouter(tags=["Predictions"])
-    admission = Admission(settings.max_batches)
+    batches = Batches(model, settings)
     examples = named_examples(model.artifact.features)
-    batches: dict[str, tuple[str, object]] = {
-        name: (summary, {"instances": [record]}) for name, (summary, record) in examples.items()
-    }
-    (*_, (_, record)) = examples.values()
-    table = {"columns": list(record), "data": [list(record.values())]}
-    batches["table"] = ("The names of the columns once, and the values in rows", table)
 
     @router.post(
         "/predict",
@@ -59,8 +51,8 @@ def prediction_router(model: ServedModel, settings: Settings) -> APIRouter:
     @router.post(
         "/predict/batch",
         summary="Predict for many records",
-        responses=answers(("BatchPrediction", "TablePrediction"), "The predictions", *REFUSALS),
-        openapi_extra=json_body(batches, "Batch", "Table"),
+        responses=batch_answers(*REFUSALS),
+        openapi_extra=batch_body(examples),
     )
     async def predict_batch(request: Request) -> Response:
         """Send many records, get a prediction for each, in order.
@@ -68,16 +60,11 @@ def prediction_router(model: ServedModel, settings: Settings) -> APIRouter:
         Each gets the answer that it would get alone. One bad record refuses the whole batch; the
         faults of the first hundred bad ones are listed. A table, with the names of the columns
         once and the values in rows, is a third of the size, and is answered by a table.
+
+        Rows of CSV or NDJSON are answered in the same format, with their `id` where they have one.
+        With `on_error=report` each is answered as it comes, in a stream of any length, a bad one
+        with its faults: read while you send.
         """
-        with admission.place():
-            check_media_type(request, JSON)
-            body = await read_body(request, settings.max_batch_bytes)
-            async with admission.turn():
-                scorer = model.scorer
-                answer = scorer.predict_plain_batch(body)
-                if answer is None:
-                    # Slow enough to hold up the others, hence in a thread.
-                    answer = await to_thread(scorer.predict_other_batch, body)
-        return Response(answer, media_type="application/json")
+        return await batches.answer(request)
 
     return router

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from service.decoding import PlainDecoder
 from service.metrics.predictions import PredictionMeter
 from service.validation import Validator
 
-Write: TypeAlias = Callable[[Array, Array, NDArray[np.intp]], bytes]
+Classes: TypeAlias = NDArray[np.intp]
+T = TypeVar("T")
 
 
 class Scorer:
@@ -44,8 +45,8 @@ class Scorer:
         self.predictor = predictor
         self._threshold = artifact.threshold
         self._meter = meter
-        self._decoder = PlainDecoder(artifact.features, max_rows)
-        self._validator = Validator(artifact.features, max_rows, meter)
+        self.decoder = PlainDecoder(artifact.features, max_rows)
+        self.validator = Validator(artifact.features, max_rows, meter)
         self._answers = Answers(artifact)
 
     def predict(self, body: bytes) -> bytes:
@@ -58,13 +59,13 @@ class Scorer:
         """
         answer = self.predict_familiar(body)
         if answer is None:
-            X = self._validator.record(body)
+            X = self.validator.record(body)
             answer = self._answers.record(*self._predicted_row(X[0].tolist()), X)
         return answer
 
     def predict_familiar(self, body: bytes) -> bytes | None:
         """Answer one record that is plainly good and needs no warning; None for any other."""
-        row = self._decoder.familiar_record(body)
+        row = self.decoder.familiar_record(body)
         return None if row is None else self._answers.record(*self._predicted_row(row))
 
     def predict_batch(self, body: bytes) -> bytes:
@@ -81,16 +82,20 @@ class Scorer:
 
     def predict_plain_batch(self, body: bytes) -> bytes | None:
         """Answer a batch or table that is plainly good; None for any other."""
-        X, write = self._decoder.batch(body), self._answers.batch
+        X, write = self.decoder.batch(body), self._answers.batch
         if X is None:
-            X, write = self._decoder.table(body), self._answers.table
+            X, write = self.decoder.table(body), self._answers.table
         return None if X is None else self._predicted(X, write)
 
     def predict_other_batch(self, body: bytes) -> bytes:
         """Do what `predict_batch` does, for those that `predict_plain_batch` leaves."""
-        if self._validator.is_table(body):
-            return self._predicted(self._validator.table(body), self._answers.table)
-        return self._predicted(self._validator.batch(body), self._answers.batch)
+        if self.validator.is_table(body):
+            return self._predicted(self.validator.table(body), self._answers.table)
+        return self._predicted(self.validator.batch(body), self._answers.batch)
+
+    def rows(self, X: Array) -> list[dict[str, Any]]:
+        """Return what is told of each row of valid values, of shape (n, n_features)."""
+        return self._predicted(X, self._answers.rows)
 
     def _predicted_row(self, row: Sequence[float]) -> tuple[float | list[float], int]:
         """Return the probability of the positive class, or of each, and the predicted class."""
@@ -100,7 +105,7 @@ class Scorer:
             self._meter.predicted_row(told, number)
         return told, number
 
-    def _predicted(self, X: Array, write: Write) -> bytes:
+    def _predicted(self, X: Array, write: Callable[[Array, Array, Classes], T]) -> T:
         probabilities = self.predictor.predict_proba(X)
         classes = predicted_classes(probabilities, self._threshold)
         if self._meter:

@@ -133,6 +133,12 @@ class Settings(BaseSettings):
     max_batch_rows: int = Field(
         10_000, ge=1, le=1_000_000, description="Most records in one batch request."
     )
+    max_stream_bytes: int = Field(
+        2**30,
+        ge=2**10,
+        le=2**40,
+        description="Largest body of a stream of rows that are reported one by one, in bytes.",
+    )
     max_batches: int = Field(
         4, ge=1, le=1000, description="Most batches at work at once, in each worker."
     )

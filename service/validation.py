@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails, from_json, to_json
 from model.arrays import Array
 from model.features import FeatureSet
 from service.errors import ContentTooLarge, InvalidInput
-from service.faults import BATCH, TABLE, FaultFinder
+from service.faults import BATCH, TABLE, FaultFinder, kept_names
 from service.metrics.predictions import PredictionMeter
 from service.schemas import Batch, Record, Table, batch_type, record_type, table_type
 
@@ -52,6 +52,9 @@ class Validator:
         self._meter = meter
         self._record: TypeAdapter[Record] = TypeAdapter(record)
         self._record_faults = FaultFinder(features, {})
+        kept = kept_names(features)
+        self._line: TypeAdapter[Record] = TypeAdapter(record_type(features, kept))
+        self._line_faults = FaultFinder(features, {}, kept)
         self._batch: TypeAdapter[Batch] = TypeAdapter(batch_type(record, max_rows))
         self._batch_faults = FaultFinder(features, BATCH)
         self._table: TypeAdapter[Table] = TypeAdapter(table_type(record, max_rows))
@@ -69,6 +72,22 @@ class Validator:
         X = self._matrix([record])
         if X is None or body.count(b":") != X.size:
             raise self._refusal(self._record_faults, [], body)
+        return X
+
+    def line(self, body: bytes) -> Array:
+        """Return the values of a record that may have an id, of shape (1, n_features).
+
+        Raises
+        ------
+        InvalidInput
+            With every fault of the record.
+        """
+        X = self._matrix([self._validated(self._line, body, self._line_faults)])
+        # An id may hold colons, so that names are looked at wherever there is one.
+        if X is None or body.count(b":") != X.size:
+            refusal = self._line_faults.refusal([], body)
+            if X is None or refusal.faults:
+                raise self._counted(refusal)
         return X
 
     def batch(self, body: bytes) -> Array:
@@ -162,7 +181,9 @@ class Validator:
     def _refusal(
         self, faults: FaultFinder, errors: Sequence[ErrorDetails], body: bytes
     ) -> InvalidInput:
-        refusal = faults.refusal(errors, body)
+        return self._counted(faults.refusal(errors, body))
+
+    def _counted(self, refusal: InvalidInput) -> InvalidInput:
         if self._meter:
             self._meter.refused(refusal.faults)
         return refusal

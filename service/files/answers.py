@@ -10,8 +10,8 @@ import polars as pl
 from model.arrays import Array
 from model.classes import predicted_classes
 from model.predictor import Predictor
-from service.faults import unseen_warning
-from service.files.columns import as_text, joined
+from service.faults import as_text, unseen_warning
+from service.files.columns import joined
 
 ROWS = 2000
 """Rows that go through the network at once: what they need stays in the processor's cache."""

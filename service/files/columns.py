@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -11,18 +11,13 @@ from numpy.typing import NDArray
 
 from model.errors import HeartlineError
 from model.features import FeatureSet
-from service.faults import FaultFinder
+from service.faults import FaultFinder, as_text, kept_names
 
 Mask: TypeAlias = NDArray[np.bool_]
 
 
 class BadColumns(HeartlineError):
     """A table whose columns are not those that the model takes."""
-
-
-def kept_columns(features: FeatureSet) -> tuple[str, ...]:
-    """Return the columns that a table may have beside the features; they go through unread."""
-    return tuple({"id"} - set(features.by_accepted_name))
 
 
 def given_names(features: FeatureSet, names: Sequence[str]) -> dict[str, str]:
@@ -37,16 +32,10 @@ def given_names(features: FeatureSet, names: Sequence[str]) -> dict[str, str]:
     own = {name: feature.name for name, feature in features.by_accepted_name.items()}
     if not any(name in own for name in names):
         raise BadColumns(f"no names of columns that the model knows: {', '.join(features.names)}")
-    finder = FaultFinder(features, {}, kept=kept_columns(features))
+    finder = FaultFinder(features, {}, kept=kept_names(features))
     if faults := finder.name_faults(names):
         raise BadColumns("; ".join(as_text(fault) for fault in faults))
     return {own[name]: name for name in names if name in own}
-
-
-def as_text(fault: Mapping[str, Any]) -> str:
-    """Return a fault or warning of one record as a sentence; at home on a terminal."""
-    place = ".".join(ascii(name)[1:-1] or '""' for name in fault["loc"][1:])
-    return f"{place}: {fault['msg']} ({fault['type']})" if place else fault["msg"]
 
 
 def joined(texts: Sequence[str], told: Mask) -> pl.Series:

@@ -10,9 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from model.predictor import Predictor
 from service.errors import InvalidInput
-from service.faults import FaultFinder
+from service.faults import FaultFinder, as_text, kept_names
 from service.files.answers import Answers, Scored
-from service.files.columns import as_text, kept_columns
 from service.schemas import Record, record_type
 
 
@@ -27,7 +26,7 @@ class RecordScorer:
 
     def __init__(self, predictor: Predictor) -> None:
         self._features = predictor.artifact.features
-        self._kept = kept_columns(self._features)
+        self._kept = kept_names(self._features)
         self._answers = Answers(predictor)
         self._record: TypeAdapter[Record] = TypeAdapter(record_type(self._features, self._kept))
         self._faults = FaultFinder(self._features, {}, self._kept)

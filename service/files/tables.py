@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from model.features import Feature, FeatureSet
 from model.predictor import Predictor
-from service.faults import value_fault
+from service.faults import as_text, kept_names, value_fault
 from service.files.answers import Answers, Scored
-from service.files.columns import Mask, as_text, given_names, joined, kept_columns
+from service.files.columns import Mask, given_names, joined
 
 SURPLUS = "\0"
 """Column of the cells for which the header of a text file has no name; none is like this."""
@@ -33,7 +33,7 @@ class TableScorer:
 
     def __init__(self, predictor: Predictor, *, reads_text: bool = False) -> None:
         self._features = predictor.artifact.features
-        self._kept = kept_columns(self._features)
+        self._kept = kept_names(self._features)
         self._answers = Answers(predictor)
         self._reads_text = reads_text
 

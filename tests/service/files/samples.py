@@ -12,7 +12,7 @@ import polars as pl
 
 from model.predictor import Predictor
 from service.errors import InvalidInput
-from service.files.columns import as_text
+from service.faults import as_text
 from service.scoring import Scorer
 
 Rows = Sequence[Mapping[str, Any]]

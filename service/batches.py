@@ -1,0 +1,125 @@
+"""Batches: read, scored in their turn, and answered, as JSON or as streams of lines."""
+
+from __future__ import annotations
+
+from asyncio import to_thread
+from collections.abc import AsyncGenerator
+from itertools import chain
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.admission import Admission
+from service.bodies import JSON, body_chunks, check_media_type, read_body
+from service.errors import ContentTooLarge, InvalidInput, Refusal
+from service.faults import MAX_BAD_ROWS, fault
+from service.lines import blocks_of_lines
+from service.models import ServedModel
+from service.settings import Settings
+from service.streamed import StreamedResponse
+from service.streams import STREAMS, Answer, Stream
+
+
+class Batches:
+    """Answers batches, so many at once as the settings allow.
+
+    Parameters
+    ----------
+    model : ServedModel
+        What answers.
+    settings : Settings
+        The limits.
+    """
+
+    def __init__(self, model: ServedModel, settings: Settings) -> None:
+        self._model = model
+        self._settings = settings
+        self._admission = Admission(settings.max_batches)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a batch of any kind."""
+        media_type = check_media_type(request, JSON, *STREAMS)
+        on_error = _on_error(request, media_type)
+        if media_type == JSON:
+            return Response(await self._json(request), media_type=JSON)
+        stream = STREAMS[media_type](self._model.scorer)
+        if on_error == "refuse":
+            return Response(await self._whole(request, stream), media_type=media_type)
+        chunks = self._reported(request, stream)
+        # What is wrong at the very start is still answered as a problem.
+        return StreamedResponse(await anext(chunks), chunks, media_type)
+
+    async def _json(self, request: Request) -> bytes:
+        with self._admission.place():
+            body = await read_body(request, self._settings.max_batch_bytes)
+            async with self._admission.turn():
+                scorer = self._model.scorer
+                answer = scorer.predict_plain_batch(body)
+                if answer is None:
+                    # Slow enough to hold up the others, hence in a thread.
+                    answer = await to_thread(scorer.predict_other_batch, body)
+            return answer
+
+    async def _whole(self, request: Request, stream: Stream) -> bytes:
+        """Return the answers to all rows, if none has a fault."""
+        good: list[Answer] = []
+        bad: list[Answer] = []
+        most = self._settings.max_batch_rows
+        with self._admission.place():
+            async for answers in self._answers(request, stream, self._settings.max_batch_bytes):
+                if stream.rows > most:
+                    raise ContentTooLarge(f"A batch holds at most {most} records; split it.")
+                for answer in answers:
+                    (bad if "errors" in answer else good).append(answer)
+        if bad:
+            faults = chain.from_iterable(answer["errors"] for answer in bad[:MAX_BAD_ROWS])
+            raise InvalidInput(_detail(len(bad)), [*faults])
+        return stream.header() + stream.written(good)
+
+    async def _reported(self, request: Request, stream: Stream) -> AsyncGenerator[bytes]:
+        """Yield the answers to rows, and the faults of the others in their places."""
+        has_begun = False
+        with self._admission.place():
+            try:
+                async for answers in self._answers(
+                    request, stream, self._settings.max_stream_bytes
+                ):
+                    yield (b"" if has_begun else stream.header()) + stream.written(answers)
+                    has_begun = True
+            except Refusal as refusal:
+                if not has_begun:
+                    raise
+                told = fault((stream.rows,), str(refusal), "cut_short")
+                yield stream.written([{"errors": [told]}])
+        if not has_begun:
+            yield stream.header()
+
+    async def _answers(
+        self, request: Request, stream: Stream, max_bytes: int
+    ) -> AsyncGenerator[list[Answer]]:
+        chunks = body_chunks(request, max_bytes)
+        async for lines in blocks_of_lines(chunks, self._settings.max_record_bytes):
+            rows = stream.without_header(lines)
+            async with self._admission.turn():
+                answers = stream.plain_answers(rows)
+                if answers is None:
+                    # Slow enough to hold up the others, hence in a thread.
+                    answers = await to_thread(stream.other_answers, rows)
+            yield answers
+        stream.without_header([b""])  # where no line has come, the names are missing
+
+
+def _on_error(request: Request, media_type: str) -> str:
+    on_error = request.query_params.get("on_error", "refuse")
+    known = ("refuse", "report") if media_type in STREAMS else ("refuse",)
+    if on_error not in known:
+        expected = f"Expected {' or '.join(known)} with a body of {media_type}."
+        told = {"loc": ["query", "on_error"], "msg": expected, "type": "unknown_code"}
+        raise InvalidInput("There is no such way to treat bad rows.", [told])
+    return on_error
+
+
+def _detail(bad: int) -> str:
+    if bad > MAX_BAD_ROWS:
+        return f"{bad} records have faults; those of the first {MAX_BAD_ROWS} are listed."
+    return "Nothing was predicted; every fault is listed in errors."
