@@ -75,7 +75,7 @@ class Server:
     batches : mapping of str to Question
         About 1,000 records, by the form in which they come.
     variables : mapping of str to str
-        Added to the environment.
+        Added to the environment; ``{port}`` likewise.
     ready : Question, optional
         Answered with 200 as soon as it is ready; the record if left out.
     prepare : callable, optional
@@ -145,12 +145,13 @@ def running(server: Server, log: Path, cores: str = SERVER_CORES) -> Iterator[Ru
     """
     port = free_port()
     words = [word.format(port=port) for word in server.command]
+    variables = {name: value.format(port=port) for name, value in server.variables.items()}
     with log.open("wb") as output:
         begun = time.perf_counter()
         process = subprocess.Popen(
             ["taskset", "-c", cores, *words],
             cwd=ROOT,
-            env=environment({"PORT": str(port), **server.variables}),
+            env=environment({"PORT": str(port), **variables}),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+
+import click
 
 from benchmarks.servers import Question, Server, ServerFailure, environment
 
 PEERS = Path(__file__).parent
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Installation:
-    """Installs a peer when it is to be started, unless it has been done before.
+    """Installs a peer before it is started, unless that has been done.
+
+    What its module `prepare` writes, where it has one, goes into the folder `prepared`.
 
     Parameters
     ----------
@@ -25,11 +32,13 @@ class Installation:
     """
 
     def __init__(self, peer: str, environments: Path, artifact: Path) -> None:
-        self._requirements = PEERS / peer / "requirements.txt"
+        self._peer = peer
         self._folder = environments / peer
+        self._prepared = self._folder / "prepared"
         self._variables = {
             "BENCHMARK_ARTIFACT": str(artifact),
-            "BENCHMARK_PREPARED": str(self._folder / "prepared"),
+            "BENCHMARK_PREPARED": str(self._prepared),
+            # What a peer starts itself is to be its own.
             "PATH": f"{self._folder / 'bin'}:/usr/local/bin:/usr/bin:/bin",
         }
 
@@ -38,36 +47,36 @@ class Installation:
         name: str,
         title: str,
         command: str,
-        record: Question,
-        batch: Question | None = None,
-        prepare: str = "",
-        **variables: str,
+        questions: Sequence[Question],
+        variables: Mapping[str, str] = NOTHING,
     ) -> Server:
-        """Return how it is started; `prepare` is a module that writes what it serves."""
-        program, *words = command.split()
+        """Return how it is started, and the questions about one record and about a batch."""
+        record, *batch = questions
+        program, *words = command.replace("{prepared}", str(self._prepared)).split()
         return Server(
             name,
             title,
             [self._program(program), *words],
             record,
-            {} if batch is None else {"objects": batch},
+            {"objects": question for question in batch},
             self._variables | variables,
-            prepare=lambda: self._prepare(prepare),
+            prepare=self._prepare,
         )
 
     def _program(self, name: str) -> str:
         return str(self._folder / "bin" / name)
 
-    def _prepare(self, module: str) -> None:
-        wanted = f"{sys.version}\n{self._requirements.read_text()}"
+    def _prepare(self) -> None:
+        requirements = PEERS / self._peer / "requirements.txt"
+        wanted = f"{sys.version}\n{requirements.read_text()}"
         installed = self._folder / "installed"
         if not installed.exists() or installed.read_text() != wanted:
-            print(f"bench: installing {self._folder.name}", file=sys.stderr)  # noqa: T201
+            click.echo(f"bench: installing {self._peer}", err=True)
             _run(sys.executable, "-m", "venv", "--clear", str(self._folder))
-            self._run("-m", "pip", "install", "--quiet", "-r", str(self._requirements))
+            self._run("-m", "pip", "install", "--quiet", "-r", str(requirements))
             installed.write_text(wanted)
-        if module:
-            self._run("-m", module)
+        if (PEERS / self._peer / "prepare.py").exists():
+            self._run("-m", f"benchmarks.peers.{self._peer}.prepare")
 
     def _run(self, *words: str) -> None:
         _run(self._program("python"), *words, **environment(self._variables))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
@@ -19,3 +21,11 @@ def make_pipeline() -> Pipeline:
     network.coefs_ = [ARRAYS["W1"], ARRAYS["W2"]]
     network.intercepts_ = [ARRAYS["b1"], ARRAYS["b2"]]
     return Pipeline([("scaler", scaler), ("network", network)])
+
+
+_pipeline = make_pipeline()
+
+
+def probabilities(rows: Any) -> Any:
+    """Return the probability of each row."""
+    return _pipeline.predict_proba(rows)[:, 1]

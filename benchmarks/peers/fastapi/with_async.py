@@ -1,9 +1,9 @@
-"""FastAPI with an `async def` route, the network in NumPy."""
+"""FastAPI with `async def` routes."""
 
 from fastapi import FastAPI
 
-from benchmarks.peers.network import probabilities
 from benchmarks.peers.patient import Patient, Prediction
+from benchmarks.peers.served import probabilities
 
 app = FastAPI()
 

@@ -1,20 +1,19 @@
-"""FastAPI with a `def` route and a scikit-learn pipeline: what the templates do."""
+"""FastAPI with `def` routes, each request in a thread of its pool: what the templates do."""
 
 from fastapi import FastAPI
 
 from benchmarks.peers.patient import Patient, Prediction
-from benchmarks.peers.pipeline import make_pipeline
+from benchmarks.peers.served import probabilities
 
 app = FastAPI()
-pipeline = make_pipeline()
 
 
 @app.post("/predict")
 def predict(patient: Patient) -> Prediction:
-    return Prediction(probability=pipeline.predict_proba([patient.row()])[0, 1])
+    return Prediction(probability=probabilities([patient.row()])[0])
 
 
 @app.post("/predict/batch")
 def predict_batch(patients: list[Patient]) -> list[Prediction]:
-    found = pipeline.predict_proba([patient.row() for patient in patients])[:, 1]
+    found = probabilities([patient.row() for patient in patients])
     return [Prediction(probability=probability) for probability in found]
