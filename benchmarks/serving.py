@@ -20,6 +20,8 @@ from benchmarks.wrk import load
 CONNECTIONS = 16
 BATCH_CONNECTIONS = 2
 WARM_UP_SECONDS = 1
+ROWS = "rows_per_second_"
+"""Goes before the form of a batch."""
 
 
 def limit_server(patients: Patients) -> Server:
@@ -79,7 +81,7 @@ def _figures(server: Server, duration: int, log: Path) -> Figures:
             with suppress(Refused):
                 started.check(question)
                 found = load(started.port, question, BATCH_CONNECTIONS, duration)
-                figures[f"rows_per_second_{form}"] = question.rows * found.per_second
+                figures[f"{ROWS}{form}"] = question.rows * found.per_second
     return figures
 
 

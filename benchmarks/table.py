@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.figures import medians
+from benchmarks.serving import ROWS
 from tests.conftest import ROOT
 
 PAGE = ROOT / "README.md"
@@ -21,8 +22,7 @@ COLUMNS = (
     "p99 with 16, ms",
     "start, s",
     "memory, MiB",
-    "batches: rows a second as objects",
-    "as columns",
+    "batches of 1,000, rows a second",
 )
 
 LINES: Mapping[str, Sequence[str]] = {
@@ -85,14 +85,19 @@ def _row(server: Mapping[str, Any]) -> str:
         f"{figures['p99_us_16'] / 1000:.1f}",
         _told(figures, "start_seconds", ".2f"),
         _told(figures, "resident_mib", ".0f"),
-        _told(figures, "rows_per_second_objects", ",.0f"),
-        _told(figures, "rows_per_second_columns", ",.0f"),
+        ", ".join(_batches(figures)) or "-",
     ]
     return " | ".join(cells)
 
 
 def _told(figures: Mapping[str, float], name: str, form: str) -> str:
     return format(figures[name], form) if name in figures else "-"
+
+
+def _batches(figures: Mapping[str, float]) -> Iterator[str]:
+    for name, rows in figures.items():
+        if name.startswith(ROWS):
+            yield f"{rows:,.0f} ({name.removeprefix(ROWS)})"
 
 
 def _beside(figures: Mapping[str, float]) -> Iterator[str]:

@@ -7,26 +7,26 @@ from benchmarks.servers import Question
 
 BATCH = 1000
 
-Questions = tuple[Question, Question]
+Questions = tuple[Question, dict[str, Question]]
+"""About a record, and about a batch by the name of its form."""
 
 
 def objects(patients: Patients) -> Questions:
     """Ask as FastAPI's routes take it, and Ray Serve's and LitServe's."""
-    (record,) = patients.records(1)
+    (record,), last = patients.records(1), (-1, "probability")
     return (
         patients.asked("/predict", 1, record, ("probability",)),
-        patients.asked("/predict/batch", BATCH, patients.records(BATCH), (-1, "probability")),
+        {"objects": patients.asked("/predict/batch", BATCH, patients.records(BATCH), last)},
     )
 
 
 def arguments(patients: Patients) -> Questions:
     """Ask as BentoML's methods take it: an argument under its name."""
-    (record,) = patients.records(1)
+    (record,), last = patients.records(1), (-1, "probability")
+    batch = {"patients": patients.records(BATCH)}
     return (
         patients.asked("/predict", 1, {"patient": record}, ("probability",)),
-        patients.asked(
-            "/predict/batch", BATCH, {"patients": patients.records(BATCH)}, (-1, "probability")
-        ),
+        {"objects": patients.asked("/predict/batch", BATCH, batch, last)},
     )
 
 
@@ -37,7 +37,7 @@ def instances(patients: Patients) -> Questions:
         form = {"instances": patients.rows(count)}
         return patients.asked("/v1/models/heart:predict", count, form, ("predictions", -1))
 
-    return ask(1), ask(BATCH)
+    return ask(1), {"lists": ask(BATCH)}
 
 
 def tensors(patients: Patients, output: str) -> Questions:
@@ -53,7 +53,7 @@ def tensors(patients: Patients, output: str) -> Questions:
         form = {"inputs": [tensor], "outputs": [{"name": output}]}
         return patients.asked("/v2/models/heart/infer", count, form, ("outputs", 0, "data", -1))
 
-    return ask(1), ask(BATCH)
+    return ask(1), {"tensors": ask(BATCH)}
 
 
 def frames(patients: Patients) -> Questions:
@@ -63,4 +63,4 @@ def frames(patients: Patients) -> Questions:
         form = {"dataframe_split": {"columns": patients.names, "data": patients.rows(count)}}
         return patients.asked("/invocations", count, form, ("predictions", -1, 1))
 
-    return ask(1), ask(BATCH)
+    return ask(1), {"frames": ask(BATCH)}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import click
 
-from benchmarks.servers import Question, Server, ServerFailure, environment
+from benchmarks.peers.forms import Questions
+from benchmarks.servers import Server, ServerFailure, environment
 
 PEERS = Path(__file__).parent
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -47,19 +48,19 @@ class Installation:
         name: str,
         title: str,
         command: str,
-        questions: Sequence[Question],
+        questions: Questions,
         variables: Mapping[str, str] = NOTHING,
     ) -> Server:
-        """Return how it is started, and the questions about one record and about a batch."""
-        record, *batch = questions
+        """Return how it is started, and what it is asked."""
+        record, batches = questions
         program, *words = command.replace("{prepared}", str(self._prepared)).split()
         return Server(
             name,
             title,
             [self._program(program), *words],
             record,
-            {"objects": question for question in batch},
-            self._variables | variables,
+            batches,
+            {**self._variables, **variables},
             prepare=self._prepare,
         )
 

@@ -38,6 +38,7 @@ def peers(patients: Patients, environments: Path) -> list[Server]:
     arguments, frames = forms.arguments(patients), forms.frames(patients)
     classes = forms.tensors(patients, "predict_proba")
     tensors = forms.tensors(patients, "probabilities")
+    single: forms.Questions = (objects[0], {})
     of_module, start = "python -m benchmarks.peers.{}.server", "mlserver start {prepared}/"
     return [
         fastapi.server(
@@ -77,13 +78,13 @@ def peers(patients: Patients, environments: Path) -> list[Server]:
             "mlserver-default-sk", "MLServer, V2, scikit-learn", f"{start}sk", classes, MLSERVER
         ),
         litserve.server(
-            "litserve-np", "LitServe, NumPy", of_module.format("litserve"), objects[:1], NUMPY
+            "litserve-np", "LitServe, NumPy", of_module.format("litserve"), single, NUMPY
         ),
         litserve.server(
             "litserve-sk",
             "LitServe, scikit-learn",
             of_module.format("litserve"),
-            objects[:1],
+            single,
             SKLEARN,
         ),
         bentoml.server(

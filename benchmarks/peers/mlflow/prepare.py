@@ -15,4 +15,9 @@ pipeline = make_pipeline()
 pipeline[0].feature_names_in_ = np.array(list(Patient.model_fields))
 folder = Path(os.environ["BENCHMARK_PREPARED"])
 rmtree(folder, ignore_errors=True)
-mlflow.sklearn.save_model(pipeline, str(folder), pyfunc_predict_fn="predict_proba")
+mlflow.sklearn.save_model(
+    pipeline,
+    str(folder),
+    pyfunc_predict_fn="predict_proba",
+    skops_trusted_types=["sklearn.neural_network._stochastic_optimizers.AdamOptimizer"],
+)

@@ -3,12 +3,13 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import joblib
 
 from benchmarks.peers.pipeline import make_pipeline
 
-MODELS = {
+MODELS: dict[str, dict[str, Any]] = {
     "sk": {
         "implementation": "mlserver_sklearn.SKLearnModel",
         "parameters": {"uri": "./pipeline.joblib"},

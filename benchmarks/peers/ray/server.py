@@ -36,6 +36,6 @@ if __name__ == "__main__":
         http_options={"host": "127.0.0.1", "port": int(os.environ["PORT"])},
         logging_config={"log_level": "WARNING", "enable_access_log": False},
     )
-    serve.run(Heart.bind())
+    serve.run(Heart.bind())  # type: ignore[attr-defined]
     signal.sigwait({signal.SIGTERM})
     ray.shutdown()
