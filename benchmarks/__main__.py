@@ -46,7 +46,12 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hear
 )
 def main(only: Sequence[str], seconds: int, repetitions: int, environments: Path) -> None:
     """Measure the service beside its limit, its peers, and what it is built on."""
-    os.sched_setaffinity(0, {int(CLIENT_CORES)})
+    try:
+        os.sched_setaffinity(0, {int(CLIENT_CORES)})
+    except OSError:
+        raise click.ClickException(
+            "it needs two cores, one for the server and one for the load"
+        ) from None
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         tutorial = heartline.tutorial(folder)

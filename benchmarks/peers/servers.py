@@ -16,6 +16,8 @@ FASTAPI = "uvicorn benchmarks.peers.fastapi.{}:app --port {{port}} --log-level w
 BENTOML = "bentoml serve benchmarks.peers.bentoml.{}:Heart --host 127.0.0.1 --port {{port}}"
 MLFLOW = "mlflow models serve -m {prepared} --port {port} --env-manager local --workers 1"
 
+QUIETLY = {"UVICORN_LOG_LEVEL": "warning"}
+
 MLSERVER = {
     "MLSERVER_HOST": "127.0.0.1",
     "MLSERVER_HTTP_PORT": "{port}",
@@ -101,6 +103,6 @@ def peers(patients: Patients, environments: Path) -> list[Server]:
             arguments,
             SKLEARN,
         ),
-        mlflow.server("mlflow-sk", "MLflow, scikit-learn", MLFLOW, frames),
+        mlflow.server("mlflow-sk", "MLflow, scikit-learn", MLFLOW, frames, QUIETLY),
         ray.server("ray-np", "Ray Serve, NumPy", of_module.format("ray"), objects, NUMPY),
     ]
