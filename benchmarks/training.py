@@ -6,12 +6,13 @@ from functools import partial
 
 import numpy as np
 
+from benchmarks import handwritten
 from benchmarks.figures import Figures, in_turns, seconds
 from model.arrays import Array
 from model.datasets import load_heart
 from model.network import NeuralNetwork
 from model.recipes import TUTORIAL
-from model.training import fit
+from model.training import History, fit
 
 SIZES = (13, 8, 1)
 ROWS = 216
@@ -19,22 +20,31 @@ ROUNDS = 25
 
 
 def measure() -> Figures:
-    """Return the seconds of both and their ratio."""
+    """Return the seconds of both and of the handwritten loop, and the ratios to the products."""
     dataset = load_heart()
     X = dataset.X[:ROWS]
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     y = TUTORIAL.targets(dataset)[:ROWS]
-    figures = in_turns(
-        ROUNDS,
-        fit_seconds=partial(seconds, partial(_fit, X, y)),
-        products_seconds=partial(seconds, partial(_products, X, y)),
+    _check_same(X, y)
+    runs = {"fit": _fit, "handwritten": _handwritten, "products": _products}
+    times = in_turns(
+        ROUNDS, **{name: partial(seconds, partial(run, X, y)) for name, run in runs.items()}
     )
-    return figures | {"ratio": figures["fit_seconds"] / figures["products_seconds"]}
+    ratios = {f"{name}_ratio": times[name] / times["products"] for name in ("fit", "handwritten")}
+    return {f"{name}_seconds": value for name, value in times.items()} | ratios
 
 
-def _fit(X: Array, y: Array) -> None:
+def _check_same(X: Array, y: Array) -> None:
+    network, history = _fit(X, y)
+    parameters, losses = _handwritten(X, y)
+    np.testing.assert_array_equal(history.loss, losses)
+    for key, array in network.parameters.items():
+        np.testing.assert_array_equal(array, parameters[key])
+
+
+def _fit(X: Array, y: Array) -> tuple[NeuralNetwork, History]:
     network = NeuralNetwork(SIZES, "relu", "sigmoid", TUTORIAL.initializer(SIZES, 1))
-    fit(
+    history = fit(
         network,
         X,
         y,
@@ -43,6 +53,13 @@ def _fit(X: Array, y: Array) -> None:
         iterations=TUTORIAL.iterations,
         reduction=TUTORIAL.reduction,
     )
+    return network, history
+
+
+def _handwritten(X: Array, y: Array) -> tuple[dict[str, Array], list[float]]:
+    parameters = dict(TUTORIAL.initializer(SIZES, 1))
+    rate = TUTORIAL.optimizer().learning_rate
+    return handwritten.fit(X, y, parameters, rate, TUTORIAL.iterations)
 
 
 def _products(X: Array, y: Array) -> None:
