@@ -36,9 +36,14 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def in_turns(rounds: int, **runs: Callable[[], float]) -> Figures:
-    """Return the median of what each of some runs tells; all take their turn in each round."""
+def in_turns(rounds: int, **runs: Callable[[], float]) -> Series:
+    """Return what each of some runs tells; all take their turn in each round."""
     series: Series = {}
     for _ in range(rounds):
         add(series, {name: run() for name, run in runs.items()})
-    return medians(series)
+    return series
+
+
+def least(series: Mapping[str, Sequence[float]]) -> Figures:
+    """Return the least of each figure: of times within a process, what others did not disturb."""
+    return {name: min(values) for name, values in series.items()}

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import heartline
-from benchmarks.figures import Figures, in_turns, seconds
+from benchmarks.figures import Figures, in_turns, medians, seconds
 from benchmarks.patients import Patients
 from benchmarks.servers import SERVER_CORES, Question, running
 from benchmarks.serving import CONNECTIONS
@@ -37,7 +37,7 @@ def measure(folder: Path) -> Figures:
             load(started.port, server.record, CONNECTIONS, 1)
             return started.resident_mib()
 
-    figures = in_turns(STARTS, start_seconds=start, bare_seconds=_bare_seconds)
+    figures = medians(in_turns(STARTS, start_seconds=start, bare_seconds=_bare_seconds))
     figures |= {"resident_mib": resident(), "bare_resident_mib": _bare_resident_mib()}
     return figures | {
         "start_ratio": figures["start_seconds"] / figures["bare_seconds"],
