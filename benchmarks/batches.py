@@ -20,7 +20,7 @@ from service.settings import Settings
 from tests.conftest import ARTIFACT
 
 SIZES = (1000, 10_000)
-ROUNDS = 20
+ROUNDS = 50
 
 
 def measure() -> Figures:

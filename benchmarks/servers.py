@@ -136,7 +136,7 @@ def ask(port: int, question: Question) -> tuple[int, bytes]:
 
 @contextmanager
 def running(server: Server, log: Path, cores: str = SERVER_CORES) -> Iterator[Running]:
-    """Run a server for as long as the block, from its first good answer on.
+    """Run a server for as long as the block, from its first good answer on; its errors are kept.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def running(server: Server, log: Path, cores: str = SERVER_CORES) -> Iterator[Ru
             cwd=ROOT,
             env=environment({"PORT": str(port), **variables}),
             stdin=subprocess.DEVNULL,
-            stdout=output,
+            stdout=subprocess.DEVNULL,
             stderr=output,
             start_new_session=True,
         )

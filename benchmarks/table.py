@@ -19,6 +19,7 @@ COLUMNS = (
     "requests a second",
     "of the limit",
     "p50 / p99 with one connection, µs",
+    "to the limit's",
     "p99 with 16, ms",
     "start, s",
     "memory, MiB",
@@ -71,20 +72,22 @@ def as_markdown(results: Mapping[str, Any]) -> str:
 
 
 def _table(columns: Sequence[str], rows: Iterable[str]) -> str:
-    head = (" | ".join(columns), "|".join(["---"] * len(columns)))
-    return "\n".join(f"| {row} |" for row in (*head, *rows))
+    rule = " | ".join("---" for _ in columns)
+    return "\n".join(f"| {row} |" for row in (" | ".join(columns), rule, *rows))
 
 
 def _row(server: Mapping[str, Any]) -> str:
     title = server["title"]
     if "failed" in server:
-        return " | ".join([title, server["failed"].splitlines()[0], *[""] * (len(COLUMNS) - 2)])
+        *_, reason = server["failed"].strip().splitlines()
+        return " | ".join([title, reason.replace("|", "/"), *[""] * (len(COLUMNS) - 2)])
     figures = medians(server["figures"])
     cells = [
         title,
         f"{figures['per_second']:,.0f}",
-        f"{figures.get('per_second_of_limit', 1.0):.3f}",
+        _told(figures, "per_second_of_limit", ".3f"),
         f"{figures['p50_us_1']:,.0f} / {figures['p99_us_1']:,.0f}",
+        " / ".join(_told(figures, f"{name}_us_1_of_limit", ".1f") for name in ("p50", "p99")),
         f"{figures['p99_us_16'] / 1000:.1f}",
         _told(figures, "start_seconds", ".2f"),
         _told(figures, "resident_mib", ".0f"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -68,22 +68,21 @@ class Installation:
         return str(self._folder / "bin" / name)
 
     def _prepare(self) -> None:
+        python = self._program("python")
         requirements = PEERS / self._peer / "requirements.txt"
         wanted = f"{sys.version}\n{requirements.read_text()}"
         installed = self._folder / "installed"
         if not installed.exists() or installed.read_text() != wanted:
             click.echo(f"bench: installing {self._peer}", err=True)
-            _run(sys.executable, "-m", "venv", "--clear", str(self._folder))
-            self._run("-m", "pip", "install", "--quiet", "-r", str(requirements))
+            _run([sys.executable, "-m", "venv", "--clear", str(self._folder)])
+            _run([python, "-m", "pip", "install", "--quiet", "-r", str(requirements)])
             installed.write_text(wanted)
         if (PEERS / self._peer / "prepare.py").exists():
-            self._run("-m", f"benchmarks.peers.{self._peer}.prepare")
-
-    def _run(self, *words: str) -> None:
-        _run(self._program("python"), *words, **environment(self._variables))
+            module = f"benchmarks.peers.{self._peer}.prepare"
+            _run([python, "-m", module], environment(self._variables))
 
 
-def _run(*words: str, **variables: str) -> None:
-    run = subprocess.run(words, env=variables or None, capture_output=True, text=True, check=False)
+def _run(words: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
+    run = subprocess.run(words, env=variables, capture_output=True, text=True, check=False)
     if run.returncode:
         raise ServerFailure(f"{' '.join(words[1:4])} failed: {run.stderr.strip()[-300:]}")

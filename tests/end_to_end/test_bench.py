@@ -8,9 +8,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from benchmarks import serving, table
 from benchmarks.patients import Patients
-from benchmarks.servers import Server
+from benchmarks.servers import Question, Server, ServerFailure
+from benchmarks.wrk import load
 from tests.conftest import ARTIFACT, ROOT
 
 
@@ -36,6 +39,12 @@ def test_a_server_that_does_not_start_or_answers_wrongly_is_reported(tmp_path: P
     assert told["missing"]["failed"].endswith("no port\n")
     assert not told["wrong"]["figures"]
     assert told["limit"]["figures"]
+
+
+def test_a_load_that_meets_a_bad_answer_is_void(address: str) -> None:
+    refused = Question("POST", "/predict", b"{}")
+    with pytest.raises(ServerFailure, match=r"/predict gave \d+ bad answers"):
+        load(int(address.rpartition(":")[2]), refused, 1, 1)
 
 
 def test_the_readme_has_the_table_of_the_results() -> None:
