@@ -141,7 +141,7 @@ def running(server: Server, log: Path, cores: str = SERVER_CORES) -> Iterator[Ru
     Raises
     ------
     ServerFailure
-        When it ends, or gives none in time; with the end of what it wrote.
+        When it ends, or gives none in time; with the last line of what it wrote.
     """
     port = free_port()
     words = [word.format(port=port) for word in server.command]
@@ -182,7 +182,12 @@ def _wait_for_answer(
             if ask(port, question)[0] == http.client.OK:
                 return
         time.sleep(0.002)
-    raise ServerFailure(f"no good answer; the end of its log: {log.read_text()[-300:]}")
+    raise ServerFailure(f"it does not start: {last_line(log.read_text())}")
+
+
+def last_line(text: str) -> str:
+    """Return what most programs end with when they fail: the reason."""
+    return next(reversed(text.strip().splitlines()), "no reason given")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

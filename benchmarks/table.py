@@ -79,8 +79,7 @@ def _table(columns: Sequence[str], rows: Iterable[str]) -> str:
 def _row(server: Mapping[str, Any]) -> str:
     title = server["title"]
     if "failed" in server:
-        *_, reason = server["failed"].strip().splitlines()
-        return " | ".join([title, reason.replace("|", "/"), *[""] * (len(COLUMNS) - 2)])
+        return " | ".join([title, server["failed"], *[""] * (len(COLUMNS) - 2)])
     figures = medians(server["figures"])
     cells = [
         title,

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import click
 
 from benchmarks.peers.forms import Questions
-from benchmarks.servers import Server, ServerFailure, environment
+from benchmarks.servers import Server, ServerFailure, environment, last_line
 
 PEERS = Path(__file__).parent
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -85,4 +85,4 @@ class Installation:
 def _run(words: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
     run = subprocess.run(words, env=variables, capture_output=True, text=True, check=False)
     if run.returncode:
-        raise ServerFailure(f"{' '.join(words[1:4])} failed: {run.stderr.strip()[-300:]}")
+        raise ServerFailure(f"{' '.join(words[1:3])} failed: {last_line(run.stderr)}")

@@ -36,7 +36,7 @@ def test_a_server_that_does_not_start_or_answers_wrongly_is_reported(tmp_path: P
     missing = Server("missing", "missing", (sys.executable, "-c", "exit('no port')"), limit.record)
     told = serving.measure([wrong, missing], limit, 1, 1, tmp_path)
     assert told["wrong"]["failed"] == "/predict answers 0.5, not 0.25"
-    assert told["missing"]["failed"].endswith("no port\n")
+    assert told["missing"]["failed"] == "it does not start: no port"
     assert not told["wrong"]["figures"]
     assert told["limit"]["figures"]
 
