@@ -38,11 +38,11 @@ def sigmoid(z: Array) -> Array:
 
     Notes
     -----
-    Only exp(-abs(z)) is ever computed, so that no z overflows: for negative z the same value is
-    exp(z) / (1 + exp(z)).
+    No exponential of a positive number is ever computed, so that no z overflows: for negative z
+    the same value is exp(z) / (1 + exp(z)).
     """
-    e = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1.0, e) / (1.0 + e)
+    numerator: Array = np.exp(np.minimum(z, 0.0))
+    return numerator / (1.0 + np.exp(-np.abs(z)))
 
 
 def softmax(z: Array) -> Array:

@@ -29,7 +29,7 @@ class BinaryCrossEntropy:
     Notes
     -----
     L = -mean(y log p + (1 - y) log(1 - p)). With p = sigmoid(z) the derivative of a row's loss by
-    z is p - y. The value, not the gradient, takes both logarithms of at least 1e-10.
+    z is p - y. The value, not the gradient, takes the logarithms of at least 1e-10.
     """
 
     def value(self, outputs: Array, targets: Array, sample_weight: Array | None = None) -> Array:
@@ -49,9 +49,9 @@ class BinaryCrossEntropy:
         Array of shape (...)
             The mean loss of each network, in nats.
         """
-        present = np.log(np.maximum(outputs, SMALLEST_PROBABILITY))
-        absent = np.log(np.maximum(1.0 - outputs, SMALLEST_PROBABILITY))
-        losses = -(targets * present + (1.0 - targets) * absent)
+        # Of the two terms one is zero: p is left where y is 1, and 1 - p where it is 0.
+        of_the_label = np.abs(1.0 - targets - outputs)
+        losses = -np.log(np.maximum(of_the_label, SMALLEST_PROBABILITY))
         return _mean_over_rows(losses, sample_weight)
 
     def output_delta(self, outputs: Array, targets: Array) -> Array:
@@ -123,9 +123,9 @@ class SquaredError:
 
 def _mean_over_rows(losses: Array, sample_weight: Array | None) -> Array:
     """Return the weighted mean over rows of the sums over outputs."""
-    rows = losses.sum(axis=-1)
+    rows = losses[..., 0] if losses.shape[-1] == 1 else losses.sum(axis=-1)
     if sample_weight is None:
-        return np.asarray(rows.mean(axis=-1))
+        return np.asarray(rows.sum(axis=-1) / rows.shape[-1])
     counted = sample_weight.sum(axis=-1)
     return np.asarray((rows * sample_weight).sum(axis=-1) / np.where(counted > 0, counted, 1.0))
 

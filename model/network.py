@@ -145,12 +145,12 @@ class NeuralNetwork:
         for layer in range(self.depth, 0, -1):
             inputs = activations[layer - 1]
             yield {
-                f"W{layer}": np.swapaxes(inputs, -1, -2) @ delta,
+                f"W{layer}": inputs.mT @ delta,
                 f"b{layer}": np.einsum("...ij->...j", delta),
             }
             if layer > 1:
                 derivative = self._activations[layer - 2].derivative(inputs)
-                delta = delta @ np.swapaxes(self.parameters[f"W{layer}"], -1, -2)
+                delta = delta @ self.parameters[f"W{layer}"].mT
                 delta *= derivative
 
     def predict_proba(self, X: Array) -> Array:

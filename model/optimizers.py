@@ -27,7 +27,8 @@ class GradientDescent:
     def step(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
         """Move the parameters in place, each along the gradient under its key."""
         for key, gradient in gradients.items():
-            parameters[key][...] -= self.learning_rate * gradient
+            parameter = parameters[key]
+            parameter -= self.learning_rate * gradient
 
 
 class Momentum:

@@ -157,14 +157,14 @@ def fit(
     if early_stopping is not None:
         early_stopping.start(network, validation)
     history = History()
-    weights = np.ones(X.shape[-2]) if sample_weight is None else sample_weight
-    batches = _batches(X, y, weights, batch_size or X.shape[-2], reduction)
-    for iteration in range(1, iterations + 1):
-        # A run that overflows is reported by its loss, not by warnings along the way.
-        with np.errstate(over="ignore", invalid="ignore"):
-            value = l2_penalty(network.parameters, l2) / weights.sum(axis=-1)
+    batches = _batches(X, y, sample_weight, batch_size or X.shape[-2], reduction, l2)
+    rows = np.array(X.shape[-2]) if sample_weight is None else sample_weight.sum(axis=-1)
+    # A run that overflows is reported by its loss, not by warnings along the way.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for iteration in range(1, iterations + 1):
+            value = l2_penalty(network.parameters, l2) / rows if l2 else np.array(0.0)
             for batch in batches:
-                value = value + _step(network, batch, loss, optimizer, l2, carry)
+                value = value + _step(network, batch, loss, optimizer, carry)
             history.loss.append(value)
             _check_finite(network, value, iteration, optimizer.learning_rate)
             if callback is not None:
@@ -174,8 +174,8 @@ def fit(
                 value = loss.value(outputs, validation[1])
                 history.validation_loss.append(value)
                 _check_finite(network, value, iteration, optimizer.learning_rate)
-        if early_stopping is not None and early_stopping.is_over(history.validation_loss[-1]):
-            break
+            if early_stopping is not None and early_stopping.is_over(history.validation_loss[-1]):
+                break
     if early_stopping is not None:
         early_stopping.restore()
     return history
@@ -183,40 +183,56 @@ def fit(
 
 @dataclass(frozen=True)
 class _Batch:
-    """The rows of a step, how often each counts, their share of all rows, and the step's scale."""
+    """The rows of a step, and what stays the same from pass to pass."""
 
     X: Array
     y: Array
-    counts: Array
+    counts: Array | None
+    """How often each row counts; None where every one counts once."""
     share: Array
-    scale: Array
+    """Of all rows."""
+    row_scale: Array
+    """What the derivative of each row's loss is multiplied by, of shape (..., n, 1)."""
+    decay: Array | None
+    """What part of a weight the penalty adds to its gradient; None where there is none."""
 
 
-def _batches(X: Array, y: Array, weights: Array, size: int, reduction: Reduction) -> list[_Batch]:
+def _batches(
+    X: Array, y: Array, weights: Array | None, size: int, reduction: Reduction, l2: float
+) -> list[_Batch]:
     batches = []
+    given = np.ones(X.shape[-2]) if weights is None else weights
     for start in range(0, X.shape[-2], size):
         rows = slice(start, start + size)
-        counts = weights[..., rows]
+        counts = given[..., rows]
         counted = counts.sum(axis=-1)
         # A batch may hold no row of a network whose rows are fewer than the others'.
         mean = 1.0 / np.where(counted > 0, counted, 1.0)
         scale = mean if reduction == "mean" else np.ones_like(mean)
-        share = counted / weights.sum(axis=-1)
-        batches.append(_Batch(X[..., rows, :], y[..., rows, :], counts, share, scale))
+        share = counted / given.sum(axis=-1)
+        batch = _Batch(
+            X[..., rows, :],
+            y[..., rows, :],
+            None if weights is None else counts,
+            share,
+            (counts * scale[..., np.newaxis])[..., np.newaxis],
+            (l2 * share * scale)[..., np.newaxis, np.newaxis] if l2 else None,
+        )
+        batches.append(batch)
     return batches
 
 
 def _step(
-    network: NeuralNetwork, batch: _Batch, loss: Loss, optimizer: Optimizer, l2: float, carry: Carry
+    network: NeuralNetwork, batch: _Batch, loss: Loss, optimizer: Optimizer, carry: Carry
 ) -> Array:
     """Take one step; return the batch's share of the loss before it."""
     activations = network.forward(batch.X)
     value = batch.share * loss.value(activations[-1], batch.y, batch.counts)
-    row_scale = (batch.counts * batch.scale[..., np.newaxis])[..., np.newaxis]
-    delta = loss.output_delta(activations[-1], batch.y) * row_scale
+    delta = loss.output_delta(activations[-1], batch.y) * batch.row_scale
     steps = network.layer_gradients(activations, delta)
     for gradients in steps if carry == "updated" else [_all(steps)]:
-        _add_decay(gradients, network, l2 * batch.share * batch.scale)
+        if batch.decay is not None:
+            _add_decay(gradients, network, batch.decay)
         optimizer.step(network.parameters, gradients)
     return np.asarray(value)
 
@@ -229,11 +245,11 @@ def _add_decay(gradients: dict[str, Array], network: NeuralNetwork, decay: Array
     """Add the gradient of the penalty, which is on the weights alone."""
     for key, gradient in gradients.items():
         if key[0] == "W":
-            gradient += decay[..., np.newaxis, np.newaxis] * network.parameters[key]  # noqa: PLW2901
+            gradient += decay * network.parameters[key]  # noqa: PLW2901
 
 
 def _check_finite(network: NeuralNetwork, loss: Array, iteration: int, rate: float) -> None:
-    if np.isfinite(loss).all() and all(np.isfinite(w).all() for w in network.parameters.values()):
+    if np.isfinite(np.concatenate([loss, *network.parameters.values()], axis=None)).all():
         return
     raise DivergenceError(
         f"Training left the finite numbers at iteration {iteration} (learning rate {rate:g}): "

@@ -61,6 +61,7 @@ def test_every_command_is_run_somewhere() -> None:
     run_here = ("curl ", "  ", ".venv/bin/heartline train heart --data ")
     run_by_other_tests = (
         "scripts/serve",
+        "scripts/bench",
         ".venv/bin/heartline train heart",
         ".venv/bin/heartline verify artifacts/heart.npz",
         ".venv/bin/heartline evaluate heart",

@@ -1,0 +1,49 @@
+"""What a batch costs beside the parsing of its JSON: in process, without HTTP."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+import orjson
+
+from benchmarks import heartline
+from benchmarks.figures import Figures, in_turns, least, seconds
+from benchmarks.patients import Patients
+from benchmarks.servers import ServerFailure
+from model.artifact import Artifact
+from service.metrics.predictions import PredictionMeter
+from service.metrics.registry import Registry
+from service.metrics.slots import Slots
+from service.models import ServedModel
+from service.settings import Settings
+from tests.conftest import ARTIFACT
+
+SIZES = (1000, 10_000)
+ROUNDS = 50
+
+
+def measure() -> Figures:
+    """Return the seconds of both for each size, as JSON objects, and their ratio."""
+    figures: Figures = {}
+    for rows in SIZES:
+        body = heartline.batches(Patients(ARTIFACT), rows)["objects"].body
+        answer = _served().scorer.predict_batch
+        if len(json.loads(answer(body))["predictions"]) != rows:
+            raise ServerFailure("not every record was answered")
+        rounds = in_turns(
+            ROUNDS,
+            handler=partial(seconds, partial(answer, body)),
+            parsing=partial(seconds, partial(orjson.loads, body)),
+        )
+        times = least(rounds)
+        figures |= {f"{name}_seconds_{rows}": value for name, value in times.items()}
+        figures[f"ratio_{rows}"] = times["handler"] / times["parsing"]
+    return figures
+
+
+def _served() -> ServedModel:
+    """Return the model as the application has it, with what counts its answers."""
+    artifact = Artifact.load(ARTIFACT)
+    meter = PredictionMeter(Registry(Slots()), artifact)
+    return ServedModel(artifact, Settings(artifact=ARTIFACT).max_batch_rows, meter)

@@ -1,0 +1,73 @@
+"""Heartline as it is measured: with everything on, and with what may be set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.patients import Patients
+from benchmarks.servers import JSON, Question, Server
+from model.recipes import find_recipe
+from tests.conftest import ARTIFACT
+from tests.end_to_end.processes import COMMAND
+
+KEY = "only-for-the-benchmark"
+QUIETLY = "--log-level warning"
+BATCH = 1000
+
+
+def server(name: str, title: str, patients: Patients, flags: str = "", key: str = "") -> Server:
+    headers = {**JSON, "Authorization": f"Bearer {key}"} if key else JSON
+    return Server(
+        name,
+        title,
+        (COMMAND, "serve", "--port", "{port}", *flags.split()),
+        record(patients)._replace(headers=headers),
+        {
+            form: question._replace(headers=headers)
+            for form, question in batches(patients, BATCH).items()
+        },
+        {
+            "HEARTLINE_ARTIFACT": str(patients.artifact),
+            "HEARTLINE_DRAIN_SECONDS": "0",
+            **({"HEARTLINE_API_KEYS": f"benchmark:{key}"} if key else {}),
+        },
+    )
+
+
+def quiet(patients: Patients, workers: int = 1) -> Server:
+    """Return the service with everything on, but without a log line for each request."""
+    return server("heartline", "**Heartline**", patients, f"{QUIETLY} --workers {workers}")
+
+
+def record(patients: Patients) -> Question:
+    return patients.asked("/predict", 1, patients.records(1)[0], ("probability",))
+
+
+def batches(patients: Patients, count: int) -> dict[str, Question]:
+    """Return the questions about many records, as objects and as columns."""
+    forms = {
+        "objects": {"instances": patients.records(count)},
+        "columns": {"columns": patients.names, "data": patients.rows(count)},
+    }
+    place = ("predictions", -1, "probability")
+    return {
+        name: patients.asked("/predict/batch", count, form, place) for name, form in forms.items()
+    }
+
+
+def servers(tutorial: Patients) -> list[Server]:
+    """Return the service with its own model, and with the network that the peers serve."""
+    own = Patients(ARTIFACT)
+    return [
+        quiet(own),
+        server("heartline-same", "Heartline, the peers' network", tutorial, QUIETLY),
+        server("heartline-keys", "Heartline, with an API key", own, QUIETLY, KEY),
+        server("heartline-log", "Heartline, with a log line for each request", own),
+    ]
+
+
+def tutorial(folder: Path) -> Patients:
+    """Return the questions to the network of the tutorial, trained into a folder."""
+    path = folder / "heart-tutorial.npz"
+    find_recipe("heart-tutorial").train().save(path)
+    return Patients(path)

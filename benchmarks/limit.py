@@ -1,0 +1,42 @@
+"""The limit: an ASGI application that reads the body and answers a constant."""
+
+from __future__ import annotations
+
+import sys
+
+import uvicorn
+from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
+
+PROBABILITY = 0.5
+ANSWER = b'{"probability":%g}' % PROBABILITY
+
+
+async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    if scope["type"] != "http":
+        raise NotImplementedError(scope["type"])
+    while (await receive()).get("more_body"):
+        pass
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", b"%d" % len(ANSWER)),
+            ],
+            "trailers": False,
+        }
+    )
+    await send({"type": "http.response.body", "body": ANSWER, "more_body": False})
+
+
+if __name__ == "__main__":
+    uvicorn.run(
+        app,
+        port=int(sys.argv[1]),
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+    )

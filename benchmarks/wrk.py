@@ -1,0 +1,78 @@
+"""wrk, the load generator: one thread on a core of its own, the same request over and over."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from benchmarks.servers import CLIENT_CORES, Question, ServerFailure
+
+SCRIPT = """\
+wrk.method = "POST"
+{headers}
+wrk.body = {body}
+done = function(summary, latency, requests)
+  local bad = 0
+  for _, errors in pairs(summary.errors) do bad = bad + errors end
+  io.write(string.format(
+    '\\n{{"requests": %d, "seconds": %.6f, "bad": %d, "p50": %d, "p99": %d, "longest": %d}}\\n',
+    summary.requests, summary.duration / 1e6, bad,
+    latency:percentile(50), latency:percentile(99), latency.max))
+end
+"""
+
+
+class Load(NamedTuple):
+    """What came of a load; times in microseconds."""
+
+    per_second: float
+    p50: int
+    p99: int
+    longest: int
+
+    def times(self) -> dict[str, int]:
+        """Return them by their names."""
+        return {"p50": self.p50, "p99": self.p99, "longest": self.longest}
+
+
+def load(port: int, question: Question, connections: int, seconds: float) -> Load:
+    """Ask a question on so many connections for so long.
+
+    Raises
+    ------
+    ServerFailure
+        When an answer was not a good one, or did not come.
+    """
+    with TemporaryDirectory() as folder:
+        script = Path(folder) / "ask.lua"
+        script.write_text(_script(question))
+        address = f"http://127.0.0.1:{port}{question.path}"
+        words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(script), address]
+        run = subprocess.run(
+            ["taskset", "-c", CLIENT_CORES, *words],
+            capture_output=True,
+            text=True,
+            timeout=seconds + 60,
+            check=True,
+        )
+    if run.stderr:
+        raise ServerFailure(f"wrk: {run.stderr}")
+    told = json.loads(run.stdout.splitlines()[-1])
+    if told["bad"] or not told["requests"] or "Non-2xx" in run.stdout:
+        raise ServerFailure(f"{question.path} gave {told['bad']} bad answers: {run.stdout}")
+    return Load(told["requests"] / told["seconds"], told["p50"], told["p99"], told["longest"])
+
+
+def _script(question: Question) -> str:
+    headers = (
+        f"wrk.headers[ {_quoted(name)} ] = {_quoted(value)}"
+        for name, value in question.headers.items()
+    )
+    return SCRIPT.format(headers="\n".join(headers), body=_quoted(question.body.decode()))
+
+
+def _quoted(text: str) -> str:
+    return f"[==[{text}]==]"

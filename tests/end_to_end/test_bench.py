@@ -1,0 +1,52 @@
+"""The benchmark works from end to end; how fast anything is, no test tells."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks import serving, table
+from benchmarks.patients import Patients
+from benchmarks.servers import Question, Server, ServerFailure
+from benchmarks.wrk import load
+from tests.conftest import ARTIFACT, ROOT
+
+
+def test_the_service_is_measured_beside_its_limit() -> None:
+    before = table.PAGE.read_bytes()
+    command = ["scripts/bench", "--only", "heartline", "--seconds", "1", "--repetitions", "1"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    servers = json.loads(run.stdout)["servers"]
+    assert set(servers) == {"limit", "heartline"}
+    assert "failed" not in servers["heartline"]
+    figures = servers["heartline"]["figures"]
+    assert figures.keys() >= {"per_second_of_limit", "p99_us_1_of_limit", "rows_per_second_objects"}
+    assert all(value > 0 for values in figures.values() for value in values)
+    assert table.PAGE.read_bytes() == before
+
+
+def test_a_server_that_does_not_start_or_answers_wrongly_is_reported(tmp_path: Path) -> None:
+    limit = serving.limit_server(Patients(ARTIFACT))
+    wrong = replace(limit, name="wrong", record=limit.record._replace(probability=0.25))
+    missing = Server("missing", "missing", (sys.executable, "-c", "exit('no port')"), limit.record)
+    told = serving.measure([wrong, missing], limit, 1, 1, tmp_path)
+    assert told["wrong"]["failed"] == "/predict answers 0.5, not 0.25"
+    assert told["missing"]["failed"] == "it does not start: no port"
+    assert not told["wrong"]["figures"]
+    assert told["limit"]["figures"]
+
+
+def test_a_load_that_meets_a_bad_answer_is_void(address: str) -> None:
+    refused = Question("POST", "/predict", b"{}")
+    with pytest.raises(ServerFailure, match=r"/predict gave \d+ bad answers"):
+        load(int(address.rpartition(":")[2]), refused, 1, 1)
+
+
+def test_the_readme_has_the_table_of_the_results() -> None:
+    page = table.PAGE.read_text()
+    assert table.refreshed(page, json.loads(table.RESULTS.read_text())) == page
