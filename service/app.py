@@ -17,6 +17,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from service.keys import ApiKeys, read_keys
 from service.logs import configure_logging
 from service.metrics.exposition import Exposition
+from service.metrics.keys import KeyMeter
 from service.metrics.models import ModelMeter
 from service.metrics.predictions import PredictionMeter
 from service.metrics.registry import Registry
@@ -108,7 +109,7 @@ def create_app(
         generate_unique_id_function=attrgetter("name"),
         telemetry=telemetry_config(spans),
         lifespan=lifespan,
-        middleware=_middleware(keys, settings.cors_origins),
+        middleware=_middleware(keys, settings.cors_origins, registry),
         exception_handlers=dict.fromkeys(HANDLED, problem_response),
     )
     app.state.reloader = reloader
@@ -124,15 +125,22 @@ def create_app(
     return app
 
 
-def _middleware(keys: ApiKeys | None, origins: Sequence[str] | None) -> list[Middleware]:
+def _middleware(
+    keys: ApiKeys | None, origins: Sequence[str] | None, registry: Registry
+) -> list[Middleware]:
     """Return what every request passes through, outermost first."""
+    guards = (
+        [Middleware(ApiKeyMiddleware, keys=keys, meter=KeyMeter(registry, keys.names))]
+        if keys
+        else []
+    )
     return [
         Middleware(RequestIdMiddleware),
         Middleware(SecurityHeadersMiddleware),
         Middleware(AccessLogMiddleware),
         Middleware(ConnectionLimitMiddleware),
         *([Middleware(CORSMiddleware, allow_origins=origins, **CORS)] if origins else []),
-        *([Middleware(ApiKeyMiddleware, keys=keys)] if keys else []),
+        *guards,
         # FastAPI has one around all of this too; here it answers a crash inside of what the
         # others do to every answer.
         Middleware(ServerErrorMiddleware, handler=problem_response),

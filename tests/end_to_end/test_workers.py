@@ -112,6 +112,23 @@ def test_a_new_worker_starts_with_the_last_good_model(tmp_path: Path, artifact: 
     assert log.read_text().count("model refused") == followers(2)
 
 
+def test_a_new_worker_has_the_keys_of_the_others(tmp_path: Path) -> None:
+    file, port, log = tmp_path / "keys", free_port(), tmp_path / "log"
+    file.write_text(f"lab:{'k' * 16}")
+    with started(command(port, 2), log, HEARTLINE_API_KEYS_FILE=str(file)) as process:
+        wait_until_ready(port, process)
+        workers = wait_for_workers(process, log, 2)
+        file.unlink()
+        for worker in workers:  # one after the other: with none left the service ends
+            os.kill(worker, signal.SIGKILL)
+            wait_until(lambda: worker not in workers_of(process))  # noqa: B023
+            wait_for_workers(process, log, 2)
+        answer = httpx.get(
+            f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {'k' * 16}"}
+        )
+    assert 'heartline_key_requests_total{key_name="lab"} 1.0' in answer.text
+
+
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "log"
     with started(command(port, 2), log) as process:
