@@ -13,8 +13,6 @@ from service.cli import cli
 from service.settings import Settings, SettingsError, read_settings
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.usefixtures("settings_free")
-
 DEFAULTS: dict[str, Any] = {
     "artifact": Path("artifacts/heart.npz"),
     "artifact_sha256": None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,7 +22,8 @@ from service.model_file import ModelFile
 from service.scoring import Scorer
 from service.settings import Settings, SettingsError
 from tests.conftest import ARTIFACT
-from tests.service.conftest import HEARTLINE, clean_environment, running_server
+from tests.end_to_end.processes import run
+from tests.service.conftest import running_server
 from tests.service.samples import example, random_records
 
 pytestmark = pytest.mark.anyio
@@ -162,24 +162,12 @@ def test_of_three_classes_a_threshold_is_refused_with_what_decides_instead() -> 
         )
 
 
-def serve_to_its_end(**variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [HEARTLINE, "serve"],
-        env=clean_environment(HEARTLINE_PORT="65535", **variables),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_threshold_with_three_classes_ends_the_command_with_one_line_and_a_code(
     workers: str,
 ) -> None:
-    ended = serve_to_its_end(
-        HEARTLINE_ARTIFACT=str(IRIS), HEARTLINE_THRESHOLD="0.5", HEARTLINE_WORKERS=workers
-    )
+    settings = {"HEARTLINE_ARTIFACT": str(IRIS), "HEARTLINE_WORKERS": workers}
+    ended = run("serve", **settings, HEARTLINE_THRESHOLD="0.5")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("heartline: HEARTLINE_THRESHOLD: the model iris ")
     assert ended.stderr.count("\n") == 1
@@ -189,7 +177,7 @@ def test_a_threshold_with_three_classes_ends_the_command_with_one_line_and_a_cod
 def test_a_threshold_that_is_none_ends_the_command_with_one_line_and_a_code(
     threshold: str,
 ) -> None:
-    ended = serve_to_its_end(HEARTLINE_THRESHOLD=threshold)
+    ended = run("serve", HEARTLINE_THRESHOLD=threshold)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("heartline: HEARTLINE_THRESHOLD: Input should be ")
     assert ended.stderr.count("\n") == 1
