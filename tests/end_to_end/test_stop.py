@@ -10,7 +10,14 @@ import httpx
 import pytest
 
 from tests.end_to_end.load import BODY, load
-from tests.end_to_end.processes import COMMAND, PATIENCE, free_port, started, wait_until_ready
+from tests.end_to_end.processes import (
+    COMMAND,
+    PATIENCE,
+    free_port,
+    started,
+    stop,
+    wait_until_ready,
+)
 from tests.service.samples import PROBLEM
 
 UNFINISHED = (
@@ -90,14 +97,14 @@ def test_a_second_ctrl_c_ends_the_service_at_once(tmp_path: Path, workers: int) 
 def test_a_second_sigterm_does_not_cut_the_drain_short(tmp_path: Path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    with started(command(port, 1), tmp_path / "log", HEARTLINE_DRAIN_SECONDS="5") as process:
+    with started(command(port, 1), tmp_path / "log", HEARTLINE_DRAIN_SECONDS="300") as process:
         wait_until_ready(port, process)
         process.send_signal(signal.SIGTERM)
         wait_until_not_ready(url)
         process.send_signal(signal.SIGTERM)
         time.sleep(1)
         assert httpx.get(f"{url}/livez").status_code == 200
-        assert process.wait(PATIENCE) == 0
+        assert stop(process, signal.SIGINT) == 0
 
 
 @pytest.mark.parametrize("workers", [1, 2])

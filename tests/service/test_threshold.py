@@ -173,16 +173,6 @@ def test_a_threshold_with_three_classes_ends_the_command_with_one_line_and_a_cod
     assert ended.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("threshold", ["0", "1", "-0.1", "nan", "inf", "half"])
-def test_a_threshold_that_is_none_ends_the_command_with_one_line_and_a_code(
-    threshold: str,
-) -> None:
-    ended = run("serve", HEARTLINE_THRESHOLD=threshold)
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith("heartline: HEARTLINE_THRESHOLD: Input should be ")
-    assert ended.stderr.count("\n") == 1
-
-
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_every_worker_of_a_running_service_uses_the_threshold(workers: str, tmp_path: Path) -> None:
     log = tmp_path / "log"
