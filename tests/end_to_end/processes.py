@@ -81,13 +81,19 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
+    with calling(f"http://127.0.0.1:{port}") as client:
+        while process.poll() is None and time.monotonic() < deadline:
+            try:
+                if client.get("/readyz").status_code == httpx.codes.OK:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
     raise AssertionError("the service did not get ready")
+
+
+def calling(url: str) -> httpx.Client:
+    """Return a client that connects anew for each request: any worker may take it."""
+    return httpx.Client(base_url=url, headers={"Connection": "close"}, trust_env=False)
 
 
 def workers_of(process: subprocess.Popen[bytes]) -> set[int]:

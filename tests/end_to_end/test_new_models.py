@@ -4,13 +4,13 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
 from model.artifact import Artifact
 from tests.end_to_end.load import load
 from tests.end_to_end.processes import (
     COMMAND,
+    calling,
     free_port,
     started,
     wait_until,
@@ -40,7 +40,8 @@ def deleted(path: Path) -> None:
 
 
 def versions(port: int) -> set[str]:
-    return {httpx.get(f"http://127.0.0.1:{port}/readyz").json()["model_version"] for _ in range(10)}
+    with calling(f"http://127.0.0.1:{port}") as client:
+        return {client.get("/readyz").json()["model_version"] for _ in range(10)}
 
 
 @pytest.mark.parametrize("workers", [1, 2])

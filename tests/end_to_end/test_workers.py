@@ -13,6 +13,7 @@ from tests.end_to_end.load import load
 from tests.end_to_end.processes import (
     COMMAND,
     PATIENCE,
+    calling,
     free_port,
     started,
     wait_until,
@@ -104,9 +105,8 @@ def test_a_new_worker_starts_with_the_last_good_model(tmp_path: Path, artifact: 
             os.kill(worker, signal.SIGKILL)
         wait_until(lambda: not workers & workers_of(process))
         replaced = wait_for_workers(process, log, 2)
-        versions = {
-            httpx.get(f"http://127.0.0.1:{port}/readyz").json()["model_version"] for _ in range(20)
-        }
+        with calling(f"http://127.0.0.1:{port}") as client:
+            versions = {client.get("/readyz").json()["model_version"] for _ in range(20)}
         assert versions == {last_good.version}
         assert workers_of(process) == replaced
     assert log.read_text().count("model refused") == followers(2)

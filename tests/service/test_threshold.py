@@ -22,7 +22,7 @@ from service.model_file import ModelFile
 from service.scoring import Scorer
 from service.settings import Settings, SettingsError
 from tests.conftest import ARTIFACT
-from tests.end_to_end.processes import run
+from tests.end_to_end.processes import calling, run
 from tests.service.conftest import running_server
 from tests.service.samples import example, random_records
 
@@ -176,12 +176,11 @@ def test_a_threshold_with_three_classes_ends_the_command_with_one_line_and_a_cod
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_every_worker_of_a_running_service_uses_the_threshold(workers: str, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with running_server(log, HEARTLINE_WORKERS=workers, HEARTLINE_THRESHOLD="0.0625") as server:
+    settings = {"HEARTLINE_WORKERS": workers, "HEARTLINE_THRESHOLD": "0.0625"}
+    with running_server(log, **settings) as server, calling(server.url) as client:
         for _ in range(20):
-            # A connection each: any worker may take it.
-            with server.client() as client:
-                answer = client.post("/predict", json=example()).json()
-                card = client.get("/model").json()
+            answer = client.post("/predict", json=example()).json()
+            card = client.get("/model").json()
             assert (answer["threshold"], answer["threshold_reason"]) == (0.0625, REASON)
             assert answer["predicted_class"] == int(answer["probability"] > 0.0625)
             assert (card["threshold"], card["threshold_reason"]) == (0.0625, REASON)
