@@ -17,7 +17,7 @@ import httpx
 from tests.conftest import ROOT
 
 COMMAND = str(Path(sys.executable).parent / "heartline")
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which a process hangs; nothing is measured with it."""
 
 

@@ -29,13 +29,13 @@ def command(port: int, workers: int) -> list[str]:
 
 
 def wait_for_workers(process: subprocess.Popen[bytes], log: Path, number: int) -> set[int]:
-    """Wait until so many workers run and have started."""
+    """Wait until so many workers run and their parent knows that they have started."""
 
     def all_started() -> bool:
         workers = workers_of(process)
         told = log.read_text()
         return len(workers) == number and all(
-            f"Started server process [{worker}]" in told for worker in workers
+            f'"a worker has started", "pid": {worker}' in told for worker in workers
         )
 
     wait_until(all_started)
@@ -119,10 +119,10 @@ def test_a_new_worker_has_the_keys_of_the_others(tmp_path: Path) -> None:
         wait_until_ready(port, process)
         workers = wait_for_workers(process, log, 2)
         file.unlink()
-        for worker in workers:  # one after the other: with none left the service ends
+        for worker in workers:
             os.kill(worker, signal.SIGKILL)
-            wait_until(lambda: worker not in workers_of(process))  # noqa: B023
-            wait_for_workers(process, log, 2)
+        wait_until(lambda: not workers & workers_of(process))
+        wait_for_workers(process, log, 2)
         answer = httpx.get(
             f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {'k' * 16}"}
         )
