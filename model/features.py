@@ -104,8 +104,8 @@ class Feature:
         """Tell whether a number is a possible value."""
         if self.is_coded:
             return any(value == code for code, _ in self.codes)
-        whole = self.kind != "count" or float(value).is_integer()
-        return whole and self.minimum <= value <= self.maximum
+        plausible = self.minimum <= value <= self.maximum
+        return plausible and (self.kind != "count" or float(value).is_integer())
 
     def observe(self, column: Array) -> Feature:
         """Return the same feature with what a training column of shape (n,) holds noted on it."""

@@ -19,6 +19,7 @@ from service.fast_path import FastPath
 from service.keys import ApiKeys, read_keys
 from service.logs import configure_logging
 from service.metrics.exposition import Exposition
+from service.metrics.keys import KeyMeter
 from service.metrics.models import ModelMeter
 from service.metrics.predictions import PredictionMeter
 from service.metrics.registry import Registry
@@ -89,6 +90,7 @@ def create_app(
     keys = read_keys(settings)
     spans = make_tracer_provider(settings)
     registry = Registry(slots or Slots())
+    key_meter = KeyMeter(registry, keys.names if keys else ())
     model_meter = ModelMeter(registry)
     model_meter.serves(file.artifact)
     meter = PredictionMeter(registry, file.artifact)
@@ -123,7 +125,7 @@ def create_app(
         generate_unique_id_function=attrgetter("name"),
         telemetry=telemetry_config(spans),
         lifespan=lifespan,
-        middleware=_middleware(keys, settings.cors_origins),
+        middleware=_middleware(keys, key_meter, settings.cors_origins),
         exception_handlers=dict.fromkeys(HANDLED, problem_response),
     )
     app.state.reloader = reloader
@@ -138,19 +140,24 @@ def create_app(
     request_meter = RequestMeter(registry, paths)
     app.add_middleware(MetricsMiddleware, meter=request_meter)
     if spans is None and not settings.cors_origins:  # what adds to every answer
-        app.fast_path = FastPath(app.stack, model, request_meter, keys, settings.max_record_bytes)
+        app.fast_path = FastPath(
+            app.stack, model, request_meter, keys, key_meter, settings.max_record_bytes
+        )
     return app
 
 
-def _middleware(keys: ApiKeys | None, origins: Sequence[str] | None) -> list[Middleware]:
+def _middleware(
+    keys: ApiKeys | None, key_meter: KeyMeter, origins: Sequence[str] | None
+) -> list[Middleware]:
     """Return what every request passes through, outermost first."""
+    guards = [Middleware(ApiKeyMiddleware, keys=keys, meter=key_meter)] if keys else []
     return [
         Middleware(RequestIdMiddleware),
         Middleware(SecurityHeadersMiddleware),
         Middleware(AccessLogMiddleware),
         Middleware(ConnectionLimitMiddleware),
         *([Middleware(CORSMiddleware, allow_origins=origins, **CORS)] if origins else []),
-        *([Middleware(ApiKeyMiddleware, keys=keys)] if keys else []),
+        *guards,
         # FastAPI has one around all of this too; here it answers a crash inside of what the
         # others do to every answer.
         Middleware(ServerErrorMiddleware, handler=problem_response),

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.keys import ApiKeys, bearer_key
 from service.logs import current_request_id
+from service.metrics.keys import KeyMeter
 from service.metrics.requests import RequestMeter
 from service.middleware.access_log import log_request
 from service.middleware.access_log import logger as access_logger
@@ -37,6 +38,8 @@ class FastPath:
         Counts the requests.
     keys : ApiKeys or None
         The keys that are accepted, where one is needed.
+    key_meter : KeyMeter
+        Counts who comes through.
     max_bytes : int
         Longest body.
     """
@@ -47,12 +50,14 @@ class FastPath:
         model: ServedModel,
         meter: RequestMeter,
         keys: ApiKeys | None,
+        key_meter: KeyMeter,
         max_bytes: int,
     ) -> None:
         self._app = app
         self._model = model
         self._meter = meter
         self._keys = keys
+        self._key_meter = key_meter
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,6 +79,8 @@ class FastPath:
             await self._app(scope, _after(message, receive), send)
             return
         self._meter.answered(PATH, 200, perf_counter() - started)
+        if self._keys:
+            self._key_meter.let_in(scope["state"]["key_name"])
         request_id = request_id_of(_given_id(scope))
         await send(_start(answer, request_id))
         await send({"type": "http.response.body", "body": answer})

@@ -13,7 +13,7 @@ OPEN_PATHS = frozenset({"/", "/docs", "/openapi.json", "/livez", "/readyz"})
 OPEN_FOLDER = "/static/"
 
 MAX_KEYS = 100
-"""Each request is compared with every key, and each name may become a label of a metric."""
+"""Each request is compared with every key, and each name is a label of a metric."""
 
 ENTRY = re.compile(
     r"(?P<name>[A-Za-z0-9._-]{1,64}):"
@@ -37,6 +37,16 @@ class ApiKeys:
 
     def __init__(self, names: Mapping[bytes, str]) -> None:
         self._names = names
+
+    @property
+    def names(self) -> list[str]:
+        """The names, each once."""
+        return list(dict.fromkeys(self._names.values()))
+
+    @property
+    def as_digests(self) -> str:
+        """The same keys as a setting that opens nothing."""
+        return ",".join(f"{name}:sha256:{digest.hex()}" for digest, name in self._names.items())
 
     def name_of(self, key: bytes) -> str | None:
         """Return the name of a key, or None. Every key is compared, each in constant time."""

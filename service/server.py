@@ -8,6 +8,8 @@ import signal
 import sys
 from types import FrameType
 
+from pydantic import SecretStr
+
 from service.keys import read_keys
 from service.listener import bind
 from service.logs import configure_logging
@@ -38,6 +40,9 @@ def serve(settings: Settings) -> None:
     """
     file = ModelFile(settings)
     keys = read_keys(settings)
+    if keys:  # every worker has these, whatever becomes of the file
+        once = {"api_keys": SecretStr(keys.as_digests), "api_keys_file": None}
+        settings = settings.model_copy(update=once)
     tls = tls_factory(settings)
     if spans := make_tracer_provider(settings):
         spans.shutdown()  # it can be made: each worker makes its own

@@ -82,7 +82,9 @@ class Worker:
         with suppress(EOFError):
             while self._beats.poll():
                 self._beats.recv_bytes()
-                self.has_started = True
+                if not self.has_started:
+                    self.has_started = True
+                    logger.info("a worker has started", extra={"pid": self.pid})
                 self._heard = time.monotonic()
         patience = self._timeout if self.has_started else START_SECONDS
         return self.process.is_alive() and time.monotonic() - self._heard < patience

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.propagators.textmap import CarrierT, Getter, default_getter
 from opentelemetry.trace import SpanContext, format_span_id, format_trace_id
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import Scope
 
-W3C = TraceContextTextMapPropagator()
+
+class TraceparentPropagator(TraceContextTextMapPropagator):
+    """Reads the header traceparent alone, and of one that is given twice nothing.
+
+    Of a malformed tracestate or baggage, OpenTelemetry logs what the client wrote.
+    """
+
+    def extract(
+        self,
+        carrier: CarrierT,
+        context: Context | None = None,
+        getter: Getter[CarrierT] = default_getter,
+    ) -> Context:
+        given = getter.get(carrier, "traceparent") or []
+        return super().extract({"traceparent": given if len(given) == 1 else []}, context)
+
+
+TRACEPARENT = TraceparentPropagator()
 
 
 def trace_ids(scope: Scope) -> dict[str, str]:
@@ -25,6 +44,5 @@ def trace_ids(scope: Scope) -> dict[str, str]:
 
 
 def _callers_span(scope: Scope) -> SpanContext:
-    given = [value for name, value in scope["headers"] if name == b"traceparent"]
-    carrier = {"traceparent": given[0].decode("latin-1")} if len(given) == 1 else {}
-    return trace.get_current_span(W3C.extract(carrier)).get_span_context()
+    given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"]
+    return trace.get_current_span(TRACEPARENT.extract({"traceparent": given})).get_span_context()

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from opentelemetry import propagate
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, Status
+
+from service.trace_context import TRACEPARENT
 
 ATTRIBUTES = frozenset(
     {
@@ -43,6 +46,7 @@ def tracer_provider() -> TracerProvider:
     resource = Resource.create(service).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(PrivateSpanExporter()))
+    propagate.set_global_textmap(TRACEPARENT)  # FastAPI asks the global one
     return provider
 
 

@@ -132,6 +132,9 @@ class Server(uvicorn.Server):
         if not self.force_exit:
             await self._let_in_the_last(sockets or [])
         await super().shutdown(sockets)
+        if self.force_exit:
+            # uvicorn leaves the application to be cut off then, which the log would tell at length.
+            await self.lifespan.shutdown()
 
     async def _let_in_the_last(self, sockets: list[socket.socket]) -> None:
         if self._is_alone:

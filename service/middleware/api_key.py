@@ -5,6 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import Unauthorized
 from service.keys import ApiKeys, bearer_key, is_open
+from service.metrics.keys import KeyMeter
 from service.problems import problem_response
 
 
@@ -17,11 +18,14 @@ class ApiKeyMiddleware:
         What is guarded.
     keys : ApiKeys
         The keys that are accepted, as `Authorization: Bearer <key>`.
+    meter : KeyMeter
+        Counts who comes through.
     """
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:
+    def __init__(self, app: ASGIApp, keys: ApiKeys, meter: KeyMeter) -> None:
         self.app = app
         self.keys = keys
+        self.meter = meter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or is_open(scope["path"]):
@@ -39,4 +43,5 @@ class ApiKeyMiddleware:
             await response(scope, receive, send)
             return
         scope["state"]["key_name"] = name
+        self.meter.let_in(name)
         await self.app(scope, receive, send)

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from tests.end_to_end.hostile import Answer, Connection, Exchange, exchange
-from tests.end_to_end.processes import COMMAND, free_port, started, wait_until_ready
+from tests.end_to_end.processes import COMMAND, free_port, started, stop, wait_until_ready
 from tests.service import hostile
 from tests.service.samples import PROBLEM
 
@@ -101,6 +101,7 @@ def main(requests: int, seed: int, patience: float) -> None:
         seconds = time.monotonic() - begun
         fuzzer.close()
         assert children(process.pid) == workers, "a worker died"
+        stop(process)
         events = [json.loads(line) for line in log.read_text().splitlines()]
     assert not [event for event in events if event["level"] != "WARNING"]
     click.echo(f"{fuzzer.sent} requests in {seconds:.0f} s, {fuzzer.sent / seconds:.0f} a second")

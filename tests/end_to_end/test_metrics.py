@@ -19,10 +19,12 @@ from model.artifact import Artifact
 from tests.end_to_end.processes import (
     COMMAND,
     PATIENCE,
+    calling,
     free_port,
     started,
     stop,
     wait_until_ready,
+    workers_of,
 )
 from tests.exposition import Series, read, series, total
 
@@ -32,8 +34,9 @@ CLIENTS = 4
 class Service:
     """Two workers and what is known of them from outside."""
 
-    def __init__(self, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.client = client
+        self.url = str(client.base_url)
         self.process = process
         self.log = log
 
@@ -42,7 +45,7 @@ class Service:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
-                return read(httpx.get(f"{self.url}/metrics").text)
+                return read(self.client.get("/metrics").text)
             except httpx.TransportError:
                 continue
         raise AssertionError("no worker answers")
@@ -53,14 +56,7 @@ class Service:
             assert time.monotonic() < deadline, f"{name} stays at {value}"
 
     def kill_a_worker(self) -> None:
-        parent = self.process.pid
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        workers = [
-            int(pid)
-            for pid in children
-            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        ]
-        os.kill(workers[0], signal.SIGKILL)
+        os.kill(min(workers_of(self.process)), signal.SIGKILL)
 
 
 @pytest.fixture
@@ -69,9 +65,10 @@ def service(tmp_path: Path) -> Iterator[Service]:
     command = [COMMAND, "serve", "--port", str(port), "--workers", "2", "--log-level", "warning"]
     with started(command, log) as process:
         wait_until_ready(port, process)
-        service = Service(port, process, log)
-        service.scrape_until("heartline_workers", 2)
-        yield service
+        with calling(f"http://127.0.0.1:{port}") as client:
+            service = Service(client, process, log)
+            service.scrape_until("heartline_workers", 2)
+            yield service
 
 
 def ask_until(stopped: Event, url: str, record: dict[str, float]) -> Counter[str]:
@@ -138,7 +135,7 @@ def test_any_worker_answers_for_all_and_nothing_is_left_behind(
 ) -> None:
     record = artifact.features.example()
     for _ in range(40):  # each on a connection of its own, so that both workers get some
-        httpx.post(f"{service.url}/predict", json=record).raise_for_status()
+        service.client.post("/predict", json=record).raise_for_status()
     scrapes = [service.scrape() for _ in range(20)]
     for samples in scrapes:
         assert samples[series("heartline_rows_predicted_total", class_="absence")] == 40

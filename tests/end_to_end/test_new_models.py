@@ -4,19 +4,20 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
 from model.artifact import Artifact
 from tests.end_to_end.load import load
 from tests.end_to_end.processes import (
     COMMAND,
+    calling,
     free_port,
     started,
     wait_until,
     wait_until_ready,
 )
 from tests.end_to_end.swaps import followers, swap_under_load
+from tests.exposition import read, series
 from tests.variants import shifted
 
 
@@ -40,7 +41,16 @@ def deleted(path: Path) -> None:
 
 
 def versions(port: int) -> set[str]:
-    return {httpx.get(f"http://127.0.0.1:{port}/readyz").json()["model_version"] for _ in range(10)}
+    with calling(f"http://127.0.0.1:{port}") as client:
+        return {client.get("/readyz").json()["model_version"] for _ in range(10)}
+
+
+def reloads(port: int) -> tuple[float, ...]:
+    """Return how many were refused and swapped in, in all workers."""
+    with calling(f"http://127.0.0.1:{port}") as client:
+        samples = read(client.get("/metrics").text)
+    name = "heartline_model_reloads_total"
+    return tuple(samples[series(name, result=result)] for result in ("refused", "swapped"))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -71,6 +81,7 @@ def test_bad_files_change_nothing_and_a_good_one_is_swapped_in(
             wait_for_lines("model swapped", followers(workers))
             assert versions(port) == {good.version}
             clients.wait_for_answers(20)
+        assert reloads(port) == (len(spoils) * workers, workers)
         assert clients.lost == []
         assert {answer.status for answer in clients.answers} == {200}
 

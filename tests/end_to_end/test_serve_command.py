@@ -17,6 +17,7 @@ from tests.end_to_end.processes import (
     run,
     started,
     stop,
+    wait_until,
     wait_until_ready,
     workers_of,
 )
@@ -94,23 +95,22 @@ def test_a_bad_setting_is_one_line_and_a_code(
 
 
 @pytest.mark.parametrize(
-    ("host", "keys", "warnings"),
+    ("host", "keys", "workers", "warnings"),
     [
-        ("0.0.0.0", "", 1),  # noqa: S104
-        ("0.0.0.0", f"lab:{'k' * 16}", 0),  # noqa: S104
-        ("localhost", "", 0),
-        ("127.0.0.2", "", 0),
+        ("0.0.0.0", "", 2, 1),  # noqa: S104
+        ("0.0.0.0", f"lab:{'k' * 16}", 1, 0),  # noqa: S104
+        ("localhost", "", 1, 0),
+        ("127.0.0.2", "", 1, 0),
     ],
 )
 def test_an_open_address_without_keys_is_warned_of_once_for_all_workers(
-    tmp_path: Path, host: str, keys: str, warnings: int
+    tmp_path: Path, host: str, keys: str, workers: int, warnings: int
 ) -> None:
     port, log = free_port(), tmp_path / "log"
-    command = [COMMAND, "serve", "--port", str(port), "--host", host, "--workers", "2"]
-    with started(command, log, HEARTLINE_API_KEYS=keys) as process:
+    command = [COMMAND, "serve", "--port", str(port), "--host", host, "--workers", str(workers)]
+    with started(command, log, HEARTLINE_API_KEYS=keys):
         # The second worker may still be on its way when the first is ready.
-        while log.read_text().count("Application startup complete") < 2:
-            assert process.poll() is None
+        wait_until(lambda: log.read_text().count("Application startup complete") == workers)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     found = [line["message"] for line in lines if line["level"] == "WARNING"]
     assert len(found) == warnings
@@ -121,10 +121,14 @@ def test_workers_that_cannot_start_end_the_service_with_a_code(tmp_path: Path) -
     log = tmp_path / "log"
     command = [COMMAND, "serve", "--port", str(free_port()), "--workers", "2"]
     with started(command, log) as process:
-        while process.poll() is None:
+
+        def has_ended() -> bool:
             for worker in workers_of(process):
                 with suppress(ProcessLookupError):
                     os.kill(worker, signal.SIGKILL)
+            return process.poll() is not None
+
+        wait_until(has_ended)
         assert process.returncode == 1
     assert log.read_text().endswith("heartline: no worker could start; the lines above say why\n")
 
@@ -135,8 +139,7 @@ def test_workers_start_with_the_model_that_was_verified(tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "log"
     command = [COMMAND, "serve", "--port", str(port), "--workers", "2"]
     with started(command, log, HEARTLINE_ARTIFACT=str(path)) as process:
-        while '"serving"' not in log.read_text():
-            assert process.poll() is None
+        wait_until(lambda: '"serving"' in log.read_text())
         path.write_bytes(b"")
         wait_until_ready(port, process)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import time
@@ -10,7 +11,14 @@ import httpx
 import pytest
 
 from tests.end_to_end.load import BODY, load
-from tests.end_to_end.processes import COMMAND, PATIENCE, free_port, started, wait_until_ready
+from tests.end_to_end.processes import (
+    COMMAND,
+    PATIENCE,
+    free_port,
+    started,
+    stop,
+    wait_until_ready,
+)
 from tests.service.samples import PROBLEM
 
 UNFINISHED = (
@@ -76,28 +84,28 @@ def test_before_it_is_ready_the_service_is_not_there(tmp_path: Path, workers: in
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_second_ctrl_c_ends_the_service_at_once(tmp_path: Path, workers: int) -> None:
-    port = free_port()
-    with started(
-        command(port, workers), tmp_path / "log", HEARTLINE_DRAIN_SECONDS="300"
-    ) as process:
+    port, log = free_port(), tmp_path / "log"
+    with started(command(port, workers), log, HEARTLINE_DRAIN_SECONDS="300") as process:
         wait_until_ready(port, process)
         process.send_signal(signal.SIGINT)
         assert wait_until_not_ready(f"http://127.0.0.1:{port}").status_code == 503
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
+    levels = {json.loads(line)["level"] for line in log.read_text().splitlines()}
+    assert levels == {"INFO"}
 
 
 def test_a_second_sigterm_does_not_cut_the_drain_short(tmp_path: Path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    with started(command(port, 1), tmp_path / "log", HEARTLINE_DRAIN_SECONDS="5") as process:
+    with started(command(port, 1), tmp_path / "log", HEARTLINE_DRAIN_SECONDS="300") as process:
         wait_until_ready(port, process)
         process.send_signal(signal.SIGTERM)
         wait_until_not_ready(url)
         process.send_signal(signal.SIGTERM)
         time.sleep(1)
         assert httpx.get(f"{url}/livez").status_code == 200
-        assert process.wait(PATIENCE) == 0
+        assert stop(process, signal.SIGINT) == 0
 
 
 @pytest.mark.parametrize("workers", [1, 2])

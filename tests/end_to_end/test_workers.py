@@ -13,6 +13,7 @@ from tests.end_to_end.load import load
 from tests.end_to_end.processes import (
     COMMAND,
     PATIENCE,
+    calling,
     free_port,
     started,
     wait_until,
@@ -28,13 +29,13 @@ def command(port: int, workers: int) -> list[str]:
 
 
 def wait_for_workers(process: subprocess.Popen[bytes], log: Path, number: int) -> set[int]:
-    """Wait until so many workers run and have started."""
+    """Wait until so many workers run and their parent knows that they have started."""
 
     def all_started() -> bool:
         workers = workers_of(process)
         told = log.read_text()
         return len(workers) == number and all(
-            f"Started server process [{worker}]" in told for worker in workers
+            f'"a worker has started", "pid": {worker}' in told for worker in workers
         )
 
     wait_until(all_started)
@@ -104,12 +105,28 @@ def test_a_new_worker_starts_with_the_last_good_model(tmp_path: Path, artifact: 
             os.kill(worker, signal.SIGKILL)
         wait_until(lambda: not workers & workers_of(process))
         replaced = wait_for_workers(process, log, 2)
-        versions = {
-            httpx.get(f"http://127.0.0.1:{port}/readyz").json()["model_version"] for _ in range(20)
-        }
+        with calling(f"http://127.0.0.1:{port}") as client:
+            versions = {client.get("/readyz").json()["model_version"] for _ in range(20)}
         assert versions == {last_good.version}
         assert workers_of(process) == replaced
     assert log.read_text().count("model refused") == followers(2)
+
+
+def test_a_new_worker_has_the_keys_of_the_others(tmp_path: Path) -> None:
+    file, port, log = tmp_path / "keys", free_port(), tmp_path / "log"
+    file.write_text(f"lab:{'k' * 16}")
+    with started(command(port, 2), log, HEARTLINE_API_KEYS_FILE=str(file)) as process:
+        wait_until_ready(port, process)
+        workers = wait_for_workers(process, log, 2)
+        file.unlink()
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: not workers & workers_of(process))
+        wait_for_workers(process, log, 2)
+        answer = httpx.get(
+            f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Bearer {'k' * 16}"}
+        )
+    assert 'heartline_key_requests_total{key_name="lab"} 1.0' in answer.text
 
 
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:

@@ -73,6 +73,12 @@ def test_a_count_accepts_whole_numbers_alone() -> None:
     assert not VESSELS.accepts(1.5)
 
 
+@pytest.mark.parametrize("feature", HEART_FEATURES, ids=lambda feature: feature.name)
+def test_a_whole_number_too_large_for_a_float_is_not_accepted(feature: Feature) -> None:
+    assert not feature.accepts(10**400)
+    assert not feature.accepts(-(10**400))
+
+
 def test_what_is_expected_reads_as_the_end_of_a_sentence() -> None:
     assert AGE.expected == "a number from 18 to 110 (years)"
     assert VESSELS.expected == "a whole number from 0 to 3"

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +15,7 @@ import httpx
 import pytest
 
 from tests.conftest import ARTIFACT
-
-HEARTLINE = Path(sys.executable).with_name("heartline")
+from tests.end_to_end.processes import COMMAND, free_port, started, wait_until_ready
 
 
 @dataclass(frozen=True)
@@ -47,53 +42,19 @@ class Server:
         raise AssertionError(f"no line of the access log has the request id {request_id}")
 
 
-def clean_environment(**settings: str) -> dict[str, str]:
-    ours = ("HEARTLINE_", "PORT")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**kept, "HEARTLINE_ARTIFACT": str(ARTIFACT), **settings}
-
-
 @contextmanager
 def running_server(log: Path, **settings: str) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = Server(f"http://127.0.0.1:{port}", log)
-    environment = clean_environment(HEARTLINE_PORT=str(port), **settings)
-    with log.open("wb") as output:
-        process = subprocess.Popen([HEARTLINE, "serve"], stdout=output, env=environment)
-    try:
-        _wait_until_ready(server, process)
-        yield server
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
-    with server.client() as client:
-        while process.poll() is None and time.monotonic() < deadline:
-            try:
-                if client.get("/readyz").status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.05)
-    raise AssertionError("the server did not become ready")
+    port = free_port()
+    ours = {"HEARTLINE_ARTIFACT": str(ARTIFACT), "HEARTLINE_PORT": str(port)}
+    with started([COMMAND, "serve"], log, **{**ours, **settings}) as process:
+        wait_until_ready(port, process)
+        yield Server(f"http://127.0.0.1:{port}", log)
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running_server(tmp_path_factory.mktemp("server") / "log") as server:
         yield server
-
-
-@pytest.fixture
-def settings_free(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
-    """Take every setting out of the environment."""
-    for name in set(os.environ) - set(clean_environment()):
-        monkeypatch.delenv(name)
-    return os.environ
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from starlette.types import Message
 from service.app import create_app
 from service.settings import Settings
 from tests.conftest import ARTIFACT
+from tests.exposition import read, series
 from tests.service.conftest import running_server
 from tests.service.samples import JSON, PROBLEM, example
 
@@ -124,6 +125,20 @@ async def test_the_key_is_checked_before_the_body_is_read(app: FastAPI) -> None:
 
     await app(scope, receive, send)
     assert sent[0]["status"] == 401
+
+
+async def test_who_is_let_in_is_counted_by_the_name_of_the_key(client: httpx.AsyncClient) -> None:
+    lab, ward, wrong = ({"Authorization": f"Bearer {key}"} for key in (KEY, HASHED, "wrong"))
+
+    async def counts() -> list[float]:
+        samples = read((await client.get("/metrics", headers=ward)).text)
+        names = ("lab", "ward-7")
+        return [samples[series("heartline_key_requests_total", key_name=name)] for name in names]
+
+    before = await counts()
+    for headers in (lab, ward, lab, wrong, lab, {}):
+        await client.get("/model", headers=headers)
+    assert [now - then for now, then in zip(await counts(), before, strict=True)] == [3, 2]
 
 
 async def test_the_name_of_the_key_is_in_the_state(app: FastAPI) -> None:

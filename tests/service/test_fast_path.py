@@ -16,6 +16,7 @@ from model.artifact import Artifact
 from service.app import Application, create_app
 from service.fast_path import FastPath
 from service.keys import ApiKeys, read_keys
+from service.metrics.keys import KeyMeter
 from service.metrics.predictions import PredictionMeter
 from service.metrics.registry import Registry
 from service.metrics.requests import RequestMeter
@@ -157,7 +158,9 @@ def _fast_path(artifact: Artifact, keys: ApiKeys | None) -> FastPath:
 
     registry = Registry(Slots())
     model = ServedModel(artifact, 10, PredictionMeter(registry, artifact))
-    return FastPath(stack, model, RequestMeter(registry, ["/predict"]), keys, 2**16)
+    meter = RequestMeter(registry, ["/predict"])
+    key_meter = KeyMeter(registry, keys.names if keys else ())
+    return FastPath(stack, model, meter, keys, key_meter, 2**16)
 
 
 @pytest.mark.parametrize(

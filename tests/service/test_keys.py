@@ -14,8 +14,6 @@ from service.keys import MAX_KEYS, ApiKeys, read_keys
 from service.settings import Settings, SettingsError
 from tests.conftest import ARTIFACT, ROOT
 
-pytestmark = pytest.mark.usefixtures("settings_free")
-
 KEY = "0jIdRZ0wyr8Qx3Lq0mSoPjXyC5gEwT1N"
 OTHER = "an-other.key_of~the+same/kind=="
 DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
@@ -122,6 +120,16 @@ def test_the_example_of_the_page_can_be_read() -> None:
 def test_keys_are_set_in_one_place() -> None:
     with pytest.raises(SettingsError, match=r"^HEARTLINE_API_KEYS_FILE: unset it, or "):
         read_keys(Settings(api_keys=f"lab:{KEY}", api_keys_file=Path("keys")))
+
+
+def test_they_can_be_handed_on_as_digests() -> None:
+    text = keys(f"lab:{KEY},ward:{OTHER},lab:{KEY}-new").as_digests
+    assert KEY not in text
+    assert OTHER not in text
+    handed_on = keys(text)
+    assert handed_on.names == ["lab", "ward"]
+    for key, name in ((KEY, "lab"), (OTHER, "ward"), (f"{KEY}-new", "lab")):
+        assert handed_on.name_of(key.encode()) == name
 
 
 def test_the_settings_do_not_show_them() -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from pydantic import SecretStr
 from starlette.types import Message, Receive, Scope, Send
 
 from model.artifact import Artifact
@@ -349,15 +350,20 @@ async def test_the_answer_is_prometheus_text(client: httpx.AsyncClient) -> None:
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
-async def test_the_page_of_metrics_lists_each_with_its_type_and_labels(
-    client: httpx.AsyncClient,
-) -> None:
+async def test_the_page_of_metrics_lists_each_with_its_type_and_labels() -> None:
+    app = create_app(Settings(artifact=ARTIFACT, api_keys=SecretStr(f"lab:{'k' * 16}")))
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://heartline",
+        headers={"Authorization": f"Bearer {'k' * 16}"},
+    ) as client:
+        text = (await client.get("/metrics")).text
     found = {
         family.name + ("_total" if family.type == "counter" else ""): (
             family.type,
             {label for sample in family.samples for label in sample.labels} - {"le"},
         )
-        for family in families((await client.get("/metrics")).text).values()
+        for family in families(text).values()
     }
     page = (ROOT / "docs" / "metrics.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|", page, flags=re.MULTILINE)

@@ -59,6 +59,7 @@ HEADERS = {
     f"X-{WORD}": NUMBER,
 }
 SAMPLED = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+MALFORMED = [WORD, f"{WORD}=1,{WORD}=2", f"{WORD} {NUMBER};=", f"={NUMBER}"]
 
 GOOD = raw({"age": f"54{FRACTION}", "oldpeak": f"1{FRACTION}"})
 RECORDS = [
@@ -128,6 +129,8 @@ def _requests(client: httpx.Client) -> Iterator[httpx.Response]:
             yield client.post(f"{path}{QUERY}", content=body, headers={**JSON, **SAMPLED})
         for headers in KINDS_OF_BODY:
             yield client.post(path, content=GOOD, headers=headers)
+    for text in MALFORMED:
+        yield client.get("/livez", headers={**SAMPLED, "tracestate": text, "baggage": text})
     yield client.get("/metrics")
 
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from service.scoring import Scorer
+from tests.service.conftest import Server
 from tests.service.samples import JSON, example
 
 pytestmark = pytest.mark.anyio
@@ -78,3 +79,11 @@ async def test_a_crash_has_the_headers_too(
     response = await client.post("/predict", json=example())
     assert response.status_code == 500
     _assert_secured(response)
+
+
+def test_no_header_names_what_runs(server: Server) -> None:
+    with server.client() as client:
+        for status, method, path, parts in ANSWERED:
+            response = client.request(method, path, **parts)
+            assert response.status_code == status
+            assert "server" not in response.headers

@@ -13,8 +13,6 @@ from service.cli import cli
 from service.settings import Settings, SettingsError, read_settings
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.usefixtures("settings_free")
-
 DEFAULTS: dict[str, Any] = {
     "artifact": Path("artifacts/heart.npz"),
     "artifact_sha256": None,
@@ -95,7 +93,10 @@ OUT_OF_BOUNDS = [
     ("HEARTLINE_ARTIFACT_SHA256", "a" * 64 + "\n"),
     ("HEARTLINE_THRESHOLD", "0"),
     ("HEARTLINE_THRESHOLD", "1"),
+    ("HEARTLINE_THRESHOLD", "-0.1"),
     ("HEARTLINE_THRESHOLD", "nan"),
+    ("HEARTLINE_THRESHOLD", "inf"),
+    ("HEARTLINE_THRESHOLD", "half"),
     ("HEARTLINE_PORT", "0"),
     ("HEARTLINE_PORT", "65536"),
     ("HEARTLINE_PORT", "8000.5"),

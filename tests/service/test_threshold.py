@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,7 +22,8 @@ from service.model_file import ModelFile
 from service.scoring import Scorer
 from service.settings import Settings, SettingsError
 from tests.conftest import ARTIFACT
-from tests.service.conftest import HEARTLINE, clean_environment, running_server
+from tests.end_to_end.processes import calling, run
+from tests.service.conftest import running_server
 from tests.service.samples import example, random_records
 
 pytestmark = pytest.mark.anyio
@@ -162,48 +162,25 @@ def test_of_three_classes_a_threshold_is_refused_with_what_decides_instead() -> 
         )
 
 
-def serve_to_its_end(**variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [HEARTLINE, "serve"],
-        env=clean_environment(HEARTLINE_PORT="65535", **variables),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_threshold_with_three_classes_ends_the_command_with_one_line_and_a_code(
     workers: str,
 ) -> None:
-    ended = serve_to_its_end(
-        HEARTLINE_ARTIFACT=str(IRIS), HEARTLINE_THRESHOLD="0.5", HEARTLINE_WORKERS=workers
-    )
+    settings = {"HEARTLINE_ARTIFACT": str(IRIS), "HEARTLINE_WORKERS": workers}
+    ended = run("serve", **settings, HEARTLINE_THRESHOLD="0.5")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("heartline: HEARTLINE_THRESHOLD: the model iris ")
-    assert ended.stderr.count("\n") == 1
-
-
-@pytest.mark.parametrize("threshold", ["0", "1", "-0.1", "nan", "inf", "half"])
-def test_a_threshold_that_is_none_ends_the_command_with_one_line_and_a_code(
-    threshold: str,
-) -> None:
-    ended = serve_to_its_end(HEARTLINE_THRESHOLD=threshold)
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith("heartline: HEARTLINE_THRESHOLD: Input should be ")
     assert ended.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_every_worker_of_a_running_service_uses_the_threshold(workers: str, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with running_server(log, HEARTLINE_WORKERS=workers, HEARTLINE_THRESHOLD="0.0625") as server:
+    settings = {"HEARTLINE_WORKERS": workers, "HEARTLINE_THRESHOLD": "0.0625"}
+    with running_server(log, **settings) as server, calling(server.url) as client:
         for _ in range(20):
-            # A connection each: any worker may take it.
-            with server.client() as client:
-                answer = client.post("/predict", json=example()).json()
-                card = client.get("/model").json()
+            answer = client.post("/predict", json=example()).json()
+            card = client.get("/model").json()
             assert (answer["threshold"], answer["threshold_reason"]) == (0.0625, REASON)
             assert answer["predicted_class"] == int(answer["probability"] > 0.0625)
             assert (card["threshold"], card["threshold_reason"]) == (0.0625, REASON)
