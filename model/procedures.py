@@ -257,6 +257,9 @@ class NestedCrossValidation:
         """Return an artifact."""
         self.check(dataset)
         probabilities = judge(self, dataset, random_state, on_fit).probabilities
+        # Before the last fits, for it takes seconds in which nobody should read that all is done.
+        metrics = dataset_metrics(dataset, probabilities, random_state)
+        subgroups = subgroup_metrics(dataset, probabilities, random_state)
         fitted = self.fit(dataset, random_state, on_fit)
         training = {
             "seed": random_state,
@@ -266,9 +269,7 @@ class NestedCrossValidation:
             ),
             **fitted.settings,
         }
-        metrics = dataset_metrics(dataset, probabilities, random_state)
         artifact = _artifact(name, dataset, dataset.X, fitted, training, metrics)
-        subgroups = subgroup_metrics(dataset, probabilities, random_state)
         return replace(artifact, about={**artifact.about, "subgroups": subgroups})
 
     def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
