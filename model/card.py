@@ -36,8 +36,8 @@ Layers of {layers} units, {network[hidden_activation]}, {network[output_activati
 
 ## Metrics
 
-| metric | value | 95 % interval | spread between repeats |
-|---|---|---|---|
+| metric | what it is | value | 95 % interval | spread between repeats |
+|---|---|---|---|---|
 {metric_rows}
 {subgroups_table}
 ## Features
@@ -55,6 +55,22 @@ Subgroups, each figure with its 95 % interval:
 |---|---|---|{rules}
 {rows}
 """
+
+
+MEANINGS = {
+    "accuracy": "share classified rightly at threshold 0.5",
+    "cost": "per row at threshold 1/6, a missed sick one counting 5, a false alarm 1",
+    "roc_auc": "area under the ROC curve",
+    "brier": "mean squared error of the probability",
+    "log_loss": "in nats",
+    "calibration_slope": "1 where probabilities are as sure as they may be",
+    "calibration_intercept": "0 where they are right on average",
+    "first_loss": "what is minimised, at the start",
+    "last_loss": "the same, at the end",
+    "train_accuracy": "share of the rows that it was fitted on",
+    "validation_accuracy": "share of rows held out, looked at on the way",
+    "test_accuracy": "share of rows held out, looked at once",
+}
 
 
 def card_path(artifact_path: Path) -> Path:
@@ -110,10 +126,11 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         warnings="\n".join(f"- {limit}" for limit in card["limits"]),
         data_line=f"{_data_line(**card['data'])} {card.get('citation', '')}".rstrip(),
         layers=", ".join(map(str, network["layer_sizes"])),
-        settings=", ".join(f"{key} {value}" for key, value in settings.items()),
+        settings=", ".join(f"{key} {_setting(value)}" for key, value in settings.items()),
         decision=_decision(card),
         metric_rows="\n".join(
-            f"| {name} | {_cells(figure)}|" for name, figure in card["metrics"].items()
+            f"| {name} | {MEANINGS.get(name, '')} | {_cells(figure)}|"
+            for name, figure in card["metrics"].items()
         ),
         subgroups_table=_subgroups(card.get("subgroups", {})),
         feature_rows="\n".join(
@@ -126,6 +143,10 @@ def card_markdown(card: Mapping[str, Any]) -> str:
 def _data_line(source: str, rows: int, sha256: str = "") -> str:
     digest = f", SHA-256 `{sha256}`" if sha256 else ""
     return f"{rows} rows of {source}{digest}."
+
+
+def _setting(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _decision(card: Mapping[str, Any]) -> str:

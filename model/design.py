@@ -39,7 +39,7 @@ class Fitted:
 
     pipeline: Pipeline
     history: History = field(default_factory=History)
-    settings: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, float | list[float]] = field(default_factory=dict)
     progress: Sequence[Mapping[str, float]] = ()
 
 

@@ -181,6 +181,38 @@ class NeuralNetwork:
         return outputs
 
 
+def averaged(networks: Sequence[NeuralNetwork]) -> NeuralNetwork:
+    """Return one network whose output layer's weighted sums are the mean of those of several.
+
+    Parameters
+    ----------
+    networks : sequence of NeuralNetwork
+        Of one form, stacks of them too.
+
+    Notes
+    -----
+    The hidden units of all stand side by side: the weights of a layer are block diagonal, those of
+    the first read the same inputs, and the last takes the mean.
+    """
+    first, units = networks[0], np.eye(len(networks))
+    parameters: dict[str, Array] = {}
+    for layer in range(1, first.depth + 1):
+        W = np.stack([network.parameters[f"W{layer}"] for network in networks])
+        b = np.stack([network.parameters[f"b{layer}"] for network in networks], axis=-2)
+        blocks = np.einsum("k...io,kl->...kilo", W, units)
+        if layer == 1:
+            blocks = blocks.sum(axis=-4, keepdims=True)
+        if layer == first.depth:
+            blocks = blocks.mean(axis=-2, keepdims=True)
+            b = b.mean(axis=-2, keepdims=True)
+        fan_in, fan_out = blocks.shape[-4] * blocks.shape[-3], blocks.shape[-2] * blocks.shape[-1]
+        parameters[f"W{layer}"] = blocks.reshape(*blocks.shape[:-4], fan_in, fan_out)
+        parameters[f"b{layer}"] = b.reshape(*b.shape[:-2], fan_out)
+    hidden = [len(networks) * size for size in first.layer_sizes[1:-1]]
+    sizes = (first.layer_sizes[0], *hidden, first.layer_sizes[-1])
+    return NeuralNetwork(sizes, first.hidden_activation, first.output_activation, parameters)
+
+
 def parameter_shapes(layer_sizes: Sequence[int]) -> dict[str, tuple[int, ...]]:
     """Return the shape of every parameter of a network with these layers."""
     shapes: dict[str, tuple[int, ...]] = {}

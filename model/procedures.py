@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -29,7 +29,9 @@ from model.evaluation.validation import (
     repeated_training_sets,
     training_sets,
 )
+from model.network import averaged
 from model.pipeline import Pipeline
+from model.training import History
 
 THRESHOLD = 0.5
 
@@ -134,8 +136,8 @@ class SingleFit:
     safeguards: ClassVar[tuple[str, ...]] = (
         "The scaler, where there is one, takes its means and scales from the training rows of each "
         "fold alone.",
-        "Nothing is chosen: every setting is that of the source.",
-        "What is held out for testing is looked at once, after the fit.",
+        "No setting is chosen by looking at rows that are held out: all are those of the source.",
+        "What is held out for testing, if anything, is looked at once, after the fit.",
     )
 
     @property
@@ -195,13 +197,12 @@ class SingleFit:
 
 @dataclass(frozen=True)
 class NestedCrossValidation:
-    """Chooses among designs and calibrates by cross-validation; tells the figures of doing that.
+    """Averages networks and calibrates the mean by cross-validation; tells the figures of that.
 
     Parameters
     ----------
-    candidates : tuple of Design
-        For two classes. The choice is that of the lowest log loss, calibrated, in the inner
-        cross-validation.
+    members : tuple of Design
+        For two classes, alike but for how they are trained.
     folds, repeats : int
         Of the outer cross-validation, which tells the figures.
     inner_folds : int
@@ -209,23 +210,25 @@ class NestedCrossValidation:
 
     Notes
     -----
-    The inner cross-validation gives every training row a probability from a fit that has not seen
-    it. These choose the design, and on them intercept and slope of the calibration are fitted. No
-    row that a figure is told of has been seen by the fit, the choice or the calibration before
-    it. The served weights then come from the same on all rows.
+    The inner cross-validation gives every training row a probability from fits that have not seen
+    it; on these, intercept and slope of the calibration are fitted. No row that a figure is told
+    of has been seen by the fits or the calibration before it. The served weights then come from
+    the same on all rows.
+
+    The mean is that of the logits, so that all members are one network; see
+    `model.network.averaged`.
     """
 
-    candidates: tuple[Design, ...]
+    members: tuple[Design, ...]
     folds: int = 9
     repeats: int = 20
     inner_folds: int = 9
     safeguards: ClassVar[tuple[str, ...]] = (
         "The scaler takes its means and scales from the training rows of each fold alone, and in "
         "the inner cross-validation from the training rows of the inner fold.",
-        "The strength of the penalty is chosen by a cross-validation within the training rows of "
-        "each outer fold.",
-        "Intercept and slope of the calibration are fitted to probabilities that the same inner "
-        "cross-validation gave to rows that it held out.",
+        "No strength of the penalty is chosen: networks of several strengths are averaged.",
+        "Intercept and slope of the calibration are fitted to probabilities that a "
+        "cross-validation within the training rows of each outer fold gave to rows held out of it.",
         "The threshold for cost is that of the cost matrix, not one fitted to the rows.",
     )
 
@@ -242,13 +245,11 @@ class NestedCrossValidation:
     @property
     def fits_of_a_fold(self) -> int:
         """Number of networks that `fit_folds` fits for a set of rows."""
-        return len(self.candidates) * self.inner_folds + 1
+        return len(self.members) * (self.inner_folds + 1)
 
     def check(self, dataset: Dataset) -> None:
         """Refuse, by a DataError, a file from which it could not learn or be judged."""
-        if len(dataset.labels) > 2 or any(
-            d.output_activation != "sigmoid" for d in self.candidates
-        ):
+        if len(dataset.labels) > 2 or any(d.output_activation != "sigmoid" for d in self.members):
             raise ValueError("only the single sigmoid output of two classes can be calibrated")
         _check_rows(dataset, self._rows_needed(), "cross-validation")
 
@@ -256,6 +257,9 @@ class NestedCrossValidation:
         """Return an artifact."""
         self.check(dataset)
         probabilities = judge(self, dataset, random_state, on_fit).probabilities
+        # Before the last fits, for it takes seconds in which nobody should read that all is done.
+        metrics = dataset_metrics(dataset, probabilities, random_state)
+        subgroups = subgroup_metrics(dataset, probabilities, random_state)
         fitted = self.fit(dataset, random_state, on_fit)
         training = {
             "seed": random_state,
@@ -264,24 +268,40 @@ class NestedCrossValidation:
                 f"served weights fitted on all {len(dataset)} rows"
             ),
             **fitted.settings,
-            "l2_candidates": [candidate.l2 for candidate in self.candidates],
         }
-        metrics = dataset_metrics(dataset, probabilities, random_state)
         artifact = _artifact(name, dataset, dataset.X, fitted, training, metrics)
-        subgroups = subgroup_metrics(dataset, probabilities, random_state)
         return replace(artifact, about={**artifact.about, "subgroups": subgroups})
 
     def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
-        """Return what the artifact is made of."""
+        """Return what the artifact is made of; its loss is the mean of the members'."""
         everything = np.ones((1, len(dataset)), dtype=bool)
-        return self._choose_and_fit(dataset, everything, random_state, on_fit)[0]
+        (intercept,), (slope,) = self._calibrations(dataset, everything, random_state, on_fit)
+        members = []
+        for design in self.members:
+            members.append(design.fit(dataset, np.arange(len(dataset)), random_state))
+            on_fit(1)
+        pipeline = _averaged([member.pipeline for member in members])
+        losses = [member.history.loss for member in members]
+        return Fitted(
+            pipeline.calibrated(intercept, slope),
+            History([np.mean(of_iteration) for of_iteration in zip(*losses, strict=True)]),
+            {
+                "l2_of_members": [design.l2 for design in self.members],
+                "platt_intercept": float(intercept),
+                "platt_slope": float(slope),
+            },
+        )
 
     def fit_folds(
         self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
     ) -> list[Pipeline]:
         """Return what the whole procedure gives for each set of rows, of shape (K, n)."""
-        fitted = self._choose_and_fit(dataset, training, random_state, on_fit)
-        return [one.pipeline for one in fitted]
+        calibrations = self._calibrations(dataset, training, random_state, on_fit)
+        stack = self._fit_stack(dataset, training, random_state, on_fit)
+        return [
+            stack.member(index).calibrated(intercept, slope)
+            for index, (intercept, slope) in enumerate(zip(*calibrations, strict=True))
+        ]
 
     def _rows_needed(self) -> int:
         """Return how many rows of a class leave one for every inner fold of every outer fold."""
@@ -291,56 +311,48 @@ class NestedCrossValidation:
             if rows - math.ceil(rows / self.folds) >= self.inner_folds
         )
 
-    def _choose_and_fit(
+    def _fit_stack(
         self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
-    ) -> list[Fitted]:
-        """Return for each set of rows the calibrated fit of the design chosen for it."""
+    ) -> Pipeline:
+        """Return a stack with the mean of the members for each set of rows."""
+        stacks = []
+        for design in self.members:
+            stacks.append(design.fit_stack(dataset, training, random_state))
+            on_fit(len(training))
+        return _averaged(stacks)
+
+    def _calibrations(
+        self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
+    ) -> tuple[Array, Array]:
+        """Return intercept and slope for each set of rows."""
         X, classes = dataset.X, dataset.classes
         inner = [training_sets(classes, rows, self.inner_folds, random_state) for rows in training]
-        trials = []
-        for design in self.candidates:
-            stack = design.fit_stack(dataset, np.concatenate(inner), random_state)
-            on_fit(len(training) * self.inner_folds)
-            predictions = stack.class_probabilities(X).reshape(len(training), -1, len(X))
-            logits = np.array(
-                [
-                    held_out(folds, rows, logit(of_folds))
-                    for folds, rows, of_folds in zip(inner, training, predictions, strict=True)
-                ]
-            )
-            y, weights = classes.astype(np.float64), training.astype(np.float64)
-            trials.append(_calibrate(logits, y, weights))
-        losses, intercepts, slopes = (np.array(parts) for parts in zip(*trials, strict=True))
-        chosen = losses.argmin(axis=0)
-        all_fitted = []
-        for index, choice in enumerate(chosen):
-            rows = np.flatnonzero(training[index])
-            fitted = self.candidates[choice].fit(dataset, rows, random_state)
-            on_fit(1)
-            calibrated = fitted.pipeline.calibrated(
-                intercepts[choice, index], slopes[choice, index]
-            )
-            all_fitted.append(replace(fitted, pipeline=calibrated))
-        return all_fitted
+        stack = self._fit_stack(dataset, np.concatenate(inner), random_state, on_fit)
+        predictions = stack.class_probabilities(X).reshape(len(training), -1, len(X))
+        logits = np.array(
+            [
+                held_out(folds, rows, logit(of_folds))
+                for folds, rows, of_folds in zip(inner, training, predictions, strict=True)
+            ]
+        )
+        return fit_calibration(logits, classes.astype(np.float64), training.astype(np.float64))
 
 
-def _calibrate(logits: Array, y: Array, weights: Array) -> tuple[Array, Array, Array]:
-    """Return the log loss of each set's calibrated logits, the intercept and the slope."""
-    intercept, slope = fit_calibration(logits, y, weights)
-    z = intercept[:, np.newaxis] + slope[:, np.newaxis] * logits
-    losses = np.logaddexp(0.0, np.where(y == 1, -z, z))
-    return (losses * weights).sum(axis=1) / weights.sum(axis=1), intercept, slope
+def _averaged(pipelines: Sequence[Pipeline]) -> Pipeline:
+    """Return the mean of pipelines that differ in their networks alone."""
+    network = averaged([pipeline.network for pipeline in pipelines])
+    return replace(pipelines[0], network=network)
 
 
 def _check_rows(dataset: Dataset, needed: int, what_for: str) -> None:
     """Refuse a file from which the network could not learn, or could not be judged."""
     path = dataset.path or Path(dataset.source)
-    fewest = int(np.bincount(dataset.classes, minlength=len(dataset.labels)).min())
-    if fewest < needed:
+    rows = np.bincount(dataset.classes, minlength=len(dataset.labels))
+    if rows.min() < needed:
         raise DataError(
             path,
-            f"{fewest} rows of one class ({dataset.target.name}); "
-            f"{what_for} needs at least {needed} of each: add rows of it",
+            f"{rows.min()} rows of {dataset.labels[rows.argmin()]} ({dataset.target.name}); "
+            f"{what_for} needs at least {needed} of each class: add rows of it",
         )
     for feature, column in zip(dataset.features, dataset.X.T, strict=True):
         if column.min() == column.max():

@@ -92,7 +92,10 @@ def _own_names(
     """Return the columns' own names for those of a header."""
     own = {name: column.name for column in columns for name in column.accepted_names}
     if not any(name in own for name in header):
-        problem = "no header; a CSV file begins with the names of its columns"
+        problem = (
+            "no column's name is known; a CSV file begins with a header, here of "
+            f"{', '.join(column.name for column in columns)}"
+        )
         raise DataError(path, problem, line=line)
     if "" in header:
         raise DataError(path, "a column without a name", line=line)

@@ -147,8 +147,11 @@ HEART_CARD = {
         "this model is not a risk for the general population.",
         "Presence means more than half narrowing of a major vessel.",
     ],
-    "citation": "Statlog (Heart) [Dataset]. UCI Machine Learning Repository. doi:10.24432/C57303. "
-    "Licence CC BY 4.0.",
+    "citation": (
+        "Statlog (Heart) [Dataset]. UCI Machine Learning Repository. doi:10.24432/C57303. Licence "
+        "CC BY 4.0. Original collection: R. Detrano, V.A. Medical Center, Long Beach and Cleveland "
+        "Clinic Foundation; Detrano et al., American Journal of Cardiology 64 (1989) 304-310."
+    ),
 }
 
 HEART_THRESHOLD = (

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from model.arrays import Array
 
 NEWTON_STEPS = 25
+HALVINGS = 30
 SAMPLES = 1000
 
 
@@ -37,28 +38,54 @@ def fit_calibration(logits: Array, y: Array, sample_weight: Array) -> tuple[Arra
 
     Notes
     -----
-    Logistic regression without a penalty, by Newton's method.
+    Logistic regression without a penalty, by Newton's method. A step that would raise the loss is
+    halved until it does not: from probabilities that are far too sure, a whole one leads away.
 
     References
     ----------
     Cox, "Two further applications of a model for binary regression", Biometrika 45 (1958).
     """
-    design = np.stack([np.ones_like(logits), logits], axis=-1)
     coefficients = np.zeros((*logits.shape[:-1], 2))
     coefficients[..., 1] = 1.0
     for _ in range(NEWTON_STEPS):
-        z = (design @ coefficients[..., np.newaxis])[..., 0]
-        p = 1.0 / (1.0 + np.exp(-np.clip(z, -30.0, 30.0)))
+        p = 1.0 / (1.0 + np.exp(-np.clip(_calibrated(logits, coefficients), -30.0, 30.0)))
         residuals = sample_weight * (y - p)
         curvature = sample_weight * p * (1.0 - p)
-        gradient = np.swapaxes(design, -1, -2) @ residuals[..., np.newaxis]
-        hessian = np.swapaxes(design, -1, -2) @ (design * curvature[..., np.newaxis])
+        gradient = np.stack([residuals.sum(axis=-1), np.vecdot(residuals, logits)], axis=-1)
+        mixed = np.vecdot(curvature, logits)
+        rows = [[curvature.sum(axis=-1), mixed], [mixed, np.vecdot(curvature, logits * logits)]]
+        hessian = np.moveaxis(np.array(rows), (0, 1), (-2, -1))
         # A ridge of 1e-9: classes that the logits separate wholly would else have no solution.
-        step = np.linalg.solve(hessian + 1e-9 * np.eye(2), gradient)[..., 0]
-        coefficients += step
+        step = np.linalg.solve(hessian + 1e-9 * np.eye(2), gradient[..., np.newaxis])[..., 0]
+        coefficients += _shortened(step, coefficients, logits, y, sample_weight)
         if np.abs(step).max() < 1e-10:
             break
     return coefficients[..., 0], coefficients[..., 1]
+
+
+def _calibrated(logits: Array, coefficients: Array) -> Array:
+    return coefficients[..., :1] + coefficients[..., 1:] * logits
+
+
+def _shortened(
+    step: Array, coefficients: Array, logits: Array, y: Array, sample_weight: Array
+) -> Array:
+    """Return the step of each set, halved until the loss is no higher behind it."""
+
+    def losses(at: Array) -> Array:
+        z = _calibrated(logits, at)
+        # log(1 + exp(z)) - y z, in a form that cannot overflow.
+        rows = np.log1p(np.exp(-np.abs(z))) + np.maximum(z, 0.0) - y * z
+        return np.asarray(np.vecdot(sample_weight, rows))
+
+    # Next to the minimum the losses differ by rounding alone.
+    highest = losses(coefficients) * (1.0 + 1e-12) + 1e-12
+    for _ in range(HALVINGS):
+        is_worse = losses(coefficients + step) > highest
+        if not is_worse.any():
+            break
+        step = np.where(is_worse[..., np.newaxis], 0.5 * step, step)
+    return step
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ class Evidence:
         What fewer rows would have given.
     boundaries : mapping of str to Pipeline
         By name of the recipe, what is drawn on the plane of the columns, if there are two.
+    caveats : sequence of str
+        What no safeguard of the procedure rules out.
     """
 
     recipe: Recipe
@@ -59,6 +61,7 @@ class Evidence:
     importances: Sequence[Importance]
     learning: Sequence[LearningPoint]
     boundaries: Mapping[str, Pipeline]
+    caveats: Sequence[str]
 
 
 def gather(recipe: Recipe, data: Path | None, random_state: int | None, phase: Phase) -> Evidence:
@@ -107,6 +110,7 @@ def gather(recipe: Recipe, data: Path | None, random_state: int | None, phase: P
         importances=importances,
         learning=learning,
         boundaries=_boundaries(recipe, dataset, fitted, seed, phase),
+        caveats=recipe.caveats(data),
     )
 
 

@@ -18,7 +18,7 @@ from model.evaluation.curves import (
     precision_recall_curve,
     roc_curve,
 )
-from model.evaluation.evidence import Evidence
+from model.evaluation.evidence import LEARNING_REPEATS, Evidence
 
 INTERVAL = "95 % interval"
 THRESHOLDS = np.arange(1, 71) / 100
@@ -90,7 +90,12 @@ def sections(evidence: Evidence) -> Iterator[Section]:
 def _metrics(evidence: Evidence) -> Section:
     procedure = evidence.recipe.procedure
     rows = [
-        (name, f"{told['value']:.3f}", _range(told), f"{told['spread']:.3f}")
+        (
+            name,
+            f"{told['value']:.3f}",
+            _range(told),
+            f"{told['spread']:.3f}" if procedure.repeats > 1 else "\N{EN DASH}",
+        )
         for name, told in evidence.metrics.items()
     ]
     text = (
@@ -117,7 +122,8 @@ def _published_costs(evidence: Evidence) -> Section:
         "Average cost per patient in nine-fold cross-validation under the data set's cost matrix, "
         "a missed patient counting 5 and a false alarm 1. The lines of others are quoted from "
         "memory of Michie, Spiegelhalter and Taylor, Machine Learning, Neural and Statistical "
-        f"Classification, 1994; ours is called positive above 1/6. {claim}\n\n"
+        "Classification, 1994, without intervals of their own; ours is called positive above 1/6. "
+        f"{claim}\n\n"
     )
     return Section("The Statlog comparison", text + _table(("method", "cost"), rows))
 
@@ -212,12 +218,12 @@ def _decision(evidence: Evidence) -> Section:
     ((label, y, p),) = _one_vs_rest(evidence)
     curve = net_benefit(y, p, THRESHOLDS, evidence.random_state)
     treat_all = net_benefit_of_treating_all(y, THRESHOLDS)
-    better = THRESHOLDS[curve.y > np.maximum(treat_all, 0.0)]
-    span = f"from {better.min():g} to {better.max():g}" if better.size else "nowhere"
+    better = int(np.sum(curve.y > np.maximum(treat_all, 0.0)))
     text = (
         "Net benefit is the share of patients rightly treated, less that of those treated "
         "needlessly at the price that the threshold implies. The curve lies above those of "
-        f"treating all and treating none at thresholds {span}; the band is the {INTERVAL}."
+        f"treating all and treating none at {better} of the {len(THRESHOLDS)} thresholds from "
+        f"{THRESHOLDS[0]:g} to {THRESHOLDS[-1]:g}; the band is the {INTERVAL}."
     )
     alt = (
         f"Decision curve. At a threshold of 1/6 the net benefit is "
@@ -232,7 +238,11 @@ def _learning(evidence: Evidence) -> Section:
     points = evidence.learning
     head = ("training rows", "log loss of held-out rows", "of training rows")
     rows = [(str(p.rows), f"{p.held_out:.3f}", f"{p.training:.3f}") for p in points]
-    text = f"The same procedure on stratified parts of each fold.\n\n{_table(head, rows)}"
+    repeats = min(LEARNING_REPEATS, evidence.recipe.procedure.repeats)
+    text = (
+        "The same procedure on stratified parts of the training rows of each fold, "
+        f"{_times(repeats)}.\n\n{_table(head, rows)}"
+    )
     alt = (
         f"Learning curve: the log loss of held-out rows goes from {points[0].held_out:.3f} with "
         f"{points[0].rows} training rows to {points[-1].held_out:.3f} with {points[-1].rows}."
@@ -243,8 +253,9 @@ def _learning(evidence: Evidence) -> Section:
 def _loss(evidence: Evidence) -> Section:
     losses = np.array(evidence.fitted.history.loss)
     text = (
-        f"The loss that is minimised, penalty included: {losses[0]:.6g} before the first of "
-        f"{len(losses)} iterations, {losses[-1]:.6g} before the last."
+        f"The loss that is minimised, penalty included, of several networks their mean: "
+        f"{losses[0]:.6g} before the first of {len(losses)} iterations, {losses[-1]:.6g} before "
+        "the last."
     )
     alt = f"Loss curve, from {losses[0]:.3f} to {losses[-1]:.4f}."
     return Section("Loss curve", text, Picture("loss", plots.loss_plot(losses), alt))
@@ -286,17 +297,13 @@ def _subgroups(evidence: Evidence) -> Section:
 
 def _importance(evidence: Evidence) -> Section:
     importances = evidence.importances
-    first, second = importances[0], importances[1]
     text = (
         "How much the log loss of held-out rows grows when a column is shuffled among the rows, "
         "with the standard deviation between repeats. A column that another stands in for loses "
         "little."
     )
-    alt = (
-        f"Bars by column. {first.feature} is worth most, {first.value:.3f}, then "
-        f"{second.feature}, {second.value:.3f}; least {importances[-1].feature}, "
-        f"{importances[-1].value:.3f}."
-    )
+    told = ", ".join(f"{one.feature} {one.value:.3f}" for one in importances)
+    alt = f"Bars by column, the longest first: {told}."
     picture = Picture("importance", plots.importance_plot(importances), alt)
     return Section("Permutation importance", text, picture)
 
@@ -332,9 +339,8 @@ def _leaks(evidence: Evidence) -> Section:
         f"Rows that stand in the data twice, so that one could be learned by heart and judged "
         f"by the other: {repeated}.",
         *evidence.recipe.procedure.safeguards,
+        *(f"Not ruled out: {caveat}" for caveat in evidence.caveats),
     ]
-    if evidence.recipe.caveat:
-        told.append(evidence.recipe.caveat)
     return Section("What could leak", "\n".join(f"- {sentence}" for sentence in told))
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
+from sklearn.linear_model import LogisticRegression
 
 from model.arrays import Array
 from model.evaluation.calibration import (
@@ -16,6 +17,7 @@ from model.evaluation.calibration import (
     CalibrationError,
     Reliability,
     calibration_error,
+    fit_calibration,
     reliability,
 )
 from tests.model.properties import PROPERTY
@@ -46,6 +48,28 @@ def assert_finite(diagram: Reliability, error: CalibrationError) -> None:
         assert np.isfinite(figures).all()
     for value in (error.value, error.expected, error.high, error.share_above):
         assert math.isfinite(value)
+
+
+@pytest.mark.parametrize("sureness", [1.0, 10.0, 30.0])
+def test_intercept_and_slope_are_those_of_logistic_regression(sureness: float) -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(2, 200))
+    y = (rng.uniform(size=200) < 1.0 / (1.0 + np.exp(-z[0]))).astype(np.float64)
+    logits = sureness * z
+    intercepts, slopes = fit_calibration(logits, y, np.ones_like(logits))
+    for row, intercept, slope in zip(logits, intercepts, slopes, strict=True):
+        rival = LogisticRegression(C=np.inf, tol=1e-12, max_iter=1000).fit(row[:, np.newaxis], y)
+        assert intercept == pytest.approx(rival.intercept_[0], abs=1e-4)
+        assert slope == pytest.approx(rival.coef_[0, 0], abs=1e-4)
+
+
+def test_probabilities_that_are_far_too_sure_and_wrong_still_have_a_slope() -> None:
+    logits = np.array([[-20.0, -15.0, 10.0, -10.0, 15.0, 20.0, 27.0, -27.0]])
+    y = np.array([0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    (intercept,), (slope,) = fit_calibration(logits, y, np.ones_like(logits))
+    residuals = y - 1.0 / (1.0 + np.exp(-(intercept + slope * logits[0])))
+    assert residuals.sum() == pytest.approx(0.0, abs=1e-9)
+    assert (residuals * logits[0]).sum() == pytest.approx(0.0, abs=1e-8)
 
 
 def test_the_reliability_of_four_rows() -> None:

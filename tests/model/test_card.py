@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from model.artifact import Artifact
-from model.card import card_markdown, card_path, markdown_path
+from model.card import MEANINGS, card_markdown, card_path, markdown_path
 from model.recipes import find_recipe
 from tests.conftest import ARTIFACT
 
@@ -51,7 +51,7 @@ def test_the_other_pages_tell_their_data_their_limits_and_their_figures(other: A
     for text in (card["not_for"], *card["limits"], card["citation"], *card["labels"]):
         assert text in page
     for name, figure in card["metrics"].items():
-        assert f"| {name} | {figure:.6g} | | |" in page
+        assert f"| {name} | {MEANINGS[name]} | {figure:.6g} | | |" in page
     assert "Subgroups" not in page
     assert "iteration" not in page
 
@@ -87,14 +87,15 @@ def test_the_page_tells_what_the_card_tells(artifact: Artifact) -> None:
     for text in (card["sha256"], card["not_for"], *card["limits"], card["citation"]):
         assert text in page
     for name, figure in card["metrics"].items():
-        assert f"| {name} | {figure['value']:.3f} | {figure['low']:.3f} to " in page
+        told = f"{figure['value']:.3f} | {figure['low']:.3f} to "
+        assert f"| {name} | {MEANINGS[name]} | {told}" in page
     for feature in card["features"]:
         assert f"| `{feature['name']}` | {feature['description']} | {feature['expected']} |" in page
 
 
 def test_the_page_of_a_tutorial_has_its_figures() -> None:
     page = card_markdown(find_recipe("heart-tutorial").train().card())
-    assert "| test_accuracy | 0.759259 | | |" in page
+    assert f"| test_accuracy | {MEANINGS['test_accuracy']} | 0.759259 | | |" in page
 
 
 def test_the_card_says_what_must_be_said_of_these_patients(artifact: Artifact) -> None:
@@ -104,8 +105,10 @@ def test_the_card_says_what_must_be_said_of_these_patients(artifact: Artifact) -
     limits = " ".join(card["limits"])
     for words in ("1988", "32 %", "44 %", "coronary angiography", "general population"):
         assert words in limits
+    assert "was found by looking at all rows" in limits
     assert "10.24432/C57303" in card["citation"]
     assert "CC BY 4.0" in card["citation"]
+    assert "Detrano" in card["citation"]
     assert card["data"]["rows"] == 270
 
 

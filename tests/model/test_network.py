@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from sklearn.neural_network import MLPClassifier
 from model.arrays import Array
 from model.artifact import Artifact
 from model.losses import BinaryCrossEntropy
-from model.network import NeuralNetwork, parameter_shapes
+from model.network import NeuralNetwork, averaged, parameter_shapes
 from tests.model.properties import PROPERTY, random_labels, random_network, random_rows
 
 LAYERS = [(1, 1), (5, 1), (13, 8, 1), (22, 8, 1), (3, 50, 7, 1), (6, 4, 4, 4, 1)]
@@ -55,6 +55,34 @@ def test_scikit_learn_computes_the_same_from_the_served_weights(artifact: Artifa
     scaled = (pipeline.encoding.transform(X) - pipeline.mean) / pipeline.scale
     theirs = scikit_learn_twin(pipeline.network).predict_proba(scaled)[:, 1]
     np.testing.assert_allclose(artifact.predict_proba(X), theirs, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+@pytest.mark.parametrize("layer_sizes", LAYERS)
+def test_an_average_is_one_network_with_the_mean_of_the_outputs(
+    layer_sizes: tuple[int, ...], stacked: bool
+) -> None:
+    networks = [
+        NeuralNetwork(layer_sizes, "tanh", "identity", of_seed.parameters)
+        for of_seed in (random_network(layer_sizes, "tanh", seed) for seed in range(6))
+    ]
+    X = random_rows(20, layer_sizes[0])
+    expected = np.mean([network.predict_proba(X) for network in networks], axis=0)
+    if stacked:
+        pairs = [(networks[index], networks[index + 3]) for index in range(3)]
+        expected = np.mean([[n.predict_proba(X) for n in pair] for pair in pairs], axis=0)
+        networks = [stack_of(pair) for pair in pairs]
+    mean = averaged(networks)
+    hidden = [len(networks) * size for size in layer_sizes[1:-1]]
+    assert mean.layer_sizes == (layer_sizes[0], *hidden, layer_sizes[-1])
+    np.testing.assert_allclose(mean.predict_proba(X), expected, rtol=0, atol=1e-12)
+
+
+def stack_of(networks: Sequence[NeuralNetwork]) -> NeuralNetwork:
+    keys = networks[0].parameters
+    return networks[0].with_parameters(
+        {key: np.stack([network.parameters[key] for network in networks]) for key in keys}
+    )
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

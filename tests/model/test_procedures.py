@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from model.datasets import Dataset, load_heart, load_iris
 from model.design import Design, Fitted, Watch
 from model.errors import DataError, DivergenceError
+from model.evaluation.calibration import logit
 from model.evaluation.metrics import METRICS
 from model.evaluation.validation import Mask, Rows, hold_out, training_sets
 from model.optimizers import GradientDescent
@@ -92,7 +94,7 @@ def test_a_hold_out_fits_on_the_training_rows_alone(dataset: Dataset) -> None:
     ]
 
 
-def test_neither_fit_nor_choice_sees_the_rows_of_the_outer_fold(dataset: Dataset) -> None:
+def test_neither_fit_nor_calibration_sees_the_rows_of_the_outer_fold(dataset: Dataset) -> None:
     design = recording(QUICK)
     folds, inner_folds = 4, 3
     procedure = NestedCrossValidation((design,), folds=folds, repeats=1, inner_folds=inner_folds)
@@ -127,9 +129,36 @@ def test_a_stack_gives_the_numbers_of_one_fit_at_a_time(design: Design, dataset:
         )
 
 
-def test_the_choice_is_told_and_its_figures_have_their_names(heart_run: Run) -> None:
+def test_the_mean_of_members_is_calibrated_on_rows_that_they_have_not_seen(
+    dataset: Dataset,
+) -> None:
+    members = (QUICK, replace(QUICK, l2=5.0))
+    procedure = NestedCrossValidation(members, inner_folds=3)
+    everything = np.ones(270, dtype=bool)
+    logits = np.zeros(270)
+    for mask in training_sets(dataset.classes, everything, 3, random_state=1):
+        for design in members:
+            outputs = design.fit(dataset, np.flatnonzero(mask), 1).pipeline.predict_proba(dataset.X)
+            logits[~mask] += logit(outputs[~mask, 0]) / len(members)
+    rival = LogisticRegression(C=np.inf, tol=1e-12).fit(logits[:, np.newaxis], dataset.classes)
+    settings = procedure.fit(dataset, 1, ignore).settings
+    assert settings["platt_intercept"] == pytest.approx(rival.intercept_[0], abs=1e-5)
+    assert settings["platt_slope"] == pytest.approx(rival.coef_[0, 0], abs=1e-5)
+
+
+def test_the_folds_of_a_nested_procedure_get_what_its_own_fit_gives(dataset: Dataset) -> None:
+    procedure = NestedCrossValidation((QUICK, replace(QUICK, l2=5.0)), inner_folds=3)
+    everything = np.ones((1, 270), dtype=bool)
+    (fold,) = procedure.fit_folds(dataset, everything, 1, ignore)
+    served = procedure.fit(dataset, 1, ignore).pipeline
+    np.testing.assert_allclose(
+        fold.predict_proba(dataset.X), served.predict_proba(dataset.X), rtol=0, atol=1e-10
+    )
+
+
+def test_the_members_are_told_and_the_figures_have_their_names(heart_run: Run) -> None:
     about = heart_run.artifact.about
-    assert about["training"]["l2"] in about["training"]["l2_candidates"]
+    assert about["training"]["l2_of_members"] == [10.0, 15.0, 20.0]
     assert list(about["metrics"]) == list(METRICS)
     for figure in about["metrics"].values():
         assert figure["low"] < figure["value"] < figure["high"]
@@ -169,8 +198,8 @@ def test_ten_rows_of_a_class_are_too_few_for_nine_folds_in_nine(
     with pytest.raises(DataError) as caught:
         find_recipe("heart").train(path)
     assert str(caught.value) == (
-        f"{path}: 10 rows of one class (heart_disease); cross-validation needs at least 11 of "
-        "each: add rows of it"
+        f"{path}: 10 rows of presence (heart_disease); cross-validation needs at least 11 of "
+        "each class: add rows of it"
     )
     quick = NestedCrossValidation((QUICK,), repeats=1)
     eleven = load_heart(own_file(tmp_path, well + sick[:11]))

@@ -74,7 +74,7 @@ def test_on_the_wide_network_the_exact_gradient_ends_elsewhere() -> None:
     [
         ("heart-tutorial", (13, 8, 1)),
         ("heart-tutorial-wide", (13, 10, 1)),
-        ("heart", (22, 8, 1)),
+        ("heart", (22, 24, 1)),
     ],
 )
 def test_a_recipe_builds_the_network_of_the_reference(

@@ -115,6 +115,12 @@ def test_the_metrics_are_those_of_the_evidence(heart: Evidence) -> None:
     assert head == ["metric", "value", "95 % interval", "spread"]
     assert [row[0] for row in rows] == list(METRICS)
     assert rows[1][1] == f"{heart.metrics['cost']['value']:.3f}"
+    assert rows[1][3] == f"{heart.metrics['cost']['spread']:.3f}"
+
+
+def test_a_single_repeat_has_no_spread(moons: Evidence) -> None:
+    _, *rows = cells(told(moons)["Metrics"])
+    assert {row[3] for row in rows} == {"\N{EN DASH}"}
 
 
 def test_our_line_stands_in_its_place_among_the_published_ones(heart: Evidence) -> None:
@@ -231,7 +237,16 @@ def test_a_row_that_stands_there_twice_is_counted(heart: Evidence) -> None:
         validation=replace(heart.validation, probabilities=heart.validation.probabilities[:, rows]),
     )
     assert "learned by heart and judged by the other: 2." in told(again)["What could leak"].text
-    assert "Not ruled out" in told(again)["What could leak"].text
+
+
+def test_what_is_not_ruled_out_is_said_of_the_recipes_own_data_alone(
+    heart: Evidence, tmp_path: Path, heart_lines: list[str]
+) -> None:
+    assert "Not ruled out: That nominal columns" in told(heart)["What could leak"].text
+    (tmp_path / "own.dat").write_text("\n".join(heart_lines[:150]))
+    recipe = quick(find_recipe("heart"))
+    own = gather(recipe, tmp_path / "own.dat", None, lambda *_: lambda _: None)
+    assert "Not ruled out" not in told(own)["What could leak"].text
 
 
 def test_a_file_that_cannot_be_judged_is_refused_before_anything_runs(
@@ -245,7 +260,7 @@ def test_a_file_that_cannot_be_judged_is_refused_before_anything_runs(
         announced.append(name)
         return lambda _: None
 
-    with pytest.raises(DataError, match="0 rows of one class"):
+    with pytest.raises(DataError, match="0 rows of presence"):
         gather(find_recipe("heart"), path, None, phase)  # type: ignore[arg-type]
     assert announced == []
 

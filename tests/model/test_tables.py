@@ -210,7 +210,10 @@ def renamed(old: str, new: str) -> str:
 HEADERS = {
     "none": (
         "\n".join(ROWS),
-        ", line 1: no header; a CSV file begins with the names of its columns",
+        ", line 1: no column's name is known; a CSV file begins with a header, here of age, sex, "
+        "chest_pain, resting_blood_pressure, serum_cholesterol, fasting_blood_sugar, "
+        "resting_ecg_results, max_heart_rate_achieved, exercise_induced_angina, oldpeak, "
+        "slope_of_the_peak, num_of_major_vessels, thal, heart_disease",
     ),
     "typing error": (
         renamed("thal", "thall"),

@@ -102,10 +102,10 @@ def test_the_callback_hears_of_every_iteration() -> None:
     assert heard == [1, 2, 3, 4]
 
 
-def test_divergence_names_the_iteration_and_the_rate() -> None:
+def test_divergence_names_the_iteration_and_the_rate_and_says_what_to_do() -> None:
     with pytest.raises(DivergenceError) as caught:
         run(random_network(hidden="relu"), rate=1e200)
-    assert "iteration 2 (learning rate 1e+200)" in str(caught.value)
+    assert "iteration 2 (learning rate 1e+200): use a smaller learning rate" in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
