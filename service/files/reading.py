@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -83,19 +83,33 @@ def _read_csv(path: Path, predictor: Predictor) -> Iterator[Scored]:
     # The header is read as a row, for as such it shows names that stand there twice.
     header = rows(infer_schema=False).head(1).collect().row(0)
     names = [name or "" for name in header]
-    given_names(predictor.artifact.features, names)
-    schema = dict.fromkeys([*names, SURPLUS], pl.String)
-    lines = rows(schema=schema, skip_rows=1, missing_columns="insert")
-    return _score_tables(lines, TableScorer(predictor, reads_text=True))
+    features = predictor.artifact.features
+    numbers = dict.fromkeys(given_names(features, names).values(), pl.Float64)
+    texts = dict.fromkeys([*names, SURPLUS], pl.String)
+    lines = partial(rows, skip_rows=1, missing_columns="insert")
+    scorer = TableScorer(predictor, reads_text=True)
+    yield scorer.score(pl.DataFrame(schema=texts))
+    done = 0
+    # Numbers are read faster where nothing else stands there. From the first piece on in which
+    # not all is good they are read as texts, which can be told of and kept as they came.
+    with suppress(pl.exceptions.ComputeError):
+        for scored in _score_tables(lines(schema={**texts, **numbers}), scorer):
+            if not scored.refused.is_empty():
+                break
+            done += len(scored.answers)
+            yield scored
+        else:
+            return
+    yield from _score_tables(lines(schema=texts).slice(done), scorer, done + 1)
 
 
 def _read_parquet(path: Path, predictor: Predictor) -> Iterator[Scored]:
-    return _score_tables(pl.scan_parquet(path, glob=False), TableScorer(predictor))
-
-
-def _score_tables(rows: pl.LazyFrame, scorer: TableScorer) -> Iterator[Scored]:
+    rows, scorer = pl.scan_parquet(path, glob=False), TableScorer(predictor)
     yield scorer.score(pl.DataFrame(schema=rows.collect_schema()))
-    first_row = 1
+    yield from _score_tables(rows, scorer)
+
+
+def _score_tables(rows: pl.LazyFrame, scorer: TableScorer, first_row: int = 1) -> Iterator[Scored]:
     pending: deque[Future[Scored]] = deque()
     with ThreadPoolExecutor(THREADS) as pool:
         for table in rows.collect_batches(chunk_size=BATCH_ROWS):

@@ -98,7 +98,9 @@ class TableScorer:
     ) -> Iterator[tuple[str, Mask]]:
         """Yield every fault of refused rows as a text, and which of them have it."""
         for feature, texts, values in zip(self._features, given, numbers, strict=True):
-            values_given = texts.str.strip_chars().replace("", None) if self._reads_text else texts
+            values_given = texts
+            if self._reads_text and texts.dtype == pl.String:
+                values_given = texts.str.strip_chars().replace("", None)
             kinds = _fault_kinds(feature, values_given, values)
             for kind in np.unique(kinds[kinds != ""]):
                 fault = value_fault((texts.name,), feature.expected, kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,14 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@cache
+def _scorer(predictor: Predictor) -> Scorer:
+    return Scorer(predictor, max_rows=1)
+
+
 def answered(predictor: Predictor, record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns that say what POST /predict says."""
-    answer = json.loads(Scorer(predictor, 1).predict(json.dumps(record).encode()))
+    answer = json.loads(_scorer(predictor).predict(json.dumps(record).encode()))
     told = (
         {"probability": answer["probability"]}
         if "probability" in answer
@@ -63,7 +69,7 @@ def answered(predictor: Predictor, record: Mapping[str, Any]) -> dict[str, Any]:
 def reasons(predictor: Predictor, record: Mapping[str, Any]) -> str:
     """Return the column that says why POST /predict refuses, empty where it does not."""
     try:
-        Scorer(predictor, 1).predict(json.dumps(record).encode())
+        _scorer(predictor).predict(json.dumps(record).encode())
     except InvalidInput as refusal:
         return " ".join(map(as_text, refusal.faults))
     return ""

@@ -12,6 +12,7 @@ import pytest
 
 from model.errors import DataError
 from model.predictor import Predictor
+from service.files.reading import BATCH_ROWS
 from service.files.records import RecordScorer
 from service.files.scoring import Tally, score_file
 from service.files.tables import TableScorer
@@ -193,3 +194,39 @@ def test_a_file_without_rows_has_answers_without_rows(
         source.write_text(f"{HEAD}\n" if suffix == ".csv" else "\n")
     assert score_file(predictor, source, tmp_path / "answers.csv") == Tally()
     assert (tmp_path / "answers.csv").read_text().startswith("row,")
+
+
+@pytest.mark.parametrize("cell", ["often", "", "5", "male"])
+@pytest.mark.parametrize("at", [0, BATCH_ROWS - 1, BATCH_ROWS, 2 * BATCH_ROWS + 10])
+def test_a_bad_row_anywhere_changes_no_other_and_is_kept_as_it_came(
+    predictor: Predictor, tmp_path: Path, at: int, cell: str
+) -> None:
+    names, values = zip(*example(age="4e1").items(), strict=True)
+    rows = [list(map(str, values))] * (2 * BATCH_ROWS + 20)
+    rows[at] = [cell, *rows[at][1:]]
+    lines = [",".join(["id", *names])]
+    for number, row in enumerate(rows):
+        name = f'"{number}\nand so on"' if number % 1000 == 0 else f"{number}"
+        lines.append(",".join([name, *row]))
+    (tmp_path / "rows.csv").write_text("\n".join(lines))
+    tally = score_file(predictor, tmp_path / "rows.csv", tmp_path / "answers.parquet")
+    assert tally == Tally(len(rows) - 1, 1)
+    answers = pl.read_parquet(tmp_path / "answers.parquet")
+    numbers = [number for number in range(len(rows)) if number != at]
+    assert answers["row"].to_list() == [number + 1 for number in numbers]
+    ids = answers["id"].str.strip_suffix("\nand so on").cast(pl.Int64)
+    assert ids.to_list() == numbers
+    assert answers["probability"].n_unique() == 1
+    (refused,) = read(tmp_path / "answers.rejected.csv")
+    assert int(refused["row"]) == at + 1
+    assert list(refused.values())[2:-1] == [cell or None, *map(str, values[1:])]
+
+
+def test_names_of_codes_may_begin_anywhere(predictor: Predictor, tmp_path: Path) -> None:
+    rows = [example()] * (BATCH_ROWS + 5) + [example(sex="male", age=" 60")] * 5
+    source = write(tmp_path / "rows.csv", rows)
+    tally = score_file(predictor, source, tmp_path / "answers.parquet")
+    assert tally == Tally(len(rows))
+    assert pl.read_parquet(tmp_path / "answers.parquet")["row"].to_list() == list(
+        range(1, len(rows) + 1)
+    )
