@@ -21,6 +21,7 @@ from benchmarks import (
     heartline,
     machine,
     neighbours,
+    overload,
     serving,
     start,
     table,
@@ -58,6 +59,7 @@ def main(only: Sequence[str], seconds: int, repetitions: int, environments: Path
         servers = [*heartline.servers(tutorial), *peers(tutorial, environments)]
         others: dict[str, Callable[[], dict[str, float]]] = {
             "batches": batches.measure,
+            "overload": partial(overload.measure, folder),
             "neighbours": partial(neighbours.measure, folder),
             "workers": partial(workers.measure, seconds, folder),
             "start": partial(start.measure, folder),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from benchmarks.patients import Patients
@@ -45,13 +46,12 @@ def record(patients: Patients) -> Question:
 
 def batches(patients: Patients, count: int) -> dict[str, Question]:
     """Return the questions about many records, as objects and as columns."""
-    forms = {
-        "objects": {"instances": patients.records(count)},
-        "columns": {"columns": patients.names, "data": patients.rows(count)},
-    }
-    place = ("predictions", -1, "probability")
+    objects = {"instances": patients.records(count)}
+    columns = {"columns": patients.names, "data": patients.rows(count)}
+    asked = partial(patients.asked, "/predict/batch", count)
     return {
-        name: patients.asked("/predict/batch", count, form, place) for name, form in forms.items()
+        "objects": asked(objects, ("predictions", -1, "probability")),
+        "columns": asked(columns, ("data", -1, 0)),
     }
 
 
