@@ -12,7 +12,7 @@ from starlette.responses import Response
 from service.admission import Admission
 from service.bodies import JSON, body_chunks, check_media_type, read_body
 from service.errors import ContentTooLarge, InvalidInput, Refusal
-from service.faults import MAX_BAD_ROWS, fault
+from service.faults import MAX_BAD_ROWS, bad_rows_detail, fault
 from service.lines import blocks_of_lines
 from service.models import ServedModel
 from service.settings import Settings
@@ -73,7 +73,7 @@ class Batches:
                     (bad if "errors" in answer else good).append(answer)
         if bad:
             faults = chain.from_iterable(answer["errors"] for answer in bad[:MAX_BAD_ROWS])
-            raise InvalidInput(_detail(len(bad)), [*faults])
+            raise InvalidInput(bad_rows_detail(len(bad)), [*faults])
         return stream.header() + stream.written(good)
 
     async def _reported(self, request: Request, stream: Stream) -> AsyncGenerator[bytes]:
@@ -117,9 +117,3 @@ def _on_error(request: Request, media_type: str) -> str:
         told = {"loc": ["query", "on_error"], "msg": expected, "type": "unknown_code"}
         raise InvalidInput("There is no such way to treat bad rows.", [told])
     return on_error
-
-
-def _detail(bad: int) -> str:
-    if bad > MAX_BAD_ROWS:
-        return f"{bad} records have faults; those of the first {MAX_BAD_ROWS} are listed."
-    return "Nothing was predicted; every fault is listed in errors."

@@ -259,11 +259,16 @@ def _not_json(msg: str) -> InvalidInput:
     return InvalidInput("The body is not JSON.", [fault((), msg, "json_invalid")])
 
 
-def _detail(bad_rows: int, bad_names: Mapping[Loc, Sequence[BadName]]) -> str:
+def bad_rows_detail(bad_rows: int) -> str:
+    """Return the summary of a refusal of so many rows."""
     if bad_rows > MAX_BAD_ROWS:
         return f"{bad_rows} records have faults; those of the first {MAX_BAD_ROWS} are listed."
-    if any(len(names) > MAX_BAD_NAMES for names in bad_names.values()):
+    return "Nothing was predicted; every fault is listed in errors."
+
+
+def _detail(bad_rows: int, bad_names: Mapping[Loc, Sequence[BadName]]) -> str:
+    if bad_rows <= MAX_BAD_ROWS and any(len(names) > MAX_BAD_NAMES for names in bad_names.values()):
         return (
             f"The first {MAX_BAD_NAMES} missing, unknown or repeated fields of a record are listed."
         )
-    return "Nothing was predicted; every fault is listed in errors."
+    return bad_rows_detail(bad_rows)

@@ -18,7 +18,7 @@ from pydantic_core import from_json
 from model.arrays import Array
 from model.classes import probability_names
 from service.errors import InvalidInput
-from service.faults import FaultFinder, as_text, kept_names
+from service.faults import as_text, kept_names
 from service.scoring import Scorer
 
 Answer: TypeAlias = dict[str, Any]
@@ -51,8 +51,7 @@ class Stream(ABC):
     def __init__(self, scorer: Scorer) -> None:
         self.rows = 0
         self._scorer = scorer
-        self._features = scorer.predictor.artifact.features
-        self._kept = kept_names(self._features)
+        self._kept = kept_names(scorer.predictor.artifact.features)
 
     def without_header(self, lines: Sequence[bytes]) -> Sequence[bytes]:
         """Return lines without the one that is no row."""
@@ -131,9 +130,9 @@ class CsvStream(Stream):
 
     def __init__(self, scorer: Scorer) -> None:
         super().__init__(scorer)
-        artifact = scorer.predictor.artifact
+        labels = scorer.predictor.artifact.labels
         self._names: list[str] = []
-        self._told = [*self._kept, *probability_names(artifact.labels), *TOLD]
+        self._told = [*self._kept, *probability_names(labels), *TOLD]
 
     def without_header(self, lines: Sequence[bytes]) -> Sequence[bytes]:
         """Take the names of the columns from the first line.
@@ -146,8 +145,7 @@ class CsvStream(Stream):
         if self._names:
             return lines
         self._names = _cells(lines[0].removeprefix(BOM_UTF8))
-        if faults := FaultFinder(self._features, {}, self._kept).name_faults(self._names):
-            raise InvalidInput("The first line does not name the columns of the model.", faults)
+        self._scorer.validator.check_columns(self._names)
         self._places_of_ids = [i for i, name in enumerate(self._names) if name in self._kept]
         self._columns = encoder.encode([name for name in self._names if name not in self._kept])
         return lines[1:]
@@ -200,8 +198,11 @@ STREAMS: Mapping[str, type[Stream]] = {
 
 
 def _cells(line: bytes) -> list[str]:
-    (cells,) = csv.reader([_text(line)]) if line else ([],)
-    return [cell.strip() for cell in cells]
+    text = _text(line)
+    try:
+        return [cell.strip() for cells in csv.reader([text]) for cell in cells]
+    except csv.Error:
+        return [text]  # which is the value of no column
 
 
 def _as_json(cell: str) -> str:

@@ -90,6 +90,17 @@ class Validator:
                 raise self._counted(refusal)
         return X
 
+    def check_columns(self, names: Sequence[str]) -> None:
+        """Check the names of the columns that lines have.
+
+        Raises
+        ------
+        InvalidInput
+            When they are not those of the fields of a record, each once.
+        """
+        if faults := self._line_faults.name_faults(names):
+            raise self._counted(InvalidInput("The first line does not name the columns.", faults))
+
     def batch(self, body: bytes) -> Array:
         """Return the values of a batch, of shape (n, n_features).
 

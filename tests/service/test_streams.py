@@ -174,6 +174,10 @@ async def test_columns_that_are_not_the_models_refuse_all(
         (as_csv([example(age="true")]).split("\n")[1], "not_a_number"),
         (as_csv([example(age="\u0661")]).split("\n")[1], "not_a_number"),
         ('"54,1', "not_a_number"),
+        ("54\r1", "not_a_number"),
+        ("54\0", "not_a_number"),
+        ("5" * 60_000, "json_invalid"),
+        ("x" * 60_000, "not_a_number"),
     ],
 )
 async def test_a_row_of_csv_that_is_none_is_refused(
@@ -183,6 +187,15 @@ async def test_a_row_of_csv_that_is_none_is_refused(
     response = await client.post(PATH, content=f"{header}\n{line}\n", headers=CSV)
     assert response.status_code == 422
     assert kind in [fault["type"] for fault in response.json()["errors"]]
+
+
+async def test_a_cell_that_is_too_long_for_the_reader_is_a_fault() -> None:
+    app = create_app(Settings(artifact=ARTIFACT, max_record_bytes=2**20))
+    transport = httpx.ASGITransport(app)
+    body = f"{','.join(FEATURES.names)}\n{'x' * 200_000}\n"
+    async with httpx.AsyncClient(transport=transport, base_url="http://heartline") as client:
+        response = await client.post(PATH, content=body, headers=CSV)
+    assert response.status_code == 422
 
 
 async def test_rows_may_have_other_names_codes_by_name_line_ends_and_a_mark_of_the_order_of_bytes(
