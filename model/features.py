@@ -201,16 +201,28 @@ class FeatureSet(Sequence[Feature]):
         -------
         NDArray of bool, of shape (n, len(self))
         """
-        accepted = np.empty_like(X, dtype=np.bool_)
-        for column, feature in enumerate(self):
-            values = X[:, column]
-            if feature.is_coded:
-                accepted[:, column] = np.isin(values, [code for code, _ in feature.codes])
-            else:
-                within = (feature.minimum <= values) & (values <= feature.maximum)
-                whole = feature.kind != "count" or values == np.floor(values)
-                accepted[:, column] = within & whole
+        low, high, is_whole, gaps = self._possible
+        accepted: NDArray[np.bool_] = (low <= X) & (high >= X) & (~is_whole | (np.rint(X) == X))
+        for column, codes in gaps:
+            accepted[:, column] &= np.isin(X[:, column], codes)
         return accepted
+
+    @cached_property
+    def _possible(
+        self,
+    ) -> tuple[Array, Array, NDArray[np.bool_], list[tuple[int, list[int]]]]:
+        """Bounds, which columns hold whole numbers, and the codes that leave out some of these."""
+        codes = [[code for code, _ in feature.codes] for feature in self]
+        ranges = [
+            (min(of), max(of)) if of else (feature.minimum, feature.maximum)
+            for feature, of in zip(self, codes, strict=True)
+        ]
+        low, high = np.array(ranges, np.float64).T
+        is_whole = np.array([feature.kind != "continuous" for feature in self])
+        gaps = [
+            (column, of) for column, of in enumerate(codes) if of and len(of) <= max(of) - min(of)
+        ]
+        return low, high, is_whole, gaps
 
     def observe(self, X: Array) -> FeatureSet:
         """Return the same features with what the training rows hold noted on each."""

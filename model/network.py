@@ -169,15 +169,14 @@ class NeuralNetwork:
         Notes
         -----
         A matrix product may add in another order for another number of rows, so that a sample's
-        last digits would hang on the company it is in. `numpy.vecdot` takes one dot product a
-        unit and row, always in the same order, as long as the rows lie in memory as rows.
+        last digits would hang on the company it is in. `numpy.vecmat` multiplies the matrix with
+        one row after the other, each in the same order, as long as they lie in memory as rows.
         """
         outputs = np.ascontiguousarray(X)
         for layer, activation in enumerate(self._activations, start=1):
-            units = np.ascontiguousarray(np.swapaxes(self.parameters[f"W{layer}"], -1, -2))
+            W = self.parameters[f"W{layer}"][..., np.newaxis, :, :]
             b = self.parameters[f"b{layer}"][..., np.newaxis, :]
-            z = np.vecdot(outputs[..., np.newaxis, :], units[..., np.newaxis, :, :]) + b
-            outputs = activation.function(z)
+            outputs = activation.function(np.vecmat(outputs, W) + b)
         return outputs
 
 

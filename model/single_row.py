@@ -14,8 +14,8 @@ from model.network import NeuralNetwork
 class SingleRow:
     """Computes the output of a network that ends in one sigmoid.
 
-    For one row, NumPy's time is that of its calls and not of its arithmetic: so the weights are
-    laid out once, nothing has an axis for rows, and the sigmoid is finished on a plain number.
+    For one row, NumPy's time is that of its calls and not of its arithmetic: so nothing has an
+    axis for rows, and the sigmoid is finished on a plain number.
 
     Parameters
     ----------
@@ -26,22 +26,17 @@ class SingleRow:
 
     Notes
     -----
-    The output is that of `NeuralNetwork.predict_proba` to the last bit: the same dot products by
-    the same `numpy.vecdot`, and the same `numpy.exp`.
+    The output is that of `NeuralNetwork.predict_proba` to the last bit: the same products by the
+    same `numpy.vecmat`, and the same `numpy.exp`.
     """
 
     def __init__(self, encoding: Encoding, network: NeuralNetwork) -> None:
         self._transform = encoding.transform_row
-        *hidden, (units, b) = [
-            (
-                np.ascontiguousarray(network.parameters[f"W{layer}"].T),
-                network.parameters[f"b{layer}"],
-            )
+        *self._hidden, (self._W, b) = [
+            (network.parameters[f"W{layer}"], network.parameters[f"b{layer}"])
             for layer in range(1, network.depth + 1)
         ]
-        self._hidden = hidden
         self._activate = ACTIVATIONS[network.hidden_activation].function
-        self._unit = units[0]
         self._b = float(b[0])
 
     @staticmethod
@@ -52,8 +47,8 @@ class SingleRow:
     def output(self, row: Sequence[float]) -> float:
         """Return the probability of the positive class for a row of n_features numbers."""
         a = self._transform(row)
-        for units, b in self._hidden:
-            a = self._activate(np.vecdot(units, a) + b)
-        z = float(np.vecdot(self._unit, a)) + self._b
+        for W, b in self._hidden:
+            a = self._activate(np.vecmat(a, W) + b)
+        z = float(np.vecmat(a, self._W)[0]) + self._b
         e = float(np.exp(-abs(z)))
         return (1.0 if z >= 0 else e) / (1.0 + e)

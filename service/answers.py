@@ -140,8 +140,10 @@ class Answers:
     def _warnings(self, X: Array) -> dict[int, Warnings]:
         """Return the warnings of each row that has any."""
         found: dict[int, Warnings] = defaultdict(list)
-        for row, column in np.argwhere(self._features.unseen(X)).tolist():
-            found[row].append(self._unseen[column])
+        unseen = self._features.unseen(X)
+        if unseen.any():
+            for row, column in np.argwhere(unseen).tolist():
+                found[row].append(self._unseen[column])
         return found
 
 

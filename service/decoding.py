@@ -91,8 +91,10 @@ class PlainDecoder:
         names, rows = astuple(found)
         if sorted(names) != sorted(self._features.names):
             return None
-        order = [names.index(name) for name in self._features.names]
-        return self._possible(self._matrix(rows, len(rows)).take(order, axis=1))
+        X = self._matrix(rows, len(rows))
+        if names != self._features.names:
+            X = X.take([names.index(name) for name in self._features.names], axis=1)
+        return self._possible(X)
 
     def _matrix(self, rows: Iterable[Row], n: int) -> Array:
         values = chain.from_iterable(rows)

@@ -59,7 +59,7 @@ def prediction_router(model: ServedModel, settings: Settings) -> APIRouter:
 
         Each gets the answer that it would get alone. One bad record refuses the whole batch; the
         faults of the first hundred bad ones are listed. A table, with the names of the columns
-        once and the values in rows, is a third of the size, and is answered by a table.
+        once and the values in rows, is a fifth of the size, and is answered by a table.
 
         Rows of CSV or NDJSON are answered in the same format, with their `id` where they have one.
         With `on_error=report` each is answered as it comes, in a stream of any length, a bad one
