@@ -5,6 +5,8 @@ Run by ``scripts/fuzz``; the arguments are libFuzzer's.
 
 from __future__ import annotations
 
+import atexit
+import signal
 import sys
 from random import Random
 
@@ -38,5 +40,7 @@ def fuzz(data: bytes) -> None:
 
 
 if __name__ == "__main__":
+    # libFuzzer's clock goes on while Python ends, when there is nobody left to take its signal.
+    atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
     atheris.Setup(sys.argv, fuzz)
     atheris.Fuzz()

@@ -345,6 +345,14 @@ async def test_a_worker_that_stops_in_order_leaves_its_slot() -> None:
     assert slots.table["pid"].tolist() == [0]
 
 
+def test_what_a_worker_has_counted_is_told_after_it_has_left(registry: Registry) -> None:
+    RequestMeter(registry, ["/predict"]).answered("/predict", 200, 0.1)
+    registry.leave()
+    samples = shown(registry)
+    assert samples[series("heartline_workers")] == 0
+    assert samples[series("heartline_requests_total", route="/predict", status="200")] == 1
+
+
 async def test_the_answer_is_prometheus_text(client: httpx.AsyncClient) -> None:
     response = await client.get("/metrics")
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"

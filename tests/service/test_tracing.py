@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import StatusCode
 
 from service.app import create_app
 from service.settings import Settings, SettingsError
 from service.telemetry import flush
+from service.tracing import tracer_provider
 from tests.conftest import ARTIFACT
 from tests.service.collector import Collector, attributes, running_collector
 from tests.service.conftest import Server, running_server
@@ -59,6 +61,24 @@ def test_a_request_is_one_span_under_the_callers(traced: Server, collector: Coll
     assert [other.span_id for other in collector.spans() if other.trace_id == span.trace_id] == [
         span.span_id
     ]
+
+
+def test_what_else_a_span_holds_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running_collector() as collector:
+        for name, value in collector.settings.items():
+            monkeypatch.setenv(name, value)
+        provider = tracer_provider()
+        tracer = provider.get_tracer("a library")
+        secret = {"url.path": "98765.4321", "http.route": "/predict"}
+        with tracer.start_as_current_span("POST /predict", attributes=secret) as span:
+            span.add_event("98765.4321")
+            span.add_link(span.get_span_context(), secret)
+            span.set_status(StatusCode.ERROR, "98765.4321")
+        provider.shutdown()
+    (sent,) = collector.spans()
+    assert attributes(sent) == {"http.route": "/predict"}
+    assert sent.status.code == Status.STATUS_CODE_ERROR
+    assert not [body for body in collector.bodies if b"98765" in body]
 
 
 def test_without_a_caller_a_trace_begins_here(traced: Server, collector: Collector) -> None:
