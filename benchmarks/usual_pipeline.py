@@ -26,11 +26,13 @@ ARTIFACT = Path(__file__).parents[1] / "artifacts" / "heart.npz"
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
 def main(source: Path, target: Path) -> None:
-    model = as_pipeline(Artifact.load(ARTIFACT))
+    artifact = Artifact.load(ARTIFACT)
+    model = as_pipeline(artifact)
     table = pd.read_csv(source)
     probabilities = model.predict_proba(table.drop(columns="id"))[:, 1]
     answers = pd.DataFrame({"id": table["id"], "probability": probabilities})
-    answers["predicted_class"] = (probabilities > 0.5).astype(int)
+    answers["predicted_class"] = (probabilities > artifact.threshold).astype(int)
+    answers["label"] = np.array(artifact.labels)[answers["predicted_class"]]
     answers.to_csv(target, index=False)
 
 

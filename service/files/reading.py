@@ -19,7 +19,7 @@ from service.files.answers import Scored
 from service.files.columns import BadColumns, given_names
 from service.files.tables import SURPLUS, TableScorer
 
-BATCH_ROWS = 25_000
+BATCH_ROWS = 50_000
 BATCH_LINES = 10_000
 
 MAX_LINE_BYTES = 2**20

@@ -51,3 +51,16 @@ def test_a_row_is_encoded_the_same_whatever_it_comes_with(rows: int, seed: int) 
 
 def test_no_row_is_encoded_as_no_row() -> None:
     assert Encoding.one_hot(HEART_FEATURES).transform(np.empty((0, 13))).shape == (0, 22)
+
+
+def test_writing_in_place_gives_the_bits_of_a_choice_between_two() -> None:
+    encoding = Encoding.one_hot(HEART_FEATURES)
+    X = np.vstack(
+        [HEART_FEATURES.golden_inputs(100), np.full((1, 13), -0.0), np.full((1, 13), np.nan)]
+    )
+    codes = np.array([np.nan if code is None else code for _, code in encoding.columns])
+    taken = X[:, [source for source, _ in encoding.columns]]
+    chosen = np.where(encoding.is_indicator, taken == codes, taken)
+    for rows in (X, np.asfortranarray(X), X[::2]):
+        encoded = encoding.transform(rows)
+        assert encoded.tobytes() == chosen[:: len(X) // len(rows)].tobytes()

@@ -230,3 +230,23 @@ def test_names_of_codes_may_begin_anywhere(predictor: Predictor, tmp_path: Path)
     assert pl.read_parquet(tmp_path / "answers.parquet")["row"].to_list() == list(
         range(1, len(rows) + 1)
     )
+
+
+SPELLINGS = """5|5.5| 5|5 |+5|+ 5|5_0|0x5|5.|.5|5e0|5E+0|5,5|"5"|" 5"|5abc|5 4|5e|5e+|5d0|5f|0b1|5%|
+1/2|00005|5e-400|0.50000000000000000000000000001|0.1e1|5..2|5.2.3|5-|-0|-0.0|5;|(5)|"5""4"|true|NA"""
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.replace("\n", "").split("|"))
+def test_a_spelling_is_read_the_same_among_numbers_and_among_texts(
+    predictor: Predictor, tmp_path: Path, spelling: str
+) -> None:
+    names, values = zip(*example().items(), strict=True)
+    row = ",".join(
+        spelling if name == "oldpeak" else str(values[at]) for at, name in enumerate(names)
+    )
+    told = []
+    for before in ([], [",".join(["male", *map(str, values[1:])])]):
+        (tmp_path / "rows.csv").write_text("\n".join([",".join(names), *before, row]))
+        score_file(predictor, tmp_path / "rows.csv", tmp_path / "answers.parquet")
+        told.append(pl.read_parquet(tmp_path / "answers.parquet")["probability"].to_list())
+    assert told[0] == told[1]
