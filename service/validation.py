@@ -128,7 +128,7 @@ class Validator:
         table = self._validated(self._table, body, self._table_faults)
         names, rows = table.get("columns", []), table.get("data", [])
         records, errors = self._as_records(names, rows)
-        if not errors and self._table_faults.are_fields(names):
+        if not errors and table.keys() == TABLE.keys() and self._table_faults.are_fields(names):
             X = self._matrix(records)
             if X is not None and body.count(b":") == len(TABLE):
                 return X

@@ -92,7 +92,12 @@ def main(requests: int, seed: int, patience: float) -> None:
     """Fuzz a server; the first thing that is not as it must be ends it."""
     rng, port = Random(seed), free_port()
     command = [COMMAND, "serve", "--port", str(port), "--workers", "2", "--log-level", "warning"]
-    with TemporaryDirectory() as folder, started(command, log := Path(folder) / "log") as process:
+    # A batch refused for want of a place would tell nothing of itself.
+    places = {"HEARTLINE_MAX_BATCHES": str(CONNECTIONS)}
+    with (
+        TemporaryDirectory() as folder,
+        started(command, log := Path(folder) / "log", **places) as process,
+    ):
         wait_until_ready(port, process)
         workers = children(process.pid)
         fuzzer, begun = Fuzzer(port, patience), time.monotonic()

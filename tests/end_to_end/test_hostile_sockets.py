@@ -25,7 +25,9 @@ GOOD = message("POST", "/predict", JSON, json.dumps(example()).encode())
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A service of two workers that must all be there at the end, and have logged no error."""
     port, log = free_port(), tmp_path_factory.mktemp("hostile") / "log"
-    with started([COMMAND, "serve", "--port", str(port), "--workers", "2"], log) as process:
+    command = [COMMAND, "serve", "--port", str(port), "--workers", "2"]
+    # A batch refused for want of a place would tell nothing of itself.
+    with started(command, log, HEARTLINE_MAX_BATCHES="1000") as process:
         wait_until_ready(port, process)
         workers = children(process.pid)
         yield port
