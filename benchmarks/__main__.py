@@ -18,6 +18,7 @@ import click
 
 from benchmarks import (
     batches,
+    files,
     heartline,
     machine,
     neighbours,
@@ -64,6 +65,7 @@ def main(only: Sequence[str], seconds: int, repetitions: int, environments: Path
             "workers": partial(workers.measure, seconds, folder),
             "start": partial(start.measure, folder),
             "training": training.measure,
+            "files": files.figures,
         }
         names = [server.name for server in servers] + list(others)
         if unknown := set(only) - set(names):

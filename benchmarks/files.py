@@ -21,6 +21,7 @@ from typing import Any
 import click
 import numpy as np
 
+from benchmarks.figures import Figures
 from model.artifact import Artifact
 from model.features import Feature
 
@@ -86,6 +87,12 @@ def measure(rows: int = ROWS, rounds: int = ROUNDS) -> dict[str, Any]:
                 "heartline predict": summary(ours, theirs),
             },
         }
+
+
+def figures() -> Figures:
+    """Return what one round says of the command."""
+    told = measure(rounds=1)["runs"]["heartline predict"]
+    return Figures({name: told[name] for name in ("speed", "peak_mib")})
 
 
 def summary(runs: Sequence[Run], usual: Sequence[Run]) -> dict[str, float]:
