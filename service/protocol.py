@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 from service.errors import HeadTooLarge, NotHttp, Refusal, TooSlow
 from service.problems import MEDIA_TYPE, kind_of, problem_bytes
 from service.settings import Settings
+from service.writing import JoiningTransport
 
 logger = logging.getLogger("heartline.connection")
 
@@ -60,6 +61,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._joining = JoiningTransport(transport)
+        self.transport = self._joining  # type: ignore[assignment]
         above = len(self.connections) - self._settings.max_connections
         if above > SPARE_CONNECTIONS:
             transport.abort()
@@ -111,6 +114,11 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def on_response_complete(self) -> None:
+        if len(self.server_state.tasks) > 1:
+            # Others are being answered in this turn: first they compute, then all is written.
+            self.loop.call_soon(self._joining.flush)
+        else:
+            self._joining.flush()
         super().on_response_complete()
         if self.pipeline:  # Else each answer would let in more requests than it takes away.
             self.flow.pause_reading()

@@ -1,0 +1,53 @@
+"""Writing: the head and the body of an answer in one call of the system."""
+
+from __future__ import annotations
+
+from asyncio import Transport
+from typing import Any
+
+HEAD = b"HTTP/1.1 "
+CONTINUE = b"HTTP/1.1 100 "
+IN_CHUNKS = b"\r\ntransfer-encoding: chunked\r\n"
+
+
+class JoiningTransport:
+    """Holds the head of an answer, and the body that follows, until it is told to send them.
+
+    uvicorn writes head and body one after the other, and each would be a call of the system, which
+    costs as much as a prediction. What comes in chunks, or goes on after that, is not held.
+
+    Parameters
+    ----------
+    transport : Transport
+        Where it goes; it is asked for everything else.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._held: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Hold a head, and one body after it; write what comes then."""
+        if len(self._held) == 1 or (not self._held and _is_head_of_a_whole(data)):
+            self._held.append(data)
+        else:
+            self.flush()
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        """Write what is held."""
+        if self._held:
+            self._transport.write(b"".join(self._held))
+            self._held.clear()
+
+    def close(self) -> None:
+        """Close when all has been written."""
+        self.flush()
+        self._transport.close()
+
+
+def _is_head_of_a_whole(data: bytes) -> bool:
+    return data.startswith(HEAD) and not data.startswith(CONTINUE) and IN_CHUNKS not in data

@@ -1,0 +1,89 @@
+"""What is held of an answer, and when it is sent."""
+
+from __future__ import annotations
+
+from asyncio import Transport
+from typing import Any
+
+import pytest
+
+from service.writing import JoiningTransport
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Recorder(Transport):
+    """Notes what reaches it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[Any] = []
+
+    def write(self, data: Any) -> None:
+        self.told.append(data)
+
+    def close(self) -> None:
+        self.told.append("closed")
+
+    def is_closing(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def transport(recorder: Recorder) -> JoiningTransport:
+    return JoiningTransport(recorder)
+
+
+def test_head_and_body_are_one_when_they_are_sent(
+    transport: JoiningTransport, recorder: Recorder
+) -> None:
+    transport.write(HEAD)
+    transport.write(b"body")
+    assert recorder.told == []
+    transport.flush()
+    transport.flush()
+    assert recorder.told == [HEAD + b"body"]
+
+
+def test_a_body_that_goes_on_is_not_held(transport: JoiningTransport, recorder: Recorder) -> None:
+    for data in (HEAD, b"bo", b"d", b"y"):
+        transport.write(data)
+    assert recorder.told == [HEAD + b"bo", b"d", b"y"]
+
+
+@pytest.mark.parametrize("data", [CHUNKED, CONTINUE, b"5\r\nchunk\r\n"])
+def test_what_somebody_may_be_waiting_for_is_not_held(
+    transport: JoiningTransport, recorder: Recorder, data: bytes
+) -> None:
+    transport.write(data)
+    assert recorder.told == [data]
+
+
+def test_an_answer_after_one_that_is_held_comes_after_it(
+    transport: JoiningTransport, recorder: Recorder
+) -> None:
+    for data in (HEAD, b"body", HEAD, b"more"):
+        transport.write(data)
+    transport.flush()
+    assert b"".join(recorder.told) == (HEAD + b"body" + HEAD + b"more")
+
+
+@pytest.mark.parametrize("body", [[], [b"body"]])
+def test_to_close_sends_what_is_held(
+    transport: JoiningTransport, recorder: Recorder, body: list[bytes]
+) -> None:
+    for data in (HEAD, *body):
+        transport.write(data)
+    transport.close()
+    assert recorder.told == [b"".join((HEAD, *body)), "closed"]
+
+
+def test_all_else_is_asked_of_the_transport(transport: JoiningTransport) -> None:
+    assert transport.is_closing() is False
