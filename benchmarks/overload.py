@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +20,8 @@ from tests.conftest import ARTIFACT
 CLIENTS = 64
 ROWS = 10_000
 SECONDS = 10
+SETTLING_SECONDS = 1.0
+"""All clients begin at once, which is a burst of its own."""
 PROBES = ("/livez", "/readyz", "/metrics")
 EXPECTED = {http.client.OK, http.client.SERVICE_UNAVAILABLE}
 
@@ -33,6 +37,7 @@ def measure(folder: Path) -> Figures:
     patients, figures = Patients(ARTIFACT), Figures()
     server = heartline.quiet(patients)
     with running(server, folder / "overload.log") as started, Crowd(started.port) as crowd:
+        time.sleep(SETTLING_SECONDS)
         found = load(started.port, server.record, 1, SECONDS)
     crowd.check()
     for name, value in found.times().items():
@@ -76,6 +81,8 @@ class Crowd:
             raise ServerFailure(f"batches: {dict(self.batches)}, probes: {dict(self.probes)}")
 
     def _ask(self, questions: Sequence[Question], statuses: Counter[int], pause: float) -> None:
+        # It shares its core with wrk, which would else wait for it and not for the server.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         while not self._over.wait(pause):
             for method, path, body, headers, *_ in questions:

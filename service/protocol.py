@@ -22,6 +22,9 @@ logger = logging.getLogger("heartline.connection")
 SPARE_CONNECTIONS = 64
 """So many above the limit are let in, to be told of it and for the probes; more are cut off."""
 
+UNWANTED_SECONDS = 0.1
+"""So long a body waits between any two pieces when its request has been answered without it."""
+
 
 class Expected(Enum):
     """What a client is to send next."""
@@ -81,6 +84,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse(HeadTooLarge(f"Request line and headers may have {limit} bytes."))
             return
         super().data_received(data)
+        if self._expected is Expected.BODY and self.cycle.response_complete:
+            self._read_on_slowly()
         if self._deadline is None and self._waits_for_client():
             self._set_deadline()
 
@@ -122,9 +127,16 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.pipeline:  # Else each answer would let in more requests than it takes away.
             self.flow.pause_reading()
+        elif self._expected is Expected.BODY:
+            self._read_on_slowly()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         self._refuse(NotHttp("Send HTTP/1.1."))
+
+    def _read_on_slowly(self) -> None:
+        """Read a body that nobody wants at a pace that leaves the others their time."""
+        self.flow.pause_reading()
+        self.loop.call_later(UNWANTED_SECONDS, self.flow.resume_reading)
 
     def _ends_too_late(self, data: bytes) -> bool:
         left = self._settings.max_head_bytes - self._head_bytes
