@@ -84,7 +84,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse(HeadTooLarge(f"Request line and headers may have {limit} bytes."))
             return
         super().data_received(data)
-        if self._expected is Expected.BODY and self.cycle.response_complete:
+        if self._is_unwanted():
             self._read_on_slowly()
         if self._deadline is None and self._waits_for_client():
             self._set_deadline()
@@ -127,11 +127,15 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.pipeline:  # Else each answer would let in more requests than it takes away.
             self.flow.pause_reading()
-        elif self._expected is Expected.BODY:
+        elif self._is_unwanted():
             self._read_on_slowly()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         self._refuse(NotHttp("Send HTTP/1.1."))
+
+    def _is_unwanted(self) -> bool:
+        """Return whether the body that arrives belongs to a request that has been answered."""
+        return self._expected is Expected.BODY and bool(self.cycle.response_complete)
 
     def _read_on_slowly(self) -> None:
         """Read a body that nobody wants at a pace that leaves the others their time."""
@@ -160,7 +164,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _run_out(self, seconds: int) -> None:
         self._deadline = None
-        if self.flow.read_paused:
+        if self.flow.read_paused and not self._is_unwanted():
             self._set_deadline()  # Nobody has asked the client for more.
             return
         self._refuse(TooSlow(f"The {self._expected.value} of a request may take {seconds} s."))
