@@ -22,8 +22,10 @@ logger = logging.getLogger("heartline.connection")
 SPARE_CONNECTIONS = 64
 """So many above the limit are let in, to be told of it and for the probes; more are cut off."""
 
+UNWANTED_BYTES = 2**19
 UNWANTED_SECONDS = 0.1
-"""So long a body waits between any two pieces when its request has been answered without it."""
+"""Of a body whose request has been answered without it, so much is read at once; then it waits so
+long between any two pieces."""
 
 
 class Expected(Enum):
@@ -58,6 +60,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._settings = settings
         self._expected = Expected.REQUEST
         self._head_bytes = 0
+        self._unwanted_bytes = 0
         self._is_above_limit = False
         self._keep_alive = True
         self._deadline: TimerHandle | None = None
@@ -85,7 +88,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         super().data_received(data)
         if self._is_unwanted():
-            self._read_on_slowly()
+            self._read_on(len(data))
         if self._deadline is None and self._waits_for_client():
             self._set_deadline()
 
@@ -111,7 +114,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._expected = Expected.REQUEST
-        self._head_bytes = 0
+        self._head_bytes = self._unwanted_bytes = 0
         self._clear_deadline()
         super().on_message_complete()
         self.cycle.keep_alive = self._keep_alive
@@ -127,8 +130,6 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.pipeline:  # Else each answer would let in more requests than it takes away.
             self.flow.pause_reading()
-        elif self._is_unwanted():
-            self._read_on_slowly()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         self._refuse(NotHttp("Send HTTP/1.1."))
@@ -137,10 +138,12 @@ class LimitedProtocol(HttpToolsProtocol):
         """Return whether the body that arrives belongs to a request that has been answered."""
         return self._expected is Expected.BODY and bool(self.cycle.response_complete)
 
-    def _read_on_slowly(self) -> None:
-        """Read a body that nobody wants at a pace that leaves the others their time."""
-        self.flow.pause_reading()
-        self.loop.call_later(UNWANTED_SECONDS, self.flow.resume_reading)
+    def _read_on(self, size: int) -> None:
+        """Read a long body that nobody wants at a pace that leaves the others their time."""
+        self._unwanted_bytes += size
+        if self._unwanted_bytes > UNWANTED_BYTES:
+            self.flow.pause_reading()
+            self.loop.call_later(UNWANTED_SECONDS, self.flow.resume_reading)
 
     def _ends_too_late(self, data: bytes) -> bool:
         left = self._settings.max_head_bytes - self._head_bytes
