@@ -8,6 +8,7 @@ import sys
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 import click
@@ -143,11 +144,13 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
     when every row was scored, and 1 when none was because of an error. With --cluster FILE is a
     pattern such as 'data/*.parquet'.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, which leaves nothing
-    predictor = Predictor(ModelFile(read_settings()).artifact)
     if cluster is None:
-        tally = _score_file(predictor, Path(file), output)
+        heed_stops = _stops_at_heed()
+        predictor = Predictor(ModelFile(read_settings()).artifact)
+        tally = _score_file(predictor, Path(file), output, heed_stops)
     else:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+        predictor = Predictor(ModelFile(read_settings()).artifact)
         tally = _score_files(predictor, file, output, cluster)
     click.echo(f"scored     {tally.scored} rows, {output}")
     if tally.refused:
@@ -201,13 +204,36 @@ def _parts(purpose: str, extra: str) -> Iterator[None]:
         ) from None
 
 
-def _score_file(predictor: Predictor, file: Path, output: Path) -> Tally:
+def _stops_at_heed() -> Callable[[], None]:
+    """Hold Ctrl-C and SIGTERM until the returned function is called, which ends the command.
+
+    An interrupt in the midst of a library becomes whatever error that library makes of it.
+    """
+    asked = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked.set())
+
+    def heed_stops() -> None:
+        if asked.is_set():
+            raise click.Abort
+
+    return heed_stops
+
+
+def _score_file(
+    predictor: Predictor, file: Path, output: Path, heed_stops: Callable[[], None]
+) -> Tally:
     with _parts("scoring files", "files"):
         from service.files.reading import rows_about
         from service.files.scoring import score_file
     gc.freeze()  # all that was imported is looked at no more, which at the end takes 0.1 s
     with _bar(rows_about(file) if sys.stderr.isatty() else 0) as bar:
-        return score_file(predictor, file, output, bar.update)
+
+        def on_rows(number: int) -> None:
+            bar.update(number)
+            heed_stops()
+
+        return score_file(predictor, file, output, on_rows)
 
 
 def _score_files(predictor: Predictor, pattern: str, folder: Path, address: str) -> Tally:

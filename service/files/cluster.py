@@ -75,7 +75,8 @@ def score_files(
     check_formats(*sources)
     if len({source.name for source in sources}) < len(sources):
         raise DataError(folder, "two of the files have the same name")
-    with _client(address) as client, _staging(folder) as staged:
+    # The processes of a cluster of this machine end before what they write is taken away.
+    with _staging(folder) as staged, _client(address) as client:
         score = partial(_score, predictor, staged)
         futures = client.map(score, [source.resolve() for source in sources], pure=False)
         tally = Tally()
