@@ -13,7 +13,6 @@ from fastapi.routing import iter_route_contexts
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.fast_path import FastPath
 from service.keys import ApiKeys, read_keys
@@ -51,22 +50,9 @@ CORS: dict[str, Any] = {
 """What a web page of another origin may send and read; no cookies, for there are none."""
 
 
-class Application(FastAPI):
-    """FastAPI's application, with a way past its stack."""
-
-    fast_path: ASGIApp | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self.fast_path or super().__call__)(scope, receive, send)
-
-    async def stack(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer by the whole of the stack."""
-        await super().__call__(scope, receive, send)
-
-
 def create_app(
     settings: Settings | None = None, file: ModelFile | None = None, slots: Slots | None = None
-) -> Application:
+) -> FastAPI:
     """Return the application that serves the artifact of the settings.
 
     Parameters
@@ -115,7 +101,7 @@ def create_app(
             flush(spans)
         registry.leave()
 
-    app = Application(
+    app = FastAPI(
         title="Heartline",
         version=version("heartline"),
         openapi_url=None,
@@ -139,10 +125,12 @@ def create_app(
     paths = [str(route.path) for route in iter_route_contexts(app.routes)]
     request_meter = RequestMeter(registry, paths)
     app.add_middleware(MetricsMiddleware, meter=request_meter)
-    if spans is None and not settings.cors_origins:  # what adds to every answer
-        app.fast_path = FastPath(
-            app.stack, model, request_meter, keys, key_meter, settings.max_record_bytes
-        )
+    adds_to_every_answer = spans or settings.cors_origins
+    app.state.fast_path = (
+        None
+        if adds_to_every_answer
+        else FastPath(model, request_meter, keys, key_meter, settings.max_record_bytes)
+    )
     return app
 
 

@@ -1,4 +1,4 @@
-"""The fast path: plain requests for one record, past the stack of the application.
+"""The fast path: the answers to plain requests for one record, past the stack of the application.
 
 FastAPI and the middleware cost several times what a prediction does. What they add to the answer
 of a plain request is added here at once; every other request, and every one that is to be refused
@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 from time import perf_counter
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from service.keys import ApiKeys, bearer_key
 from service.logs import current_request_id
@@ -24,14 +25,16 @@ from service.models import ServedModel
 
 PATH = "/predict"
 
+HEADERS = b"".join(
+    b"%b: %b\r\n" % header for header in ((b"content-type", b"application/json"), *UNCACHED_HEADERS)
+)
+
 
 class FastPath:
-    """Answers what is plain, and hands on the rest.
+    """Answers what is plain.
 
     Parameters
     ----------
-    app : ASGIApp
-        The whole of the stack.
     model : ServedModel
         What answers.
     meter : RequestMeter
@@ -41,58 +44,28 @@ class FastPath:
     key_meter : KeyMeter
         Counts who comes through.
     max_bytes : int
-        Longest body.
+        Longest body; of none more than uvicorn reads before it is asked for more.
     """
 
     def __init__(
         self,
-        app: ASGIApp,
         model: ServedModel,
         meter: RequestMeter,
         keys: ApiKeys | None,
         key_meter: KeyMeter,
         max_bytes: int,
     ) -> None:
-        self._app = app
         self._model = model
         self._meter = meter
         self._keys = keys
         self._key_meter = key_meter
-        self._max_bytes = max_bytes
+        self._max_bytes = min(max_bytes, HIGH_WATER_LIMIT)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        length = self._plain_length(scope)
-        if length is None:
-            await self._app(scope, receive, send)
-            return
-        started = perf_counter()
-        self._meter.begun()
-        try:
-            message = await receive()
-            body = message.get("body", b"")
-            # A body in pieces is put together by the stack.
-            answer = self._answer(body) if len(body) == length else None
-        finally:
-            self._meter.ended()
-        if answer is None:
-            scope["state"]["started"] = started
-            await self._app(scope, _after(message, receive), send)
-            return
-        self._meter.answered(PATH, 200, perf_counter() - started)
-        if self._keys:
-            self._key_meter.let_in(scope["state"]["key_name"])
-        request_id = request_id_of(_given_id(scope))
-        await send(_start(answer, request_id))
-        await send({"type": "http.response.body", "body": answer})
-        if access_logger.isEnabledFor(logging.INFO):
-            current_request_id.set(request_id)
-            log_request(scope, PATH, 200, perf_counter() - started)
-
-    def _plain_length(self, scope: Scope) -> int | None:
-        """Return the length of the body, if all of the head is plain, and the key is good."""
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
-            return None
-        headers, state = scope["headers"], scope.setdefault("state", {})
+    def takes(self, scope: Scope) -> bool:
+        """Tell whether all of a request's head is plain, and its key good."""
+        if scope["path"] != PATH or scope["method"] != "POST":
+            return False
+        headers, state = scope["headers"], scope["state"]
         given = dict(headers)
         length = given.get(b"content-length", b"")
         if (
@@ -103,41 +76,45 @@ class FastPath:
             or int(length) > self._max_bytes
             or "above_limit" in state
         ):
-            return None
+            return False
         if self._keys:
             state["key_name"] = self._keys.name_of(bearer_key(headers))
             if state["key_name"] is None:
-                return None
-        return int(length)
+                return False
+        state["started"] = perf_counter()
+        self._meter.begun()
+        return True
 
-    def _answer(self, body: bytes) -> bytes | None:
-        """Return the answer to a plain body."""
+    def leave(self) -> None:
+        """Leave to the application what was taken."""
+        self._meter.ended()
+
+    def answer(self, scope: Scope, body: bytes) -> bytes | None:
+        """Return headers and body of the answer to a body that is plain; None to any other."""
         try:
-            return self._model.scorer.predict_familiar(body)
+            answer = self._model.scorer.predict_familiar(body)
         except Exception:  # noqa: BLE001  # the stack will meet it again, and answer it as it must
             return None
+        if answer is None:
+            return None
+        state = scope["state"]
+        self._meter.ended()
+        self._meter.answered(PATH, 200, perf_counter() - state["started"])
+        if self._keys:
+            self._key_meter.let_in(state["key_name"])
+        state["request_id"] = request_id = request_id_of(_given_id(scope))
+        fields = (len(answer), HEADERS, request_id.encode(), answer)
+        return b"content-length: %d\r\n%bx-request-id: %b\r\n\r\n%b" % fields
+
+    def log(self, scope: Scope) -> None:
+        """Write the line of a request that was answered."""
+        if access_logger.isEnabledFor(logging.INFO):
+            state = scope["state"]
+            current = current_request_id.set(state["request_id"])
+            log_request(scope, PATH, 200, perf_counter() - state["started"])
+            current_request_id.reset(current)
 
 
 def _given_id(scope: Scope) -> str:
     given = [value for name, value in scope["headers"] if name == b"x-request-id"]
     return given[0].decode("latin-1") if given else ""
-
-
-def _start(answer: bytes, request_id: str) -> Message:
-    headers = [
-        (b"content-length", b"%d" % len(answer)),
-        (b"content-type", b"application/json"),
-        *UNCACHED_HEADERS,
-        (b"x-request-id", request_id.encode()),
-    ]
-    return {"type": "http.response.start", "status": 200, "headers": headers}
-
-
-def _after(message: Message, receive: Receive) -> Receive:
-    """Return a channel that gives a message again, and then what comes after it."""
-    given = iter([message])
-
-    async def receive_again() -> Message:
-        return next(given, None) or await receive()
-
-    return receive_again

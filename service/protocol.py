@@ -60,6 +60,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._settings = settings
         self._expected = Expected.REQUEST
         self._head_bytes = 0
+        self._is_measured = True
+        self._fault: Refusal = NotHttp("Send HTTP/1.1.")
         self._unwanted_bytes = 0
         self._is_above_limit = False
         self._keep_alive = True
@@ -83,10 +85,11 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._expected is not Expected.BODY and self._ends_too_late(data):
-            limit = self._settings.max_head_bytes
-            self._refuse(HeadTooLarge(f"Request line and headers may have {limit} bytes."))
+            self._refuse(self._head_too_large())
             return
         super().data_received(data)
+        if self._expected is Expected.HEAD and not self._head_bytes:
+            self._head_bytes = self._parsed_head_bytes()
         if self._is_unwanted():
             self._read_on(len(data))
         if self._deadline is None and self._waits_for_client():
@@ -101,9 +104,13 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._expected = Expected.HEAD
+        self._is_measured = self._head_bytes > 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        if not self._is_measured and self._parsed_head_bytes() > self._settings.max_head_bytes:
+            self._fault = self._head_too_large()
+            raise self._fault
         super().on_headers_complete()
         self._expected = Expected.BODY
         self._clear_deadline()
@@ -117,7 +124,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_bytes = self._unwanted_bytes = 0
         self._clear_deadline()
         super().on_message_complete()
-        self.cycle.keep_alive = self._keep_alive
+        self.cycle.keep_alive = self.cycle.keep_alive and self._keep_alive
         if self.cycle.response_complete and not self._keep_alive:
             self.transport.close()
 
@@ -132,7 +139,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        self._refuse(NotHttp("Send HTTP/1.1."))
+        self._refuse(self._fault)
 
     def _is_unwanted(self) -> bool:
         """Return whether the body that arrives belongs to a request that has been answered."""
@@ -149,6 +156,17 @@ class LimitedProtocol(HttpToolsProtocol):
         left = self._settings.max_head_bytes - self._head_bytes
         self._head_bytes += len(data)
         return len(data) > left and data.find(b"\r\n\r\n", 0, left) < 0
+
+    def _parsed_head_bytes(self) -> int:
+        """Return about how long a head is that began in the piece in which another request ended.
+
+        Of such a one nobody has counted the bytes as they came.
+        """
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _head_too_large(self) -> HeadTooLarge:
+        limit = self._settings.max_head_bytes
+        return HeadTooLarge(f"Request line and headers may have {limit} bytes.")
 
     def _waits_for_client(self) -> bool:
         """Return whether a request is unfinished, or none there to be answered."""

@@ -13,9 +13,12 @@ from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.app import create_app
+from service.fast_path import FastPath
+from service.fast_protocol import FastProtocol, Turn
 from service.listener import refuse_connections
 from service.metrics.slots import Slots
 from service.model_file import ModelFile
@@ -58,7 +61,7 @@ def answer(
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=partial(LimitedProtocol, settings),  # type: ignore[arg-type]
+        http=protocol(app.state.fast_path, settings),  # type: ignore[arg-type]
         timeout_keep_alive=settings.max_idle_seconds,
         ws="none",
         log_config=None,
@@ -73,6 +76,13 @@ def answer(
         timeout_notify=0,
     )
     Server(config, app, settings.drain_seconds, is_alone=on_beat is None).run([listening])
+
+
+def protocol(fast_path: FastPath | None, settings: Settings) -> Callable[..., LimitedProtocol]:
+    """Return what makes the protocol of each connection."""
+    if fast_path:
+        return partial(FastProtocol, fast_path, Turn(), settings)
+    return partial(LimitedProtocol, settings)
 
 
 class Server(uvicorn.Server):
@@ -119,9 +129,8 @@ class Server(uvicorn.Server):
         if not self._app.state.is_draining:
             self._app.state.is_draining = True
             logger.info("stopping", extra={"drain_seconds": self._drain_seconds})
-            closing = [(b"connection", b"close")]
-            self.config.encoded_headers += closing
-            self.server_state.default_headers += closing
+            self.config.encoded_headers += [CLOSE_HEADER]
+            self.server_state.default_headers += [CLOSE_HEADER]
             asyncio.get_running_loop().call_later(self._drain_seconds, self._stop)
 
     def _stop(self) -> None:

@@ -34,8 +34,12 @@ class JoiningTransport:
         if len(self._held) == 1 or (not self._held and _is_head_of_a_whole(data)):
             self._held.append(data)
         else:
-            self.flush()
-            self._transport.write(data)
+            self.write_whole(data)
+
+    def write_whole(self, data: bytes) -> None:
+        """Write an answer that is in one piece already."""
+        self.flush()
+        self._transport.write(data)
 
     def flush(self) -> None:
         """Write what is held."""

@@ -5,33 +5,33 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-from collections.abc import AsyncIterator
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
 from typing import Any, NamedTuple, NoReturn
 
 import httpx
 import pytest
+import uvicorn
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 
-from model.artifact import Artifact
-from service.app import Application, create_app
-from service.fast_path import FastPath
-from service.keys import ApiKeys, read_keys
-from service.metrics.keys import KeyMeter
-from service.metrics.predictions import PredictionMeter
-from service.metrics.registry import Registry
-from service.metrics.requests import RequestMeter
-from service.metrics.slots import Slots
-from service.models import ServedModel
+from service.app import create_app
 from service.scoring import Scorer
 from service.settings import Settings
+from service.worker import protocol
 from tests.conftest import ARTIFACT
+from tests.end_to_end.processes import wait_until
 from tests.exposition import Series, read
+from tests.service.connections import PATIENCE, post
 from tests.service.samples import JSON, MEASURED, example, random_records, raw, with_pairs
-
-pytestmark = pytest.mark.anyio
 
 GOOD = json.dumps(example()).encode()
 KEY = "k" * 16
+OPEN = Settings(artifact=ARTIFACT)
 KEYED = Settings(artifact=ARTIFACT, api_keys=f"laboratory:{KEY}")
 
 
@@ -45,31 +45,91 @@ class Told(NamedTuple):
     metrics: dict[Series, float]
 
 
-async def _chunks() -> AsyncIterator[bytes]:
+class Way(NamedTuple):
+    """An application that is served, with the fast path or without."""
+
+    server: uvicorn.Server
+    address: tuple[str, int]
+
+    def client(self) -> httpx.Client:
+        host, port = self.address
+        return httpx.Client(base_url=f"http://{host}:{port}", trust_env=False)
+
+    def ask(self, caplog: pytest.LogCaptureFixture, **request: Any) -> Told:
+        caplog.clear()
+        with self.client() as client:
+            answer = client.request(**{"method": "POST", "url": "/predict", **request})
+            metrics = client.get("/metrics", headers={"Authorization": f"Bearer {KEY}"})
+        names = ("method", "route", "status", "key_name", "trace_id", "span_id")
+        lines = [
+            {name: getattr(record, name, None) for name in names}
+            for record in caplog.records
+            if record.name == "heartline.access"
+        ]
+        own = request.get("headers", {}).get("X-Request-ID") == "mine"
+        changing = {b"date"} if own else {b"date", b"x-request-id"}
+        headers = [pair for pair in answer.headers.raw if pair[0] not in changing]
+        counted = {
+            series: value
+            for series, value in read(metrics.text).items()
+            if series[0].startswith("heartline_") and "seconds" not in series[0]
+        }
+        return Told(answer.status_code, headers, answer.content, lines[:1], counted)
+
+    def answers(self, pieces: list[bytes], number: int) -> list[bytes]:
+        """Send pieces one after the other, and return so many answers, without their dates."""
+        answers = []
+        with socket.create_connection(self.address, PATIENCE) as connection:
+            received = connection.makefile("rb")
+            for piece in pieces:
+                connection.sendall(piece)
+                time.sleep(0.02)  # so that each arrives alone
+            for _ in range(number):
+                head = b"".join(iter(received.readline, b"\r\n"))
+                length = re.search(rb"content-length: (\d+)", head)
+                body = received.read(int(length[1]) if length else 0)
+                answers.append(re.sub(rb"date: .*\r\n", b"", head) + body)
+        return answers
+
+
+@contextmanager
+def _served(settings: Settings, *, fast: bool) -> Iterator[Way]:
+    app = create_app(settings)
+    http: Any = protocol(app.state.fast_path if fast else None, settings)
+    config = uvicorn.Config(app, loop="uvloop", http=http, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            yield Way(server, listening.getsockname())
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@contextmanager
+def _both(settings: Settings) -> Iterator[tuple[Way, Way]]:
+    with _served(settings, fast=True) as fast, _served(settings, fast=False) as slow:
+        yield fast, slow
+
+
+@pytest.fixture(scope="module")
+def both() -> Iterator[tuple[Way, Way]]:
+    """Both ways; each is sent the same requests, so that the counts stay the same."""
+    with _both(OPEN) as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def both_keyed() -> Iterator[tuple[Way, Way]]:
+    with _both(KEYED) as both:
+        yield both
+
+
+def _chunks() -> Iterator[bytes]:
     yield GOOD[:50]
     yield GOOD[50:]
-
-
-async def _ask(app: Application, caplog: pytest.LogCaptureFixture, **request: Any) -> Told:
-    caplog.clear()
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://heartline") as client:
-        answer = await client.request(**{"method": "POST", "url": "/predict", **request})
-        metrics = await client.get("/metrics", headers={"Authorization": f"Bearer {KEY}"})
-    names = ("method", "route", "status", "key_name", "trace_id", "span_id")
-    lines = [
-        {name: getattr(record, name, None) for name in names}
-        for record in caplog.records
-        if record.name == "heartline.access"
-    ]
-    own = request.get("headers", {}).get("X-Request-ID") == "mine"
-    headers = [pair for pair in answer.headers.raw if own or pair[0] != b"x-request-id"]
-    counted = {
-        series: value
-        for series, value in read(metrics.text).items()
-        if series[0].startswith("heartline_") and "seconds" not in series[0]
-    }
-    return Told(answer.status_code, headers, answer.content, lines[:1], counted)
 
 
 def _requests() -> dict[str, dict[str, Any]]:
@@ -105,14 +165,12 @@ def _requests() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", _requests())
-async def test_both_ways_answer_log_and_count_the_same(
-    name: str, caplog: pytest.LogCaptureFixture
+def test_both_ways_answer_log_and_count_the_same(
+    name: str, both: tuple[Way, Way], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    fast, slow = (create_app(Settings(artifact=ARTIFACT)) for _ in range(2))
-    slow.fast_path = None
-    told = await _ask(fast, caplog, **_requests()[name])
-    assert told == await _ask(slow, caplog, **_requests()[name])
+    told, due = [way.ask(caplog, **_requests()[name]) for way in both]
+    assert told == due
     assert len(told.lines) == 1
 
 
@@ -120,61 +178,136 @@ async def test_both_ways_answer_log_and_count_the_same(
     "headers",
     [
         {"Authorization": f"Bearer {KEY}"},
-        {"Authorization": f"bearer  {KEY} "},
+        {"Authorization": f"bearer  {KEY}"},
         {"Authorization": f"Bearer {KEY}x"},
         {},
     ],
 )
-async def test_both_ways_know_the_keys(
-    headers: dict[str, str], caplog: pytest.LogCaptureFixture
+def test_both_ways_know_the_keys(
+    headers: dict[str, str], both_keyed: tuple[Way, Way], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    fast, slow = create_app(KEYED), create_app(KEYED)
-    slow.fast_path = None
-    request = {"content": GOOD, "headers": {**JSON, **headers}}
-    assert await _ask(fast, caplog, **request) == await _ask(slow, caplog, **request)
+    told, due = [way.ask(caplog, content=GOOD, headers={**JSON, **headers}) for way in both_keyed]
+    assert told == due
 
 
-async def test_any_familiar_record_gets_the_same_bytes_both_ways() -> None:
-    app = create_app(Settings(artifact=ARTIFACT, log_level="warning"))
-    fast, slow = httpx.ASGITransport(app), httpx.ASGITransport(app.stack)
-    async with (
-        httpx.AsyncClient(transport=fast, base_url="http://heartline") as one,
-        httpx.AsyncClient(transport=slow, base_url="http://heartline") as other,
-    ):
-        for record in random_records(100, seed=7):
-            ranges = {f.name: (min(f.observed), max(f.observed)) for f in MEASURED}
-            seen = {name: min(max(record[name], low), high) for name, (low, high) in ranges.items()}
-            body = {**record, **seen}
-            answers = [await client.post("/predict", json=body) for client in (one, other)]
-            assert answers[0].content == answers[1].content
-
-
-def _fast_path(artifact: Artifact, keys: ApiKeys | None) -> FastPath:
-    """A fast path that nothing comes after."""
-
-    async def stack(scope: Scope, receive: Receive, send: Send) -> NoReturn:
-        raise NotImplementedError
-
-    registry = Registry(Slots())
-    model = ServedModel(artifact, 10, PredictionMeter(registry, artifact))
-    meter = RequestMeter(registry, ["/predict"])
-    key_meter = KeyMeter(registry, keys.names if keys else ())
-    return FastPath(stack, model, meter, keys, key_meter, 2**16)
+PLAIN = post("/predict", GOOD, "X-Request-ID: mine")
+OTHER = post("/predict", b"{}", "X-Request-ID: mine")
+LAST = post("/predict", GOOD, "X-Request-ID: mine", "Connection: close")
 
 
 @pytest.mark.parametrize(
-    ("keys", "headers"), [(None, {}), (read_keys(KEYED), {"Authorization": f"Bearer {KEY}"})]
+    "pieces",
+    [
+        [PLAIN],
+        [PLAIN, PLAIN],
+        [PLAIN * 3],
+        [PLAIN + OTHER + PLAIN],
+        [OTHER + PLAIN],
+        [PLAIN + PLAIN[:50], PLAIN[50:]],
+        [PLAIN[:-50], PLAIN[-50:]],
+        [PLAIN[:-50], PLAIN[-50:] + PLAIN],
+        [PLAIN[: -len(GOOD)], GOOD],
+        [LAST],
+        [PLAIN + LAST],
+        [PLAIN.replace(b"HTTP/1.1", b"HTTP/1.0")],
+        [b"\r\n" + PLAIN],
+    ],
+    ids=range(13),
 )
-async def test_a_plain_request_does_not_reach_the_stack(
-    artifact: Artifact, keys: ApiKeys | None, headers: dict[str, str]
+def test_both_ways_answer_the_same_however_requests_arrive(
+    pieces: list[bytes], both: tuple[Way, Way]
 ) -> None:
-    transport = httpx.ASGITransport(_fast_path(artifact, keys))
-    async with httpx.AsyncClient(transport=transport, base_url="http://heartline") as client:
-        answer = await client.post("/predict", content=GOOD, headers={**JSON, **headers})
-        assert answer.status_code == 200
-        with pytest.raises(NotImplementedError):
-            await client.post("/predict", content=GOOD)
+    number = b"".join(pieces).count(b"POST")
+    told, due = [way.answers(pieces, number) for way in both]
+    assert told == due
+    assert [answer[:12] for answer in told].count(b"HTTP/1.1 200") == number - b"".join(
+        pieces
+    ).count(OTHER)
+
+
+def test_who_asks_whether_to_go_on_is_told_to(both: tuple[Way, Way]) -> None:
+    request = post("/predict", GOOD, "X-Request-ID: mine", "Expect: 100-continue")
+    pieces = [request[: -len(GOOD)], GOOD]
+    told, due = [way.answers(pieces, 2) for way in both]
+    assert told == due
+    assert told[0] == b"HTTP/1.1 100 Continue\r\n"
+
+
+def test_both_ways_close_while_the_service_is_stopping() -> None:
+    with _both(OPEN) as both:
+        for way in both:
+            way.answers([PLAIN], 1)  # the server has begun
+            way.server.config.encoded_headers += [CLOSE_HEADER]
+            way.server.server_state.default_headers += [CLOSE_HEADER]
+        (told,), (due,) = [way.answers([PLAIN], 1) for way in both]
+    assert told == due
+    assert b"\r\nconnection: close\r\n" in told
+
+
+def test_both_ways_tell_of_a_client_that_leaves(
+    both: tuple[Way, Way], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "heartline.access")
+    told = []
+    for way in both:
+        caplog.clear()
+        assert way.answers([PLAIN[:-50]], 0) == []
+        wait_until(lambda: bool(caplog.records))
+        (line,) = caplog.records
+        told.append(
+            (line.__dict__["route"], line.__dict__["status"], way.ask(caplog, url="/").metrics)
+        )
+    assert told[0] == told[1]
+
+
+def test_a_client_that_does_not_read_is_waited_for() -> None:
+    with (
+        _served(OPEN, fast=True) as fast,
+        socket.create_connection(fast.address, PATIENCE) as client,
+    ):
+        client.sendall(PLAIN)
+        assert client.recv(12) == b"HTTP/1.1 200"
+        connection: Any = next(iter(fast.server.server_state.connections))
+        connection.loop.call_soon_threadsafe(connection.pause_writing)
+        wait_until(lambda: connection.flow.write_paused)
+        client.recv(2**16)
+        client.sendall(PLAIN)
+        client.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        client.settimeout(PATIENCE)
+        connection.loop.call_soon_threadsafe(connection.resume_writing)
+        assert client.recv(12) == b"HTTP/1.1 200"
+
+
+def test_any_familiar_record_gets_the_same_bytes_both_ways(both: tuple[Way, Way]) -> None:
+    ranges = {f.name: (min(f.observed), max(f.observed)) for f in MEASURED}
+    fast, slow = both
+    with fast.client() as one, slow.client() as other:
+        for record in random_records(100, seed=7):
+            seen = {name: min(max(record[name], low), high) for name, (low, high) in ranges.items()}
+            body = {**record, **seen}
+            answers = [client.post("/predict", json=body) for client in (one, other)]
+            assert answers[0].content == answers[1].content
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers"), [(OPEN, {}), (KEYED, {"Authorization": f"Bearer {KEY}"})]
+)
+def test_a_plain_request_does_not_reach_the_application(
+    settings: Settings, headers: dict[str, str]
+) -> None:
+    async def stack(scope: Scope, receive: Receive, send: Send) -> NoReturn:
+        raise NotImplementedError
+
+    with _served(settings, fast=True) as fast:
+        fast.answers([b"GET /livez HTTP/1.1\r\nHost: heartline\r\n\r\n"], 1)  # it has begun
+        fast.server.config.loaded_app = stack
+        with fast.client() as client:
+            answer = client.post("/predict", content=GOOD, headers={**JSON, **headers})
+            assert answer.status_code == 200
+            assert client.post("/predict", content=GOOD, headers=headers).status_code == 500
 
 
 @pytest.mark.parametrize(
@@ -183,15 +316,15 @@ async def test_a_plain_request_does_not_reach_the_stack(
 def test_where_more_is_added_to_every_answer_there_is_no_fast_path(
     settings: dict[str, Any],
 ) -> None:
-    assert create_app(Settings(artifact=ARTIFACT)).fast_path
-    assert create_app(Settings(artifact=ARTIFACT, **settings)).fast_path is None
+    assert create_app(OPEN).state.fast_path
+    assert create_app(Settings(artifact=ARTIFACT, **settings)).state.fast_path is None
 
 
-async def test_a_crash_is_left_to_the_stack_which_answers_it(
-    app: Application, monkeypatch: pytest.MonkeyPatch
+def test_a_crash_is_left_to_the_stack_which_answers_it(
+    both: tuple[Way, Way], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Scorer, "predict_familiar", None)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://heartline") as client:
-        answer = await client.post("/predict", content=GOOD, headers=JSON)
-    assert answer.json()["type"] == "urn:heartline:problem:internal-error"
+    for way in both:
+        with way.client() as client:
+            answer = client.post("/predict", content=GOOD, headers=JSON)
+        assert answer.json()["type"] == "urn:heartline:problem:internal-error"
