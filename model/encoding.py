@@ -67,10 +67,11 @@ class Encoding:
         -------
         Array of shape (n, len(self))
         """
-        encoded = np.take(X, self._sources, axis=1)
-        # In place: np.where, which gives the same, takes four times as long.
-        np.copyto(encoded, encoded == self._codes, where=self.is_indicator)
-        return encoded
+        # Column by column: each lies in one piece then, which takes half the time.
+        encoded = X.T.take(self._sources, axis=0)
+        indicators = self.is_indicator
+        encoded[indicators] = encoded[indicators] == self._codes[indicators, np.newaxis]
+        return np.ascontiguousarray(encoded.T)
 
     def transform_row(self, row: Sequence[float]) -> Array:
         """Return what `transform` makes of one row, of shape (len(self),)."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from itertools import starmap
+from struct import Struct
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -40,6 +41,7 @@ class PlainDecoder:
     def __init__(self, features: FeatureSet, max_rows: int) -> None:
         self._features = features
         self._width = len(features)
+        self._pack = Struct(f"{self._width}d").pack
         fields = dict.fromkeys(features.names, float)
         record: Any = _struct("Record", fields)
         row: Any = tuple[(float,) * self._width]  # type: ignore[misc]
@@ -76,11 +78,11 @@ class PlainDecoder:
         # Several records in a line would go unseen, but for their number.
         if found is None or len(found) != len(lines):
             return None
-        *values, ids = zip(*map(astuple, found), strict=True)
+        values, ids = zip(*[(row[:-1], row[-1]) for row in map(astuple, found)], strict=True)
         given = len(ids) - ids.count(msgspec.UNSET)
         if sum(line.count(b":") for line in lines) != len(lines) * self._width + given:
             return None
-        X = self._possible(np.array(values).T.copy())
+        X = self._possible(self._matrix(values, len(values)))
         return None if X is None else (ids, X)
 
     def table(self, body: bytes) -> Array | None:
@@ -97,8 +99,8 @@ class PlainDecoder:
         return self._possible(X)
 
     def _matrix(self, rows: Iterable[Row], n: int) -> Array:
-        values = chain.from_iterable(rows)
-        return np.fromiter(values, np.float64, n * self._width).reshape(n, self._width)
+        packed = b"".join(starmap(self._pack, rows))
+        return np.frombuffer(packed, np.float64).reshape(n, self._width)
 
     def _possible(self, X: Array) -> Array | None:
         return X if self._features.accepts(X).all() else None
