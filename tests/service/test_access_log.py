@@ -134,6 +134,6 @@ def test_level_warning_silences_the_request_lines(tmp_path: Path) -> None:
 
 def test_a_body_over_the_limit_of_a_running_server_is_answered(server: Server) -> None:
     with server.client() as client:
-        response = client.post("/predict", content=b" " * (20 * 2**20), headers=JSON)
+        response = client.post("/predict", content=b" " * 2**20, headers=JSON)
         assert response.status_code == 413
         assert client.get("/livez").status_code == 200

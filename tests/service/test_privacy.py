@@ -76,7 +76,7 @@ RECORDS = [
     f"[{NUMBER}]",
     f"{WORD}\n{{}}",
     "[" * 5000 + WORD,
-    WORD * 2**20,
+    WORD * 2**14,
     "",
 ]
 BATCHES = [f'{{"instances": [{record}]}}' for record in RECORDS]
@@ -158,6 +158,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             **collector.settings,
             "HEARTLINE_ARTIFACT": str(ARTIFACT),
             "HEARTLINE_LOG_LEVEL": level,
+            "HEARTLINE_MAX_BATCH_BYTES": str(2**16),
             "HEARTLINE_CORS_ORIGINS": "https://app.example",
             "HEARTLINE_FORWARDED_ALLOW_IPS": "127.0.0.1",
             "HEARTLINE_API_KEYS": f"lab:{KEY}" if keys else "",
