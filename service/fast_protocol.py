@@ -28,16 +28,16 @@ class Turn:
     """
 
     def __init__(self) -> None:
-        self._waiting: list[FastProtocol] = []
+        self._waiting: dict[FastProtocol, None] = {}  # a set that keeps the order
 
     def wait(self, connection: FastProtocol) -> None:
         """Let the request that a connection holds be answered."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._answer)
-        self._waiting.append(connection)
+        self._waiting[connection] = None
 
     def _answer(self) -> None:
-        connections, self._waiting = self._waiting, []
+        connections, self._waiting = self._waiting, {}
         for connection in connections:
             connection.compute()
         for connection in connections:
@@ -71,15 +71,12 @@ class FastProtocol(LimitedProtocol):
         self._is_reading = True
         super().data_received(data)
         self._is_reading = False
+        if self._held and not self._held.more_body:
+            self._answer_in_turn()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._hand_on()  # to be told of as any other
-
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        if self._held is self.cycle:
-            self._turn.wait(self)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         is_next = self._is_reading and not cycle.waiting_for_100_continue
@@ -87,6 +84,13 @@ class FastProtocol(LimitedProtocol):
             self._held = cycle
         else:
             super()._start_asgi_task(cycle, app)
+
+    def _answer_in_turn(self) -> None:
+        if len(self.connections) > 1:
+            self._turn.wait(self)
+        else:  # with nobody to wait for
+            self.compute()
+            self.write()
 
     def compute(self) -> None:
         """Make the answer to what is held; what is not plain goes to the application."""
