@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
 
+import msgspec
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
@@ -24,9 +25,19 @@ class PrivateJsonFormatter(JsonFormatter):
     """
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        log_data["timestamp"] = log_data["timestamp"].isoformat()
         if request_id := current_request_id.get():
             log_data["request_id"] = request_id
         return log_data
+
+    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+        """Return the line, escaped by the library where it is not all plain to see."""
+        try:
+            line = msgspec.json.encode(log_data).decode()
+        except (TypeError, ValueError):  # a lone surrogate is none of UTF-8
+            return super().jsonify_log_record(log_data)
+        plain = line.isascii() and line.isprintable()
+        return line if plain else super().jsonify_log_record(log_data)
 
     def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802
         return "; caused by ".join(_way(exception) for exception in _chain(ei[1]))
@@ -38,6 +49,8 @@ def configure_logging(level: str) -> None:
     uvicorn's own access log is silenced: it tells paths with all that a client wrote in them.
     """
     logging.config.dictConfig(_config(level))
+    # What no line tells need not be found out for each.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def _config(level: str) -> dict[str, Any]:

@@ -45,4 +45,6 @@ def trace_ids(scope: Scope) -> dict[str, str]:
 
 def _callers_span(scope: Scope) -> SpanContext:
     given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"]
+    if not given:
+        return trace.INVALID_SPAN_CONTEXT
     return trace.get_current_span(TRACEPARENT.extract({"traceparent": given})).get_span_context()

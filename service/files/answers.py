@@ -66,10 +66,7 @@ class Answers:
     def _predict_proba(self, X: Array) -> Array:
         starts = range(0, max(len(X), 1), ROWS)
         return np.concatenate(
-            [
-                self._predictor.predict_proba(np.ascontiguousarray(X[start : start + ROWS]))
-                for start in starts
-            ]
+            [self._predictor.predict_proba(X[start : start + ROWS]) for start in starts]
         )
 
     def _probability_columns(self, probabilities: Array) -> list[pl.Series]:
