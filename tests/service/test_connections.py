@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from service.protocol import SPARE_CONNECTIONS
+from service.protocol import SPARE_CONNECTIONS, UNWANTED_BYTES
+from service.settings import Settings
+from tests.conftest import ARTIFACT
+from tests.end_to_end.processes import wait_until
 from tests.service.conftest import Server, running_server
 from tests.service.connections import (
+    PATIENCE,
     RECORD,
     answers,
     assert_is_problem,
@@ -24,6 +28,7 @@ from tests.service.connections import (
     statuses,
 )
 from tests.service.samples import JSON
+from tests.service.threaded import threaded
 
 MAX_CONNECTIONS = 8
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: heartline\r\n\r\n"
@@ -160,6 +165,22 @@ def test_what_is_left_of_a_refused_body_does_not_keep_a_connection(strict: Serve
         connection.sendall(post("/predict", b"{", length=2**30))
         _dribble(connection, b" ")
         assert statuses(connection) == [413]
+
+
+def test_a_long_body_that_nobody_wants_is_read_slowly_to_its_end() -> None:
+    length = 3 * UNWANTED_BYTES
+    with (
+        threaded(Settings(artifact=ARTIFACT)) as served,
+        socket.create_connection(served.address, PATIENCE) as client,
+    ):
+        client.sendall(post("/predict", b" " * (UNWANTED_BYTES - 1), length=length))
+        assert client.recv(12) == b"HTTP/1.1 413"
+        connection = served.connection()
+        assert not connection.flow.read_paused
+        client.sendall(b" " * UNWANTED_BYTES)
+        wait_until(lambda: connection.flow.read_paused)
+        client.sendall(b" " * (UNWANTED_BYTES + 1) + LAST_LIVEZ)
+        assert statuses(client)[-1] == 200
 
 
 @pytest.mark.parametrize(

@@ -10,24 +10,22 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Thread
 from typing import Any, NamedTuple, NoReturn
 
 import httpx
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 
 from service.app import create_app
 from service.scoring import Scorer
 from service.settings import Settings
-from service.worker import protocol
 from tests.conftest import ARTIFACT
 from tests.end_to_end.processes import wait_until
 from tests.exposition import Series, read
 from tests.service.connections import PATIENCE, post
 from tests.service.samples import JSON, MEASURED, example, random_records, raw, with_pairs
+from tests.service.threaded import Threaded, threaded
 
 GOOD = json.dumps(example()).encode()
 KEY = "k" * 16
@@ -48,8 +46,11 @@ class Told(NamedTuple):
 class Way(NamedTuple):
     """An application that is served, with the fast path or without."""
 
-    server: uvicorn.Server
-    address: tuple[str, int]
+    threaded: Threaded
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.threaded.address
 
     def client(self) -> httpx.Client:
         host, port = self.address
@@ -93,25 +94,9 @@ class Way(NamedTuple):
 
 
 @contextmanager
-def _served(settings: Settings, *, fast: bool) -> Iterator[Way]:
-    app = create_app(settings)
-    http: Any = protocol(app.state.fast_path if fast else None, settings)
-    config = uvicorn.Config(app, loop="uvloop", http=http, lifespan="off", log_config=None)
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = Thread(target=server.run, args=([listening],))
-        thread.start()
-        try:
-            yield Way(server, listening.getsockname())
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-@contextmanager
 def _both(settings: Settings) -> Iterator[tuple[Way, Way]]:
-    with _served(settings, fast=True) as fast, _served(settings, fast=False) as slow:
-        yield fast, slow
+    with threaded(settings) as fast, threaded(settings, fast=False) as slow:
+        yield Way(fast), Way(slow)
 
 
 @pytest.fixture(scope="module")
@@ -238,8 +223,9 @@ def test_both_ways_close_while_the_service_is_stopping() -> None:
     with _both(OPEN) as both:
         for way in both:
             way.answers([PLAIN], 1)  # the server has begun
-            way.server.config.encoded_headers += [CLOSE_HEADER]
-            way.server.server_state.default_headers += [CLOSE_HEADER]
+            server = way.threaded.server
+            server.config.encoded_headers += [CLOSE_HEADER]
+            server.server_state.default_headers += [CLOSE_HEADER]
         (told,), (due,) = [way.answers([PLAIN], 1) for way in both]
     assert told == due
     assert b"\r\nconnection: close\r\n" in told
@@ -263,12 +249,12 @@ def test_both_ways_tell_of_a_client_that_leaves(
 
 def test_a_client_that_does_not_read_is_waited_for() -> None:
     with (
-        _served(OPEN, fast=True) as fast,
+        threaded(OPEN) as fast,
         socket.create_connection(fast.address, PATIENCE) as client,
     ):
         client.sendall(PLAIN)
         assert client.recv(12) == b"HTTP/1.1 200"
-        connection: Any = next(iter(fast.server.server_state.connections))
+        connection = fast.connection()
         connection.loop.call_soon_threadsafe(connection.pause_writing)
         wait_until(lambda: connection.flow.write_paused)
         client.recv(2**16)
@@ -301,9 +287,10 @@ def test_a_plain_request_does_not_reach_the_application(
     async def stack(scope: Scope, receive: Receive, send: Send) -> NoReturn:
         raise NotImplementedError
 
-    with _served(settings, fast=True) as fast:
+    with threaded(settings) as served:
+        fast = Way(served)
         fast.answers([b"GET /livez HTTP/1.1\r\nHost: heartline\r\n\r\n"], 1)  # it has begun
-        fast.server.config.loaded_app = stack
+        served.server.config.loaded_app = stack
         with fast.client() as client:
             answer = client.post("/predict", content=GOOD, headers={**JSON, **headers})
             assert answer.status_code == 200

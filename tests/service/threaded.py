@@ -1,0 +1,44 @@
+"""A server in a thread of the test's own process, whose inside a test can see."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any, NamedTuple
+
+import uvicorn
+
+from service.app import create_app
+from service.settings import Settings
+from service.worker import protocol
+
+
+class Threaded(NamedTuple):
+    """A server and where it listens."""
+
+    server: uvicorn.Server
+    address: tuple[str, int]
+
+    def connection(self) -> Any:
+        """Return the protocol of the one connection that there is."""
+        (connection,) = self.server.server_state.connections
+        return connection
+
+
+@contextmanager
+def threaded(settings: Settings, *, fast: bool = True) -> Iterator[Threaded]:
+    """Serve for as long as the block, with the fast path or without."""
+    app = create_app(settings)
+    http: Any = protocol(app.state.fast_path if fast else None, settings)
+    config = uvicorn.Config(app, loop="uvloop", http=http, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = Thread(target=server.run, args=([listening],))
+        thread.start()
+        try:
+            yield Threaded(server, listening.getsockname())
+        finally:
+            server.should_exit = True
+            thread.join()
