@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -70,6 +72,12 @@ def stop(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
         process.kill()
         process.wait()
         raise
+
+
+def logged(log: Path) -> list[dict[str, Any]]:
+    """Return the lines of a log that are whole: a reader may meet the last one half written."""
+    *lines, _ = log.read_text().split("\n")
+    return [json.loads(line) for line in lines]
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

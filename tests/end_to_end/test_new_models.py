@@ -12,6 +12,7 @@ from tests.end_to_end.processes import (
     COMMAND,
     calling,
     free_port,
+    logged,
     started,
     wait_until,
     wait_until_ready,
@@ -61,7 +62,7 @@ def test_bad_files_change_nothing_and_a_good_one_is_swapped_in(
     served = artifact.save(path)
 
     def wait_for_lines(message: str, number: int) -> None:
-        wait_until(lambda: log.read_text().count(f'"message": "{message}"') == number)
+        wait_until(lambda: [line["message"] for line in logged(log)].count(message) == number)
 
     with started(
         [COMMAND, "serve", "--port", str(port), "--workers", str(workers)],

@@ -15,6 +15,7 @@ from tests.end_to_end.processes import (
     PATIENCE,
     calling,
     free_port,
+    logged,
     started,
     wait_until,
     wait_until_ready,
@@ -33,10 +34,8 @@ def wait_for_workers(process: subprocess.Popen[bytes], log: Path, number: int) -
 
     def all_started() -> bool:
         workers = workers_of(process)
-        told = log.read_text()
-        return len(workers) == number and all(
-            f'"a worker has started", "pid": {worker}' in told for worker in workers
-        )
+        told = {line["pid"] for line in logged(log) if line["message"] == "a worker has started"}
+        return len(workers) == number and workers <= told
 
     wait_until(all_started)
     return workers_of(process)
@@ -60,7 +59,7 @@ def test_a_killed_worker_is_replaced_and_no_more_than_its_own_requests_fail(
                 assert len(clients.lost) - lost <= 6
         assert {answer.status for answer in clients.answers} == {200}
         assert clients.refused == []
-    assert log.read_text().count('"message": "a worker ended"') == 3
+    assert [line["message"] for line in logged(log)].count("a worker ended") == 3
 
 
 def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:

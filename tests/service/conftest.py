@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import httpx
 import pytest
 
 from tests.conftest import ARTIFACT
-from tests.end_to_end.processes import COMMAND, free_port, started, wait_until_ready
+from tests.end_to_end.processes import COMMAND, free_port, logged, started, wait_until_ready
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,7 @@ class Server:
         return httpx.Client(base_url=self.url, trust_env=False)
 
     def log_lines(self) -> list[dict[str, Any]]:
-        """Read what is whole: a reader may meet the last line half written."""
-        *lines, _ = self.log.read_text().split("\n")
-        return [json.loads(line) for line in lines]
+        return logged(self.log)
 
     def log_of(self, request_id: str) -> dict[str, Any]:
         """Wait for the access log's line on a request: it is written after the answer."""
