@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from service.protocol import SPARE_CONNECTIONS, UNWANTED_BYTES
 from service.settings import Settings
 from tests.conftest import ARTIFACT
-from tests.end_to_end.processes import wait_until
 from tests.service.conftest import Server, running_server
 from tests.service.connections import (
     PATIENCE,
@@ -175,10 +175,16 @@ def test_a_long_body_that_nobody_wants_is_read_slowly_to_its_end() -> None:
     ):
         client.sendall(post("/predict", b" " * (UNWANTED_BYTES - 1), length=length))
         assert client.recv(12) == b"HTTP/1.1 413"
-        connection = served.connection()
-        assert not connection.flow.read_paused
+        flow, is_paused = served.connection().flow, Event()
+        pause_reading = flow.pause_reading
+
+        def pause_and_tell() -> None:
+            is_paused.set()
+            pause_reading()
+
+        flow.pause_reading = pause_and_tell
         client.sendall(b" " * UNWANTED_BYTES)
-        wait_until(lambda: connection.flow.read_paused)
+        assert is_paused.wait(PATIENCE)
         client.sendall(b" " * (UNWANTED_BYTES + 1) + LAST_LIVEZ)
         assert statuses(client)[-1] == 200
 
