@@ -202,7 +202,7 @@ class FeatureSet(Sequence[Feature]):
         NDArray of bool, of shape (n, len(self))
         """
         low, high, is_whole, gaps = self._possible
-        # Each column in one piece, which is looked at in half the time.
+        # Each column in one piece, which is quicker to look at.
         columns = np.ascontiguousarray(X.T)
         accepted: NDArray[np.bool_] = (low <= columns) & (high >= columns)
         accepted &= ~is_whole | (np.rint(columns) == columns)

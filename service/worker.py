@@ -76,7 +76,7 @@ def answer(
         callback_notify=on_beat,
         timeout_notify=0,
     )
-    # What is there now stays: the garbage collector would look at all of it, for some 30 ms.
+    # What is there now stays: to look at all of it would keep everybody waiting.
     gc.freeze()
     Server(config, app, settings.drain_seconds, is_alone=on_beat is None).run([listening])
 

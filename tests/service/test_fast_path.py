@@ -9,7 +9,8 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple, NoReturn
 
 import httpx
@@ -51,6 +52,14 @@ class Way(NamedTuple):
     @property
     def address(self) -> tuple[str, int]:
         return self.threaded.address
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        """Keep a connection open on which nothing is asked any more."""
+        with socket.create_connection(self.address, PATIENCE) as connection:
+            connection.sendall(PLAIN)
+            assert connection.recv(12) == b"HTTP/1.1 200"
+            yield
 
     def client(self) -> httpx.Client:
         host, port = self.address
@@ -200,11 +209,15 @@ LAST = post("/predict", GOOD, "X-Request-ID: mine", "Connection: close")
     ],
     ids=range(13),
 )
+@pytest.mark.parametrize("others", [0, 1])
 def test_both_ways_answer_the_same_however_requests_arrive(
-    pieces: list[bytes], both: tuple[Way, Way]
+    pieces: list[bytes], others: int, both: tuple[Way, Way]
 ) -> None:
     number = b"".join(pieces).count(b"POST")
-    told, due = [way.answers(pieces, number) for way in both]
+    with ExitStack() as stack:
+        for way in both * others:  # a connection that is alone is answered at once
+            stack.enter_context(way.idle())
+        told, due = [way.answers(pieces, number) for way in both]
     assert told == due
     assert [answer[:12] for answer in told].count(b"HTTP/1.1 200") == number - b"".join(
         pieces
@@ -245,6 +258,25 @@ def test_both_ways_tell_of_a_client_that_leaves(
             (line.__dict__["route"], line.__dict__["status"], way.ask(caplog, url="/").metrics)
         )
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("way", [0, 1], ids=["fast", "slow"])
+def test_what_arrives_on_many_connections_at_once_is_answered_on_each(
+    way: int, both: tuple[Way, Way]
+) -> None:
+    bodies = set()
+
+    def ask(number: int) -> None:
+        request = post("/predict", GOOD, f"X-Request-ID: number-{number}")
+        for answer in both[way].answers([request] * 20, 20):
+            head, _, body = answer.rpartition(b"\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert head.endswith(b"\r\nx-request-id: number-%d" % number)
+            bodies.add(body)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(ask, range(16)))
+    assert len(bodies) == 1
 
 
 def test_a_client_that_does_not_read_is_waited_for() -> None:
