@@ -3,12 +3,11 @@ import re
 import subprocess
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from model.datasets.heart import HEART_FILE
-from tests.conftest import ARTIFACT, ROOT
+from tests.conftest import ARTIFACT, ROOT, read_json
 from tests.end_to_end.processes import COMMAND, environment
 from tests.golden.readme import BLOCK, ask, shown, with_pictures
 
@@ -22,17 +21,12 @@ ANSWERED = [
 COMMANDS = [line for language, code in BLOCKS if language == "sh" for line in code.splitlines()]
 
 
-def read(answer: str) -> Any:
-    """Read JSON; on another processor the last digits of a probability may be others."""
-    return json.loads(answer, parse_float=lambda digits: round(float(digits), 9))
-
-
 @pytest.mark.parametrize(("language", "code", "answer"), ANSWERED)
 def test_an_example_gives_the_answer_that_stands_below_it(
     language: str, code: str, answer: str, address: str
 ) -> None:
     real = ask(language, code.replace("http://127.0.0.1:8000", address))
-    assert read(json.dumps(real)) == read(answer)
+    assert read_json(json.dumps(real)) == read_json(answer)
 
 
 def test_there_are_examples_with_answers() -> None:
@@ -52,9 +46,12 @@ def test_training_on_a_file_of_ones_own_works_as_told(tmp_path: Path) -> None:
         check=True,
         capture_output=True,
     )
-    card = json.loads((tmp_path / "artifacts" / "own.json").read_text())
-    assert card["data"]["source"] == "a file of the user's own"
-    assert card["metrics"] == json.loads(ARTIFACT.with_suffix(".json").read_text())["metrics"]
+    own, served = (
+        read_json(path.read_text())
+        for path in (tmp_path / "artifacts" / "own.json", ARTIFACT.with_suffix(".json"))
+    )
+    assert own["data"]["source"] == "a file of the user's own"
+    assert own["metrics"] == served["metrics"]
 
 
 def test_every_command_is_run_somewhere() -> None:

@@ -16,6 +16,7 @@ from model.errors import RecipeError
 from model.losses import BinaryCrossEntropy
 from model.procedures import SingleFit
 from model.recipes import RECIPES, Recipe, find_recipe
+from tests.conftest import read_json
 from tests.model.conftest import Run
 
 
@@ -108,21 +109,11 @@ def test_the_served_artifact_is_what_its_recipe_gives(heart_run: Run, artifact: 
         trained.golden_probabilities, artifact.golden_probabilities, rtol=0, atol=1e-9
     )
     np.testing.assert_array_equal(trained.golden_inputs, artifact.golden_inputs)
-    told = {"all": artifact.about, **artifact.about["subgroups"]}
-    again_told = {"all": trained.about, **trained.about["subgroups"]}
-    for group, of_group in told.items():
-        for name, figure in of_group["metrics"].items():
-            expected = pytest.approx(figure, rel=0, abs=1e-9)
-            assert again_told[group]["metrics"][name] == expected
-
-
-FIGURES: dict[str, object] = {"metrics": {}, "subgroups": {}}
-"""They are compared to the ninth decimal."""
 
 
 def test_the_served_artifact_says_what_its_recipe_says(heart_run: Run, artifact: Artifact) -> None:
     trained = heart_run.artifact
-    told, served = (json.loads(json.dumps({**a.about, **FIGURES})) for a in (trained, artifact))
+    told, served = (read_json(json.dumps(a.about)) for a in (trained, artifact))
     assert served == told
     assert list(artifact.features) == list(trained.features)
     assert artifact.pipeline.encoding.columns == trained.pipeline.encoding.columns
