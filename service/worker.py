@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import socket
@@ -21,6 +20,7 @@ from service.app import create_app
 from service.fast_path import FastPath
 from service.fast_protocol import FastProtocol, Turn
 from service.listener import refuse_connections
+from service.memory import settle
 from service.metrics.slots import Slots
 from service.model_file import ModelFile
 from service.protocol import LimitedProtocol
@@ -76,8 +76,7 @@ def answer(
         callback_notify=on_beat,
         timeout_notify=0,
     )
-    # What is there now stays: to look at all of it would keep everybody waiting.
-    gc.freeze()
+    settle()
     Server(config, app, settings.drain_seconds, is_alone=on_beat is None).run([listening])
 
 
