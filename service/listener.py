@@ -47,8 +47,20 @@ def refuse_connections(listening: socket.socket) -> None:
     that nobody has passed on and that started with the longest life, which next to none do.
     Whoever knocks is not heard, tries again in a second, and is refused properly then.
     """
+    _hear_only(listening, 255)
+
+
+def hear_again(accepted: socket.socket) -> None:
+    """Hear who came in at the very moment that the door was shut, and took its deafness over.
+
+    What has been sent meanwhile is sent again by the caller's system.
+    """
+    _hear_only(accepted, 0)
+
+
+def _hear_only(connection: socket.socket, least_life: int) -> None:
     if sys.platform == "linux":
         with suppress(OSError):  # a sandbox may lack it, and then closes as others do
-            if listening.family == socket.AF_INET6:
-                listening.setsockopt(socket.IPPROTO_IPV6, IPV6_MINHOPCOUNT, 255)
-            listening.setsockopt(socket.IPPROTO_IP, IP_MINTTL, 255)
+            if connection.family == socket.AF_INET6:
+                connection.setsockopt(socket.IPPROTO_IPV6, IPV6_MINHOPCOUNT, least_life)
+            connection.setsockopt(socket.IPPROTO_IP, IP_MINTTL, least_life)

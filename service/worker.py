@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from service.app import create_app
 from service.fast_path import FastPath
 from service.fast_protocol import FastProtocol, Turn
-from service.listener import refuse_connections
+from service.listener import hear_again, refuse_connections
 from service.memory import settle
 from service.metrics.slots import Slots
 from service.model_file import ModelFile
@@ -154,14 +154,17 @@ class Server(uvicorn.Server):
         await asyncio.sleep(ACCEPT_SECONDS)
         for server in self.servers:
             server.close()
+        for connection in self._without_a_request():
+            hear_again(connection.transport.get_extra_info("socket"))
         deadline = time.monotonic() + ASK_SECONDS
         # uvicorn keeps its connections in a set, which has no event to wait for.
-        while self._awaits_a_first_request() and time.monotonic() < deadline:  # noqa: ASYNC110
+        while self._without_a_request() and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
-    def _awaits_a_first_request(self) -> bool:
-        # uvicorn would close such a connection as it closes one that has been idle for a while.
-        return any(
-            isinstance(connection, HttpToolsProtocol) and connection.cycle is None
+    def _without_a_request(self) -> list[HttpToolsProtocol]:
+        """Return the connections that uvicorn would close as it closes idle ones."""
+        return [
+            connection
             for connection in self.server_state.connections
-        )
+            if isinstance(connection, HttpToolsProtocol) and connection.cycle is None
+        ]

@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import httpx
 import pytest
@@ -68,6 +70,44 @@ def test_no_request_is_lost_when_the_service_stops_under_load(tmp_path: Path, wo
     assert {answer.status for answer in clients.answers} == {200}
     assert len(clients.refused) == 8
     assert min(clients.refused) > clients.last_answer
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the door cannot be shut")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_who_comes_in_while_the_door_is_shut_is_answered(tmp_path: Path, workers: int) -> None:
+    port = free_port()
+    answers: list[tuple[float, bytes]] = []
+
+    def call_until_refused() -> None:
+        with suppress(ConnectionRefusedError):
+            while True:
+                started_at = time.monotonic()
+                answer = ask_from_afar(port)
+                answers.append((time.monotonic() - started_at, answer))
+
+    with started(command(port, workers), tmp_path / "log") as process:
+        wait_until_ready(port, process)
+        callers = [Thread(target=call_until_refused) for _ in range(4)]
+        for caller in callers:
+            caller.start()
+        process.send_signal(signal.SIGTERM)
+        for caller in callers:
+            caller.join()
+        assert process.wait(PATIENCE) == 0
+    assert {answer[:15] for _, answer in answers} == {b"HTTP/1.1 200 OK"}
+    # What was not heard at first was sent again, which no system does sooner.
+    assert max(waited for waited, _ in answers) > 0.2
+
+
+def ask_from_afar(port: int) -> bytes:
+    """Ask on a connection whose first packets alone have the longest life."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 255)
+        connection.connect(("127.0.0.1", port))
+        connection.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 64)
+        connection.sendall(UNFINISHED + BODY[10:])
+        connection.shutdown(socket.SHUT_WR)
+        return connection.makefile("rb").read()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
