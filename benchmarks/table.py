@@ -46,8 +46,6 @@ LINES: Mapping[str, Sequence[str]] = {
     "training": (
         "100 iterations of the tutorial's network | to their matrix products alone | "
         "{fit_ratio:.1f}",
-        "the same [written out by hand](benchmarks/handwritten.py) | to the same | "
-        "{handwritten_ratio:.1f}",
     ),
 }
 

@@ -1,7 +1,10 @@
 """Activations: what a layer does to its weighted sums, and the derivative of that."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -11,6 +14,14 @@ LARGE = 500.0
 """exp(709) is the last that a float64 holds."""
 
 
+class Function(Protocol):
+    """What an activation does to weighted sums."""
+
+    def __call__(self, z: Array, /, *, out: Array | None = None) -> Array:
+        """Return the activations."""
+        ...
+
+
 @dataclass(frozen=True)
 class Activation:
     """A function of a layer's weighted sums, with its derivative unit by unit.
@@ -18,22 +29,23 @@ class Activation:
     Parameters
     ----------
     function : callable
-        Maps the weighted sums z to the activations a, any shape to the same shape.
+        Maps the weighted sums z to the activations a, any shape to the same shape; where `out` is
+        given, into that, which may be z itself.
     derivative : callable
         Maps the activations a (not z) to da/dz: all of these functions allow it, and the forward
         pass has already paid for a.
     """
 
-    function: Callable[[Array], Array]
+    function: Function
     derivative: Callable[[Array], Array]
 
 
-def relu(z: Array) -> Array:
+def relu(z: Array, out: Array | None = None) -> Array:
     """Rectified linear unit, max(0, z)."""
-    return np.maximum(z, 0.0)
+    return np.maximum(z, 0.0, out=out)
 
 
-def sigmoid(z: Array) -> Array:
+def sigmoid(z: Array, out: Array | None = None) -> Array:
     """Logistic function, 1 / (1 + exp(-z)).
 
     Notes
@@ -41,11 +53,12 @@ def sigmoid(z: Array) -> Array:
     No exponential of a positive number is ever computed, so that no z overflows: for negative z
     the same value is exp(z) / (1 + exp(z)).
     """
-    numerator: Array = np.exp(np.minimum(z, 0.0))
-    return numerator / (1.0 + np.exp(-np.abs(z)))
+    denominator = 1.0 + np.exp(-np.abs(z))
+    a: Array = np.divide(np.exp(np.minimum(z, 0.0)), denominator, out=out)
+    return a
 
 
-def softmax(z: Array) -> Array:
+def softmax(z: Array, out: Array | None = None) -> Array:
     """Exponentials of a row divided by their sum.
 
     Parameters
@@ -66,7 +79,8 @@ def softmax(z: Array) -> Array:
     """
     top = z.max(axis=-1, keepdims=True)
     e = np.exp(z - np.where(np.abs(top) > LARGE, top, 0.0))
-    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+    a: Array = np.divide(e, e.sum(axis=-1, keepdims=True), out=out)
+    return a
 
 
 def _not_elementwise(_: Array) -> Array:
@@ -74,8 +88,8 @@ def _not_elementwise(_: Array) -> Array:
 
 
 ACTIVATIONS = {
-    "identity": Activation(lambda z: z, np.ones_like),
-    "relu": Activation(relu, lambda a: (a > 0).astype(np.float64)),
+    "identity": Activation(np.positive, np.ones_like),
+    "relu": Activation(relu, np.sign),  # of what is never negative: 0 or 1
     "sigmoid": Activation(sigmoid, lambda a: a * (1.0 - a)),
     "softmax": Activation(softmax, _not_elementwise),
     "tanh": Activation(np.tanh, lambda a: 1.0 - a * a),

@@ -37,7 +37,8 @@ from model.encoding import Encoding
 from model.errors import ArtifactError
 from model.features import FeatureSet
 from model.files import replace_file
-from model.network import NeuralNetwork, parameter_shapes
+from model.network import NeuralNetwork
+from model.parameters import parameter_shapes
 from model.pipeline import Pipeline
 
 FORMAT_VERSION = 1

@@ -18,7 +18,7 @@ from model.losses import Loss, l2_penalty
 from model.network import NeuralNetwork
 from model.optimizers import Optimizer
 from model.pipeline import Pipeline
-from model.training import Carry, History, Reduction, fit
+from model.training import Carry, History, Reduction, fit, mean_loss
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class Design:
         Makes the encoding for a feature set.
     hidden_layer_sizes : tuple of int
         Units of the hidden layers.
-    hidden_activation, output_activation : str
-        Names in `model.activations.ACTIVATIONS`. Two classes and a sigmoid need one output; else
-        there is one for each class.
+    hidden_activation : str
+        Name in `model.activations.ACTIVATIONS`. That of the outputs comes with the loss. Two
+        classes and a sigmoid need one output; else there is one for each class.
     initializer, loss, optimizer, iterations, reduction, l2, batch_size, carry
         See `model.training.fit`; the optimiser is made anew for every fit.
     is_scaled : bool
@@ -88,7 +88,6 @@ class Design:
     loss: Loss
     optimizer: Callable[[], Optimizer]
     iterations: int
-    output_activation: str = "sigmoid"
     reduction: Reduction = "mean"
     l2: float = 0.0
     batch_size: int | None = None
@@ -177,7 +176,7 @@ class Design:
     def targets(self, dataset: Dataset) -> Array:
         """Return what the outputs should be, of shape (n, n_outputs)."""
         indicators = np.eye(len(dataset.labels))[dataset.classes]
-        is_single = len(dataset.labels) == 2 and self.output_activation == "sigmoid"
+        is_single = len(dataset.labels) == 2 and self.loss.output_activation == "sigmoid"
         return indicators[:, 1:] if is_single else indicators
 
     def scaler(self, encoding: Encoding, encoded: Array) -> tuple[Array, Array]:
@@ -195,11 +194,11 @@ class Design:
     def _network(self, inputs: int, outputs: int, random_state: int) -> NeuralNetwork:
         sizes = (inputs, *self.hidden_layer_sizes, outputs)
         parameters = self.initializer(sizes, random_state)
-        return NeuralNetwork(sizes, self.hidden_activation, self.output_activation, parameters)
+        return NeuralNetwork(sizes, self.hidden_activation, self.loss.output_activation, parameters)
 
     def _objective(self, network: NeuralNetwork, X: Array, y: Array) -> float:
         penalty = l2_penalty(network.parameters, self.l2) / len(X)
-        return float(self.loss.value(network.forward(X)[-1], y) + penalty)
+        return float(mean_loss(network, X, y, self.loss) + penalty)
 
     def _train(
         self,

@@ -1,25 +1,60 @@
-"""Losses: how far the outputs are from the targets, and the gradient that says where to go."""
+"""Losses: how far the outputs are from the targets, and the derivative that says where to go."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 
-from model.activations import ACTIVATIONS
+from model.activations import ACTIVATIONS, LARGE, softmax
 from model.arrays import Array
 
 SMALLEST_PROBABILITY = 1e-10
 
 
 class Loss(Protocol):
-    """What the fit loop asks of a loss."""
+    """What the fit loop asks of a loss.
 
-    def value(self, outputs: Array, targets: Array, sample_weight: Array | None = None) -> Array:
-        """Return the mean loss over the rows, of each network."""
+    A loss takes the output layer's activation along: from the weighted sums both are cheaper and
+    more exact together.
+    """
+
+    @property
+    def output_activation(self) -> str:
+        """Name in `model.activations.ACTIVATIONS` of the activation that it takes along."""
         ...
 
-    def output_delta(self, outputs: Array, targets: Array) -> Array:
-        """Return the derivative of each row's loss by the output layer's weighted sums."""
+    def prepare(self, targets: Array) -> Array:
+        """Return what `of_rows` takes of the targets, made once for all iterations.
+
+        Parameters
+        ----------
+        targets : Array of shape (..., n, n_outputs)
+            What the outputs should be.
+
+        Returns
+        -------
+        Array of shape (..., n, n_outputs)
+            Rows may be taken of it.
+        """
+        ...
+
+    def of_rows(self, z: Array, prepared: Array) -> tuple[Array, Array]:
+        """Return what each row loses, and how that changes with the row's weighted sums.
+
+        Parameters
+        ----------
+        z : Array of shape (..., n, n_outputs)
+            Weighted sums of the output layer.
+        prepared : Array
+            What `prepare` made of the targets.
+
+        Returns
+        -------
+        Array of shape (..., n)
+            Losses, in nats where they are cross-entropies.
+        Array of shape (..., n, n_outputs)
+            Their derivatives by z.
+        """
         ...
 
 
@@ -28,52 +63,49 @@ class BinaryCrossEntropy:
 
     Notes
     -----
-    L = -mean(y log p + (1 - y) log(1 - p)). With p = sigmoid(z) the derivative of a row's loss by
-    z is p - y. The value, not the gradient, takes the logarithms of at least 1e-10.
+    With p = sigmoid(z) a row loses L = -(y log p + (1 - y) log(1 - p)), and dL/dz = p - y. Both
+    come of q, the probability of the row's label: p where y is 1 and 1 - p where it is 0, which is
+    1 / (1 + exp(s z)) with s = 1 - 2y. Then L = -log q, and dL/dz = s (1 - q). The logarithm, not
+    the gradient, is taken of at least 1e-10.
     """
 
-    def value(self, outputs: Array, targets: Array, sample_weight: Array | None = None) -> Array:
-        """Return the mean loss over the rows.
+    output_activation = "sigmoid"
 
-        Parameters
-        ----------
-        outputs : Array of shape (..., n, 1)
-            Probabilities p.
-        targets : Array of shape (..., n, 1)
-            Labels y, 0 or 1.
-        sample_weight : Array of shape (..., n), optional
-            How often each row counts; once if left out.
+    def prepare(self, targets: Array) -> Array:
+        """Return s, -1 for label 1 and 1 for label 0."""
+        return 1.0 - 2.0 * targets
 
-        Returns
-        -------
-        Array of shape (...)
-            The mean loss of each network, in nats.
-        """
-        # Of the two terms one is zero: p is left where y is 1, and 1 - p where it is 0.
-        of_the_label = np.abs(1.0 - targets - outputs)
-        losses = -np.log(np.maximum(of_the_label, SMALLEST_PROBABILITY))
-        return _mean_over_rows(losses, sample_weight)
-
-    def output_delta(self, outputs: Array, targets: Array) -> Array:
-        """Return dL/dz of each row, of shape (n, 1)."""
-        return outputs - targets
+    def of_rows(self, z: Array, prepared: Array) -> tuple[Array, Array]:
+        """Return losses and derivatives; see `Loss.of_rows`."""
+        q = 1.0 / (1.0 + np.exp(np.minimum(prepared * z, LARGE)))
+        return _summed(-np.log(np.maximum(q, SMALLEST_PROBABILITY))), prepared * (1.0 - q)
 
 
-class ClippedBinaryCrossEntropy(BinaryCrossEntropy):
+class ClippedBinaryCrossEntropy:
     """Binary cross-entropy with the gradient of the tutorial that the project goes back to.
 
     Notes
     -----
     The tutorial multiplies dL/dp by dp/dz, with p and 1 - p in the denominators kept above 1e-10.
-    On a saturated row p (1 - p) is zero and so is the product, where the exact gradient is
-    p - y = +-1: such a row is never learned. Use it to reproduce the tutorial's figures alone.
+    With q, the probability of the row's label, that is the exact gradient p - y times
+    q / max(q, 1e-10): on a saturated row, where q is 0 and the exact gradient +-1, it is 0, and
+    such a row is never learned. Where the label is 0, q is 1 - p with what the difference rounds
+    off, as in the tutorial. Use it to reproduce the tutorial's figures alone.
     """
 
-    def output_delta(self, outputs: Array, targets: Array) -> Array:
-        """Return the tutorial's gradient of each row, of shape (n, 1)."""
-        by_probability = (1.0 - targets) / np.maximum(1.0 - outputs, SMALLEST_PROBABILITY)
-        by_probability -= targets / np.maximum(outputs, SMALLEST_PROBABILITY)
-        return by_probability * outputs * (1.0 - outputs)
+    output_activation = "sigmoid"
+
+    def prepare(self, targets: Array) -> Array:
+        """Return labels y and 1 - y, of shape (2, ..., n, 1)."""
+        return np.stack([targets, 1.0 - targets])
+
+    def of_rows(self, z: Array, prepared: Array) -> tuple[Array, Array]:
+        """Return losses and the tutorial's derivatives; see `Loss.of_rows`."""
+        y, absent = prepared
+        p = 1.0 / (1.0 + np.exp(np.minimum(-z, LARGE)))
+        q = np.abs(absent - p)
+        clipped = np.maximum(q, SMALLEST_PROBABILITY)
+        return _summed(-np.log(clipped)), (p - y) * (q / clipped)
 
 
 class CategoricalCrossEntropy:
@@ -81,18 +113,20 @@ class CategoricalCrossEntropy:
 
     Notes
     -----
-    L = -mean over rows of the sum over classes of y log p, the logarithm taken of at least 1e-10.
-    With p = softmax(z) the derivative of a row's loss by z is p - y.
+    With p = softmax(z) a row loses L = -sum over classes of y log p, the logarithm taken of at
+    least 1e-10, and dL/dz = p - y.
     """
 
-    def value(self, outputs: Array, targets: Array, sample_weight: Array | None = None) -> Array:
-        """Return the mean loss of one-hot targets; see `BinaryCrossEntropy.value`."""
-        losses = -targets * np.log(np.maximum(outputs, SMALLEST_PROBABILITY))
-        return _mean_over_rows(losses, sample_weight)
+    output_activation = "softmax"
 
-    def output_delta(self, outputs: Array, targets: Array) -> Array:
-        """Return dL/dz of each row, of shape (..., n, classes)."""
-        return outputs - targets
+    def prepare(self, targets: Array) -> Array:
+        """Return one-hot targets as they are."""
+        return targets
+
+    def of_rows(self, z: Array, prepared: Array) -> tuple[Array, Array]:
+        """Return losses and derivatives; see `Loss.of_rows`."""
+        p = softmax(z)
+        return _summed(-prepared * np.log(np.maximum(p, SMALLEST_PROBABILITY))), p - prepared
 
 
 class SquaredError:
@@ -105,29 +139,27 @@ class SquaredError:
 
     Notes
     -----
-    L = mean over rows of 1/2 sum (a - y)^2. With a = f(z) the derivative of a row's loss by z is
-    (a - y) f'(z).
+    With a = f(z) a row loses L = 1/2 sum (a - y)^2, and dL/dz = (a - y) f'(z).
     """
 
     def __init__(self, output_activation: str) -> None:
-        self._derivative = ACTIVATIONS[output_activation].derivative
+        self.output_activation = output_activation
+        self._output = ACTIVATIONS[output_activation]
 
-    def value(self, outputs: Array, targets: Array, sample_weight: Array | None = None) -> Array:
-        """Return the mean loss; see `BinaryCrossEntropy.value`."""
-        return _mean_over_rows(0.5 * (outputs - targets) ** 2, sample_weight)
+    def prepare(self, targets: Array) -> Array:
+        """Return the targets as they are."""
+        return targets
 
-    def output_delta(self, outputs: Array, targets: Array) -> Array:
-        """Return dL/dz of each row, of shape (..., n, n_outputs)."""
-        return (outputs - targets) * self._derivative(outputs)
+    def of_rows(self, z: Array, prepared: Array) -> tuple[Array, Array]:
+        """Return losses and derivatives; see `Loss.of_rows`."""
+        a = self._output.function(z)
+        error = a - prepared
+        return _summed(0.5 * error**2), error * self._output.derivative(a)
 
 
-def _mean_over_rows(losses: Array, sample_weight: Array | None) -> Array:
-    """Return the weighted mean over rows of the sums over outputs."""
-    rows = losses[..., 0] if losses.shape[-1] == 1 else losses.sum(axis=-1)
-    if sample_weight is None:
-        return np.asarray(rows.sum(axis=-1) / rows.shape[-1])
-    counted = sample_weight.sum(axis=-1)
-    return np.asarray((rows * sample_weight).sum(axis=-1) / np.where(counted > 0, counted, 1.0))
+def _summed(losses: Array) -> Array:
+    """Return the sums over the outputs."""
+    return losses[..., 0] if losses.shape[-1] == 1 else losses.sum(axis=-1)
 
 
 def l2_penalty(parameters: Mapping[str, Array], l2: float) -> Array:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from model.activations import ACTIVATIONS
 from model.arrays import Array
+from model.parameters import Parameters
 
 
 class NeuralNetwork:
@@ -22,8 +22,12 @@ class NeuralNetwork:
     hidden_activation, output_activation : str
         Names in `model.activations.ACTIVATIONS`.
     parameters : mapping of str to Array
-        ``W1`` of shape (fan_in, fan_out), ``b1`` of shape (fan_out,), ``W2``, ... A parameter and
-        its gradient have the same key, so that optimisers, gradient checks and saving are loops.
+        ``W1`` of shape (fan_in, fan_out), ``b1`` of shape (fan_out,), ``W2``, ...; copied.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        The network's own, which training changes.
 
     Raises
     ------
@@ -60,14 +64,14 @@ class NeuralNetwork:
         self.layer_sizes = tuple(layer_sizes)
         self.hidden_activation = hidden_activation
         self.output_activation = output_activation
-        self.parameters = dict(parameters)
-        self._activations = [ACTIVATIONS[hidden_activation]] * (self.depth - 1)
-        self._activations.append(ACTIVATIONS[output_activation])
+        self.parameters = Parameters.of(layer_sizes, parameters)
+        self._hidden = ACTIVATIONS[hidden_activation]
+        self._output = ACTIVATIONS[output_activation]
 
     def __reduce__(self) -> tuple[type[NeuralNetwork], tuple[Any, ...]]:
         """Let a network go to another process: its activations by name, for they are functions."""
         form = (self.layer_sizes, self.hidden_activation, self.output_activation)
-        return NeuralNetwork, (*form, self.parameters)
+        return NeuralNetwork, (*form, dict(self.parameters))
 
     @property
     def depth(self) -> int:
@@ -80,78 +84,66 @@ class NeuralNetwork:
             self.layer_sizes, self.hidden_activation, self.output_activation, parameters
         )
 
-    def forward(self, X: Array) -> list[Array]:
-        """Return the activations of every layer, X first: what `backward` needs.
+    def forward(self, inputs: Array) -> tuple[list[Array], Array]:
+        """Return what every layer reads, which `backward` needs, and the last weighted sums.
 
         Parameters
         ----------
-        X : Array of shape (n, layer_sizes[0])
-            One row a sample.
+        inputs : Array of shape (n, layer_sizes[0] + 1)
+            One row a sample; what `with_ones` makes of X.
 
         Returns
         -------
         list of Array
-            ``[X, a1, ..., aL]``, of shapes (n, layer_sizes[l]).
+            ``[inputs, a1, ...]``, the hidden ones of shapes (n, layer_sizes[l]).
+        Array of shape (n, layer_sizes[-1])
+            Weighted sums of the output layer: its activation is left to the loss.
         """
-        activations = [X]
-        for layer, activation in enumerate(self._activations, start=1):
-            z = activations[-1] @ self.parameters[f"W{layer}"]
+        read, z = [inputs], inputs @ self.parameters.layers[0]
+        for layer in range(2, self.depth + 1):
+            read.append(self._hidden.function(z, out=z))
+            z = z @ self.parameters[f"W{layer}"]
             z += self.parameters[f"b{layer}"][..., np.newaxis, :]
-            activations.append(activation.function(z))
-        return activations
+        return read, z
 
-    def backward(self, activations: Sequence[Array], output_delta: Array) -> dict[str, Array]:
-        """Carry the derivative of the loss back through the layers.
+    def backward(
+        self, read: Sequence[Array], output_delta: Array, gradient: Parameters
+    ) -> Iterator[int]:
+        """Carry the derivative of the loss back, and yield the number of each layer that is done.
 
         Parameters
         ----------
-        activations : sequence of Array
+        read : sequence of Array
             What `forward` returned.
         output_delta : Array of shape (n, layer_sizes[-1])
             Derivative of each row's loss by the weighted sums of the output layer.
-
-        Returns
-        -------
-        dict
-            For every parameter the SUM over the rows of the derivatives of their losses.
+        gradient : Parameters
+            Where, layer by layer from the last, the SUM over the rows of the derivatives of their
+            losses by every parameter is written.
 
         Notes
         -----
         dWl = a[l-1].T @ delta[l]; dbl = sum of delta[l] over the rows;
         delta[l-1] = (delta[l] @ Wl.T) * f'(a[l-1]).
 
+        A layer's weights are read after its gradient has been yielded: who moves the parameters in
+        between carries the derivative through the moved weights, which is what the iris network's
+        source does, and not the gradient.
+
         References
         ----------
         Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
         Nature 323 (1986) 533-536.
         """
-        gradients: dict[str, Array] = {}
-        for of_layer in self.layer_gradients(activations, output_delta):
-            gradients |= of_layer
-        return gradients
-
-    def layer_gradients(
-        self, activations: Sequence[Array], output_delta: Array
-    ) -> Iterator[dict[str, Array]]:
-        """Yield what `backward` returns, layer by layer from the last.
-
-        Notes
-        -----
-        A layer's weights are read after its gradients have been taken: who moves the parameters in
-        between carries the derivative through the moved weights, which is what the iris network's
-        source does, and not the gradient.
-        """
         delta = output_delta
-        for layer in range(self.depth, 0, -1):
-            inputs = activations[layer - 1]
-            yield {
-                f"W{layer}": inputs.mT @ delta,
-                f"b{layer}": np.einsum("...ij->...j", delta),
-            }
-            if layer > 1:
-                derivative = self._activations[layer - 2].derivative(inputs)
-                delta = delta @ self.parameters[f"W{layer}"].mT
-                delta *= derivative
+        for layer in range(self.depth, 1, -1):
+            np.matmul(read[layer - 1].mT, delta, out=gradient[f"W{layer}"])
+            np.einsum("...ij->...j", delta, out=gradient[f"b{layer}"])
+            yield layer
+            delta = delta @ self.parameters[f"W{layer}"].mT
+            delta *= self._hidden.derivative(read[layer - 1])
+        np.matmul(read[0].mT, delta, out=gradient.layers[0])
+        yield 1
 
     def predict_proba(self, X: Array) -> Array:
         """Return the outputs, each row computed as if it were alone.
@@ -164,7 +156,8 @@ class NeuralNetwork:
         Returns
         -------
         Array of shape (n, layer_sizes[-1])
-            The same numbers as the last of `forward`, but for rounding.
+            What the output activation makes of the last weighted sums of `forward`, but for
+            rounding.
 
         Notes
         -----
@@ -173,9 +166,10 @@ class NeuralNetwork:
         one row after the other, each in the same order, as long as they lie in memory as rows.
         """
         outputs = np.ascontiguousarray(X)
-        for layer, activation in enumerate(self._activations, start=1):
+        for layer in range(1, self.depth + 1):
             W = self.parameters[f"W{layer}"][..., np.newaxis, :, :]
             b = self.parameters[f"b{layer}"][..., np.newaxis, :]
+            activation = self._hidden if layer < self.depth else self._output
             outputs = activation.function(np.vecmat(outputs, W) + b)
         return outputs
 
@@ -212,10 +206,20 @@ def averaged(networks: Sequence[NeuralNetwork]) -> NeuralNetwork:
     return NeuralNetwork(sizes, first.hidden_activation, first.output_activation, parameters)
 
 
-def parameter_shapes(layer_sizes: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every parameter of a network with these layers."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for layer, (fan_in, fan_out) in enumerate(pairwise(layer_sizes), start=1):
-        shapes[f"W{layer}"] = (fan_in, fan_out)
-        shapes[f"b{layer}"] = (fan_out,)
-    return shapes
+def with_ones(X: Array) -> Array:
+    """Return rows with a last column of ones.
+
+    The bias of the first layer is the weight of this input, so that it is added, and its
+    derivatives are summed, within products of matrices: NumPy needs more time to add a bias to
+    many rows than for all of a small product.
+
+    Parameters
+    ----------
+    X : Array of shape (..., n, columns)
+        One row a sample.
+
+    Returns
+    -------
+    Array of shape (..., n, columns + 1)
+    """
+    return np.concatenate([X, np.ones((*X.shape[:-1], 1))], axis=-1)

@@ -1,6 +1,5 @@
 """Optimisers: how a gradient moves the parameters."""
 
-from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -13,8 +12,8 @@ class Optimizer(Protocol):
 
     learning_rate: float
 
-    def step(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
-        """Move the parameters in place, each along the gradient under its key."""
+    def step(self, parameters: Array, gradient: Array) -> None:
+        """Move parameters in place, along a gradient of the same shape."""
         ...
 
 
@@ -24,11 +23,9 @@ class GradientDescent:
     def __init__(self, learning_rate: float) -> None:
         self.learning_rate = learning_rate
 
-    def step(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
-        """Move the parameters in place, each along the gradient under its key."""
-        for key, gradient in gradients.items():
-            parameter = parameters[key]
-            parameter -= self.learning_rate * gradient
+    def step(self, parameters: Array, gradient: Array) -> None:
+        """Move parameters in place, along a gradient of the same shape."""
+        parameters -= self.learning_rate * gradient
 
 
 class Momentum:
@@ -42,17 +39,15 @@ class Momentum:
     def __init__(self, learning_rate: float, momentum: float = 0.9) -> None:
         self.learning_rate = learning_rate
         self.momentum = momentum
-        self._velocities: dict[str, Array] = {}
+        self._velocity: Array | None = None
 
-    def step(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
-        """Move the parameters in place, each along the gradient under its key."""
-        for key, gradient in gradients.items():
-            if key not in self._velocities:
-                self._velocities[key] = np.zeros_like(gradient)
-            velocity = self._velocities[key]
-            velocity *= self.momentum
-            velocity -= self.learning_rate * gradient
-            parameters[key][...] += velocity
+    def step(self, parameters: Array, gradient: Array) -> None:
+        """Move parameters in place; at every step the same ones."""
+        if self._velocity is None:
+            self._velocity = np.zeros_like(gradient)
+        self._velocity *= self.momentum
+        self._velocity -= self.learning_rate * gradient
+        parameters += self._velocity
 
 
 class Adam:
@@ -89,19 +84,17 @@ class Adam:
         self.beta2 = beta2
         self.epsilon = epsilon
         self._steps = 0
-        self._means: dict[str, Array] = {}
-        self._squares: dict[str, Array] = {}
+        self._moments: Array | None = None
 
-    def step(self, parameters: Mapping[str, Array], gradients: Mapping[str, Array]) -> None:
-        """Move the parameters in place, each along the gradient under its key."""
+    def step(self, parameters: Array, gradient: Array) -> None:
+        """Move parameters in place; at every step the same ones."""
+        if self._moments is None:
+            self._moments = np.zeros((2, *gradient.shape))
         self._steps += 1
+        mean, square = self._moments
+        mean += (1.0 - self.beta1) * (gradient - mean)
+        square += (1.0 - self.beta2) * (gradient * gradient - square)
         mean_correction = 1.0 - self.beta1**self._steps
         square_correction = 1.0 - self.beta2**self._steps
-        for key, gradient in gradients.items():
-            if key not in self._means:
-                self._means[key], self._squares[key] = np.zeros((2, *gradient.shape))
-            mean, square = self._means[key], self._squares[key]
-            mean += (1.0 - self.beta1) * (gradient - mean)
-            square += (1.0 - self.beta2) * (gradient * gradient - square)
-            scale = np.sqrt(square / square_correction) + self.epsilon
-            parameters[key][...] -= self.learning_rate * (mean / mean_correction) / scale
+        scale = np.sqrt(square / square_correction) + self.epsilon
+        parameters -= self.learning_rate * (mean / mean_correction) / scale

@@ -249,7 +249,9 @@ class NestedCrossValidation:
 
     def check(self, dataset: Dataset) -> None:
         """Refuse, by a DataError, a file from which it could not learn or be judged."""
-        if len(dataset.labels) > 2 or any(d.output_activation != "sigmoid" for d in self.members):
+        if len(dataset.labels) > 2 or any(
+            d.loss.output_activation != "sigmoid" for d in self.members
+        ):
             raise ValueError("only the single sigmoid output of two classes can be calibrated")
         _check_rows(dataset, self._rows_needed(), "cross-validation")
 

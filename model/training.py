@@ -1,16 +1,18 @@
 """The fit loop: forward, loss, backward, step, and the history of it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from math import isfinite
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from model.arrays import Array
 from model.errors import DivergenceError
 from model.losses import Loss, l2_penalty
-from model.network import NeuralNetwork
-from model.optimizers import Optimizer
+from model.network import NeuralNetwork, with_ones
+from model.optimizers import GradientDescent, Optimizer
+from model.parameters import Parameters
 
 Reduction: TypeAlias = Literal["mean", "sum"]
 Carry: TypeAlias = Literal["exact", "updated"]
@@ -63,24 +65,21 @@ class EarlyStopping:
         if validation is None:
             raise ValueError("early stopping needs validation rows")
         self._network = network
-        self._best = {key: array.copy() for key, array in network.parameters.items()}
+        self._best = network.parameters.vector.copy()
         self._lowest = np.array(np.inf)
         self._waited = np.array(0)
 
     def is_over(self, validation_loss: Array) -> bool:
         """Take note of the loss after an iteration, and tell whether to stop."""
         lower = validation_loss < self._lowest
-        for key, best in self._best.items():
-            taken = lower.reshape(lower.shape + (1,) * (best.ndim - lower.ndim))
-            np.copyto(best, self._network.parameters[key], where=taken)
+        np.copyto(self._best, self._network.parameters.vector, where=lower[..., np.newaxis])
         self._lowest = np.where(lower, validation_loss, self._lowest)
         self._waited = np.where(lower, 0, self._waited + 1)
         return bool((self._waited >= self.patience).all())
 
     def restore(self) -> None:
         """Give the network the parameters of its lowest loss."""
-        for key, best in self._best.items():
-            self._network.parameters[key][...] = best
+        self._network.parameters.vector[...] = self._best
 
 
 def fit(
@@ -129,7 +128,8 @@ def fit(
         makes its step: stochastic gradient descent.
     carry : {"exact", "updated"}
         Whether the derivative goes back through the weights that it was taken at, or through those
-        just moved, as in the source of the iris network. The second is not a gradient.
+        just moved, as in the source of the iris network. The second is not a gradient, and is for
+        plain gradient descent.
     validation : (Array, Array), optional
         Rows and targets that are not trained on, of which the loss is noted.
     early_stopping : EarlyStopping, optional
@@ -147,61 +147,81 @@ def fit(
     DivergenceError
         When the loss or a weight is no longer finite.
     ValueError
-        When there is early stopping without validation.
+        When there is early stopping without validation, when the loss is one of another output
+        activation than the network's, and when an optimiser that remembers is to carry updated
+        weights.
 
     Notes
     -----
     The loss is (sum over rows of their losses + l2 / 2 * sum of squared weights) / n, so that
     `l2` means what scikit-learn's ``alpha`` means.
     """
+    _check_fitting(network, loss, optimizer, carry)
     if early_stopping is not None:
         early_stopping.start(network, validation)
     history = History()
-    batches = _batches(X, y, sample_weight, batch_size or X.shape[-2], reduction, l2)
+    size = batch_size or X.shape[-2]
+    batches = _batches(X, loss.prepare(y), sample_weight, size, reduction, l2)
     rows = np.array(X.shape[-2]) if sample_weight is None else sample_weight.sum(axis=-1)
+    gradient = network.parameters.empty_like()
     # A run that overflows is reported by its loss, not by warnings along the way.
     with np.errstate(over="ignore", invalid="ignore"):
         for iteration in range(1, iterations + 1):
-            value = l2_penalty(network.parameters, l2) / rows if l2 else np.array(0.0)
+            value: Any = l2_penalty(network.parameters, l2) / rows if l2 else 0.0
             for batch in batches:
-                value = value + _step(network, batch, loss, optimizer, carry)
+                value = value + _step(network, batch, loss, optimizer, carry, gradient)
             history.loss.append(value)
-            _check_finite(network, value, iteration, optimizer.learning_rate)
+            _check_finite(network.parameters.vector, iteration, optimizer.learning_rate)
             if callback is not None:
                 callback(iteration)
             if validation is not None:
-                outputs = network.forward(validation[0])[-1]
-                value = loss.value(outputs, validation[1])
+                value = mean_loss(network, *validation, loss)
                 history.validation_loss.append(value)
-                _check_finite(network, value, iteration, optimizer.learning_rate)
+                _check_finite(value, iteration, optimizer.learning_rate)
             if early_stopping is not None and early_stopping.is_over(history.validation_loss[-1]):
                 break
+    _check_finite(np.array(history.loss), iterations, optimizer.learning_rate)
     if early_stopping is not None:
         early_stopping.restore()
     return history
+
+
+def _check_fitting(network: NeuralNetwork, loss: Loss, optimizer: Optimizer, carry: Carry) -> None:
+    """Look whether the parts go together."""
+    if loss.output_activation != network.output_activation:
+        raise ValueError("the loss is one of another output activation")
+    if carry == "updated" and not isinstance(optimizer, GradientDescent):
+        raise ValueError("updated weights are carried by plain gradient descent alone")
+
+
+def mean_loss(network: NeuralNetwork, X: Array, y: Array, loss: Loss) -> Array:
+    """Return the mean loss of rows, of each network of a stack, without a penalty."""
+    _, z = network.forward(with_ones(X))
+    losses, _ = loss.of_rows(z, loss.prepare(y))
+    return np.asarray(losses.mean(axis=-1))
 
 
 @dataclass(frozen=True)
 class _Batch:
     """The rows of a step, and what stays the same from pass to pass."""
 
-    X: Array
-    y: Array
-    counts: Array | None
-    """How often each row counts; None where every one counts once."""
-    share: Array
-    """Of all rows."""
-    row_scale: Array
-    """What the derivative of each row's loss is multiplied by, of shape (..., n, 1)."""
+    inputs: Array
+    targets: Array
+    """As the loss takes them."""
+    shares: Array
+    """What part of the mean loss each row is, of shape (..., n)."""
+    row_scale: Array | None
+    """What the derivative of each row's loss is multiplied by, of shape (..., n, 1); None for 1."""
     decay: Array | None
     """What part of a weight the penalty adds to its gradient; None where there is none."""
 
 
 def _batches(
-    X: Array, y: Array, weights: Array | None, size: int, reduction: Reduction, l2: float
+    X: Array, targets: Array, weights: Array | None, size: int, reduction: Reduction, l2: float
 ) -> list[_Batch]:
     batches = []
     given = np.ones(X.shape[-2]) if weights is None else weights
+    total = given.sum(axis=-1)
     for start in range(0, X.shape[-2], size):
         rows = slice(start, start + size)
         counts = given[..., rows]
@@ -209,47 +229,46 @@ def _batches(
         # A batch may hold no row of a network whose rows are fewer than the others'.
         mean = 1.0 / np.where(counted > 0, counted, 1.0)
         scale = mean if reduction == "mean" else np.ones_like(mean)
-        share = counted / given.sum(axis=-1)
+        row_scale = counts * scale[..., np.newaxis]
         batch = _Batch(
-            X[..., rows, :],
-            y[..., rows, :],
-            None if weights is None else counts,
-            share,
-            (counts * scale[..., np.newaxis])[..., np.newaxis],
-            (l2 * share * scale)[..., np.newaxis, np.newaxis] if l2 else None,
+            with_ones(X[..., rows, :]),
+            targets[..., rows, :],
+            counts / total[..., np.newaxis],
+            row_scale[..., np.newaxis] if (row_scale != 1.0).any() else None,
+            (l2 * counted / total * scale)[..., np.newaxis, np.newaxis] if l2 else None,
         )
         batches.append(batch)
     return batches
 
 
 def _step(
-    network: NeuralNetwork, batch: _Batch, loss: Loss, optimizer: Optimizer, carry: Carry
+    network: NeuralNetwork,
+    batch: _Batch,
+    loss: Loss,
+    optimizer: Optimizer,
+    carry: Carry,
+    gradient: Parameters,
 ) -> Array:
     """Take one step; return the batch's share of the loss before it."""
-    activations = network.forward(batch.X)
-    value = batch.share * loss.value(activations[-1], batch.y, batch.counts)
-    delta = loss.output_delta(activations[-1], batch.y) * batch.row_scale
-    steps = network.layer_gradients(activations, delta)
-    for gradients in steps if carry == "updated" else [_all(steps)]:
-        if batch.decay is not None:
-            _add_decay(gradients, network, batch.decay)
-        optimizer.step(network.parameters, gradients)
-    return np.asarray(value)
+    parameters = network.parameters
+    read, z = network.forward(batch.inputs)
+    losses, delta = loss.of_rows(z, batch.targets)
+    if batch.row_scale is not None:
+        delta *= batch.row_scale
+    for layer in network.backward(read, delta, gradient):
+        if batch.decay is not None:  # of the weights, not of the biases
+            gradient[f"W{layer}"][...] += batch.decay * parameters[f"W{layer}"]
+        if carry == "updated":
+            optimizer.step(parameters.layers[layer - 1], gradient.layers[layer - 1])
+    if carry == "exact":
+        optimizer.step(parameters.vector, gradient.vector)
+    value: Array = np.vecdot(losses, batch.shares)
+    return value
 
 
-def _all(of_layers: Iterable[dict[str, Array]]) -> dict[str, Array]:
-    return {key: gradient for gradients in of_layers for key, gradient in gradients.items()}
-
-
-def _add_decay(gradients: dict[str, Array], network: NeuralNetwork, decay: Array) -> None:
-    """Add the gradient of the penalty, which is on the weights alone."""
-    for key, gradient in gradients.items():
-        if key[0] == "W":
-            gradient += decay * network.parameters[key]  # noqa: PLW2901
-
-
-def _check_finite(network: NeuralNetwork, loss: Array, iteration: int, rate: float) -> None:
-    if np.isfinite(np.concatenate([loss, *network.parameters.values()], axis=None)).all():
+def _check_finite(numbers: Array, iteration: int, rate: float) -> None:
+    # One that is not finite makes the sum so, and to add up is the quickest look at all.
+    if isfinite(numbers.sum()):
         return
     raise DivergenceError(
         f"Training left the finite numbers at iteration {iteration} (learning rate {rate:g}): "

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import settings
 
+from model.activations import ACTIVATIONS
 from model.arrays import Array
 from model.initializers import standard_normal
-from model.network import NeuralNetwork
+from model.network import NeuralNetwork, with_ones
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=50)
 
@@ -16,6 +17,12 @@ def random_network(
     layer_sizes: tuple[int, ...] = (5, 8, 1), hidden: str = "tanh", seed: int = 0
 ) -> NeuralNetwork:
     return NeuralNetwork(layer_sizes, hidden, "sigmoid", standard_normal(layer_sizes, seed))
+
+
+def trained_outputs(network: NeuralNetwork, X: Array) -> Array:
+    """Return the outputs as training computes them."""
+    _, z = network.forward(with_ones(X))
+    return ACTIVATIONS[network.output_activation].function(z)
 
 
 def random_rows(rows: int, columns: int, seed: int = 0, scale: float = 1.0) -> Array:

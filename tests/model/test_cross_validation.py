@@ -27,6 +27,7 @@ from model.evaluation.validation import (
     repeated_training_sets,
     training_sets,
 )
+from model.initializers import glorot_uniform
 from model.network import NeuralNetwork
 from model.optimizers import GradientDescent
 from model.pipeline import Pipeline
@@ -122,7 +123,7 @@ class Recorder(Pipeline):
         return np.full(len(X), float(self.number))
 
 
-NOTHING = NeuralNetwork((1, 1), "identity", "sigmoid", {})
+NOTHING = NeuralNetwork((1, 1), "identity", "sigmoid", glorot_uniform((1, 1), 0))
 
 
 @PROPERTY

@@ -21,7 +21,7 @@ from model.optimizers import Adam, GradientDescent
 from model.pipeline import Pipeline
 from model.recipes import HEART, IRIS, MOONS
 from model.training import fit
-from tests.model.properties import PROPERTY
+from tests.model.properties import PROPERTY, trained_outputs
 
 QUICK_MOONS = replace(MOONS, iterations=20)
 QUICK_IRIS = replace(IRIS, iterations=2)
@@ -66,10 +66,10 @@ def unequal_folds(dataset: Dataset) -> Mask:
     ("design", "dataset", "expected"),
     [
         (HEART, load_heart(), [[1.0], [0.0]]),
-        (replace(MOONS, output_activation="sigmoid"), load_moons(), [[1.0], [0.0]]),
+        (replace(MOONS, loss=BinaryCrossEntropy()), load_moons(), [[1.0], [0.0]]),
         (MOONS, load_moons(), [[0.0, 1.0], [1.0, 0.0]]),
         (IRIS, load_iris(), [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]),
-        (replace(IRIS, output_activation="softmax"), load_iris(), [[0, 0, 1], [1, 0, 0]]),
+        (replace(IRIS, loss=CategoricalCrossEntropy()), load_iris(), [[0, 0, 1], [1, 0, 0]]),
     ],
 )
 def test_there_is_one_output_for_two_classes_and_a_sigmoid_else_one_for_each_class(
@@ -213,10 +213,7 @@ def test_what_is_held_out_of_a_member_has_no_influence_on_it(design: Design, iri
 def test_what_is_noted_is_the_objective_after_the_iteration(
     loss: CategoricalCrossEntropy | BinaryCrossEntropy | SquaredError, moons: Dataset
 ) -> None:
-    output = "softmax" if isinstance(loss, CategoricalCrossEntropy) else "sigmoid"
-    design = replace(
-        QUICK_MOONS, loss=loss, output_activation=output, optimizer=partial(Adam, learning_rate=0.1)
-    )
+    design = replace(QUICK_MOONS, loss=loss, optimizer=partial(Adam, learning_rate=0.1))
     noted: list[tuple[int, float]] = []
     shares: list[float] = []
 
@@ -239,7 +236,7 @@ def test_what_is_noted_counts_the_penalty_once_and_the_loss_of_every_row(iris: D
 
     def note(iteration: int, loss: float, pipeline: Pipeline) -> None:
         noted.append(loss)
-        outputs = pipeline.network.forward(iris.X)[-1]
+        outputs = trained_outputs(pipeline.network, iris.X)
         errors = 0.5 * ((outputs - np.eye(3)[iris.classes]) ** 2).sum(axis=1)
         penalty = float(l2_penalty(pipeline.network.parameters, 0.5))
         expected.append((errors.sum() + penalty) / 150)

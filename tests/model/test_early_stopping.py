@@ -15,7 +15,7 @@ from model.errors import DivergenceError
 from model.losses import BinaryCrossEntropy, CategoricalCrossEntropy, Loss, SquaredError
 from model.network import NeuralNetwork
 from model.optimizers import Adam, GradientDescent
-from model.training import EarlyStopping, History, fit
+from model.training import EarlyStopping, History, fit, mean_loss
 from tests.model.properties import PROPERTY, random_labels, random_network, random_rows
 
 X, y = random_rows(30, 5, seed=1), random_labels(30, seed=2)
@@ -86,8 +86,7 @@ def test_a_run_leaves_the_parameters_of_the_lowest_loss_bit_for_bit(
     history = run(stopped, early_stopping=EarlyStopping(patience))
     run(shorter, iterations=lowest(history.validation_loss))
     assert_same(shorter, stopped)
-    outputs = stopped.forward(VALIDATION[0])[-1]
-    assert BinaryCrossEntropy().value(outputs, VALIDATION[1]) == min(history.validation_loss)
+    assert mean_loss(stopped, *VALIDATION, BinaryCrossEntropy()) == min(history.validation_loss)
 
 
 def test_patience_that_is_not_exhausted_ends_no_run(unstopped: list[float]) -> None:
@@ -131,7 +130,7 @@ def test_the_validation_loss_is_that_after_each_iteration_without_the_penalty(
     expected: list[Array] = []
 
     def recompute(_: int) -> None:
-        expected.append(loss.value(network.forward(VALIDATION[0])[-1], others))
+        expected.append(mean_loss(network, VALIDATION[0], others, loss))
 
     history = run(
         network,
@@ -186,8 +185,9 @@ class Counted:
 
     def __init__(self, members: int | None = None) -> None:
         shape = () if members is None else (members,)
-        self.parameters = {"W1": np.zeros((*shape, 1, 1)), "b1": np.zeros((*shape, 1))}
-        self.network = NeuralNetwork((1, 1), "identity", "identity", self.parameters)
+        start = {"W1": np.zeros((*shape, 1, 1)), "b1": np.zeros((*shape, 1))}
+        self.network = NeuralNetwork((1, 1), "identity", "identity", start)
+        self.parameters = self.network.parameters
 
     def set(self, number: int) -> None:
         for parameter in self.parameters.values():

@@ -12,7 +12,7 @@ from model.initializers import (
     standard_normal,
     uniform_with_bias,
 )
-from model.network import parameter_shapes
+from model.parameters import parameter_shapes
 
 ALL = [glorot_uniform, scaled_normal, standard_normal, uniform_with_bias]
 SIZES = (30, 40, 20)

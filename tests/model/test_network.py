@@ -14,8 +14,15 @@ from sklearn.neural_network import MLPClassifier
 from model.arrays import Array
 from model.artifact import Artifact
 from model.losses import BinaryCrossEntropy
-from model.network import NeuralNetwork, averaged, parameter_shapes
-from tests.model.properties import PROPERTY, random_labels, random_network, random_rows
+from model.network import NeuralNetwork, averaged, with_ones
+from model.parameters import Parameters, parameter_shapes
+from tests.model.properties import (
+    PROPERTY,
+    random_labels,
+    random_network,
+    random_rows,
+    trained_outputs,
+)
 
 LAYERS = [(1, 1), (5, 1), (13, 8, 1), (22, 8, 1), (3, 50, 7, 1), (6, 4, 4, 4, 1)]
 LAYOUTS: dict[str, Callable[[Array], Array]] = {
@@ -46,7 +53,7 @@ def test_scikit_learn_computes_the_same_from_our_weights(
     X = random_rows(200, layer_sizes[0], scale=3.0)
     theirs = scikit_learn_twin(network).predict_proba(X)[:, 1]
     np.testing.assert_allclose(network.predict_proba(X)[:, 0], theirs, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(network.forward(X)[-1][:, 0], theirs, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(trained_outputs(network, X)[:, 0], theirs, rtol=0, atol=1e-12)
 
 
 def test_scikit_learn_computes_the_same_from_the_served_weights(artifact: Artifact) -> None:
@@ -122,7 +129,7 @@ def test_training_and_serving_compute_the_same_but_for_rounding(
 ) -> None:
     network = random_network(layer_sizes)
     X = random_rows(rows, layer_sizes[0])
-    np.testing.assert_allclose(network.predict_proba(X), network.forward(X)[-1], atol=1e-14)
+    np.testing.assert_allclose(network.predict_proba(X), trained_outputs(network, X), atol=1e-14)
 
 
 @pytest.mark.parametrize("hidden", ["relu", "tanh", "sigmoid"])
@@ -133,19 +140,26 @@ def test_nothing_overflows_for_inputs_of_a_thousand(hidden: str, row: list[float
     loss = BinaryCrossEntropy()
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         outputs = network.predict_proba(X)
-        activations = network.forward(X)
-        value = loss.value(activations[-1], y)
-        gradients = network.backward(activations, loss.output_delta(activations[-1], y))
+        read, z = network.forward(with_ones(X))
+        losses, delta = loss.of_rows(z, loss.prepare(y))
+        gradient = gradient_of(network, read, delta)
     assert ((outputs >= 0) & (outputs <= 1)).all()
-    assert np.isfinite(value)
-    assert all(np.isfinite(gradient).all() for gradient in gradients.values())
+    assert np.isfinite(losses).all()
+    assert np.isfinite(gradient.vector).all()
 
 
-def test_forward_returns_the_activations_of_every_layer_inputs_first() -> None:
-    X = random_rows(6, 5)
-    activations = random_network((5, 4, 3, 1)).forward(X)
-    assert activations[0] is X
-    assert [a.shape for a in activations] == [(6, 5), (6, 4), (6, 3), (6, 1)]
+def gradient_of(network: NeuralNetwork, read: Sequence[Array], delta: Array) -> Parameters:
+    gradient = network.parameters.empty_like()
+    assert list(network.backward(read, delta, gradient)) == list(range(network.depth, 0, -1))
+    return gradient
+
+
+def test_forward_returns_what_every_layer_reads_and_the_last_sums() -> None:
+    inputs = with_ones(random_rows(6, 5))
+    assert (inputs[:, -1] == 1.0).all()
+    read, z = random_network((5, 4, 3, 1)).forward(inputs)
+    assert read[0] is inputs
+    assert [a.shape for a in (*read, z)] == [(6, 6), (6, 4), (6, 3), (6, 1)]
 
 
 def test_a_small_network_computes_what_pencil_and_paper_do() -> None:
@@ -164,8 +178,9 @@ def test_a_small_network_computes_what_pencil_and_paper_do() -> None:
 def test_gradients_have_the_keys_and_shapes_of_the_parameters() -> None:
     layer_sizes = (5, 4, 3, 1)
     network, X = random_network(layer_sizes), random_rows(6, 5)
-    gradients = network.backward(network.forward(X), np.ones((6, 1)))
-    shapes = {key: gradient.shape for key, gradient in gradients.items()}
+    read, _ = network.forward(with_ones(X))
+    gradient = gradient_of(network, read, np.ones((6, 1)))
+    shapes = {key: of_one.shape for key, of_one in gradient.items()}
     assert shapes == parameter_shapes(layer_sizes)
     assert shapes == {key: weights.shape for key, weights in network.parameters.items()}
 

@@ -16,6 +16,7 @@ from model.errors import DataError, DivergenceError
 from model.evaluation.calibration import logit
 from model.evaluation.metrics import METRICS
 from model.evaluation.validation import Mask, Rows, hold_out, training_sets
+from model.losses import CategoricalCrossEntropy
 from model.optimizers import GradientDescent
 from model.pipeline import Pipeline
 from model.procedures import NestedCrossValidation, Procedure, SingleFit
@@ -206,7 +207,7 @@ def test_ten_rows_of_a_class_are_too_few_for_nine_folds_in_nine(
     assert quick.run("quick", eleven, 1, ignore).about["data"]["rows"] == 161
 
 
-@pytest.mark.parametrize("design", [IRIS, replace(QUICK, output_activation="softmax")])
+@pytest.mark.parametrize("design", [IRIS, replace(QUICK, loss=CategoricalCrossEntropy())])
 def test_what_cannot_be_calibrated_is_refused(design: Design) -> None:
     dataset = load_iris() if design is IRIS else load_heart()
     procedure = NestedCrossValidation((design,), folds=2, repeats=1, inner_folds=2)

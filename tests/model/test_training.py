@@ -7,12 +7,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from model.arrays import Array
 from model.errors import DivergenceError
-from model.losses import BinaryCrossEntropy
+from model.losses import BinaryCrossEntropy, SquaredError
 from model.network import NeuralNetwork
-from model.optimizers import Adam, GradientDescent
-from model.training import History, Reduction, fit
+from model.optimizers import Adam, GradientDescent, Momentum, Optimizer
+from model.parameters import Parameters
+from model.training import History, Reduction, fit, mean_loss
 from tests.model.properties import random_labels, random_network, random_rows
 
 ROWS = 40
@@ -49,7 +49,7 @@ def test_the_history_holds_the_loss_of_every_iteration(iterations: int) -> None:
 def test_the_first_loss_is_that_before_any_step_with_the_penalty_included() -> None:
     network = random_network()
     squares = sum(np.sum(network.parameters[key] ** 2) for key in ("W1", "W2"))
-    plain = BinaryCrossEntropy().value(network.forward(X)[-1], y)
+    plain = float(mean_loss(network, X, y, BinaryCrossEntropy()))
     assert run(network, iterations=1, l2=3.0).loss[0] == pytest.approx(
         plain + 3.0 / 2 * squares / ROWS, rel=1e-14
     )
@@ -171,7 +171,7 @@ def test_a_row_that_counts_twice_is_two_rows_and_one_that_counts_not_is_none() -
 
 def test_through_moved_weights_another_derivative_is_carried() -> None:
     X, y = random_rows(4, 5, seed=1), random_labels(4, seed=2)
-    moved: list[dict[str, Array]] = []
+    moved: list[Parameters] = []
     for carry in ("exact", "updated"):
         network = random_network()
         fit(
@@ -187,3 +187,32 @@ def test_through_moved_weights_another_derivative_is_carried() -> None:
     exact, updated = moved
     assert (exact["W2"] == updated["W2"]).all()
     assert (exact["W1"] != updated["W1"]).any()
+
+
+@pytest.mark.parametrize("optimizer", [Momentum(0.1), Adam(0.1)])
+def test_an_optimiser_that_remembers_carries_no_moved_weights(optimizer: Optimizer) -> None:
+    network = random_network()
+    with pytest.raises(ValueError, match="plain gradient descent alone"):
+        fit(
+            network,
+            X,
+            y,
+            loss=BinaryCrossEntropy(),
+            optimizer=optimizer,
+            iterations=1,
+            carry="updated",
+        )
+    np.testing.assert_array_equal(network.parameters.vector, random_network().parameters.vector)
+
+
+def test_a_loss_of_another_output_activation_is_refused() -> None:
+    loss, optimizer = SquaredError("tanh"), GradientDescent(0.1)
+    with pytest.raises(ValueError, match="another output activation"):
+        fit(random_network(), X, y, loss=loss, optimizer=optimizer, iterations=1)
+
+
+def test_a_loss_that_is_not_finite_is_told_though_every_weight_is() -> None:
+    network = random_network()
+    network.parameters["W1"][0, 0] = 1e200  # its square, in the penalty, is more than a float holds
+    with pytest.raises(DivergenceError):
+        run(network, rate=0.0, iterations=1, l2=1.0)

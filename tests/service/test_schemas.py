@@ -12,7 +12,8 @@ from pydantic import TypeAdapter
 from model.artifact import Artifact
 from model.encoding import Encoding
 from model.features import Feature, FeatureSet
-from model.network import NeuralNetwork, parameter_shapes
+from model.network import NeuralNetwork
+from model.parameters import parameter_shapes
 from model.pipeline import Pipeline
 from model.predictor import Predictor
 from service.errors import InvalidInput
