@@ -22,6 +22,7 @@ import click
 import numpy as np
 
 from benchmarks.figures import Figures
+from benchmarks.servers import ALL_CORES
 from model.artifact import Artifact
 from model.features import Feature
 
@@ -129,9 +130,12 @@ def values(feature: Feature, count: int, rng: np.random.Generator) -> Any:
 
 
 def run(command: Sequence[str | Path]) -> Run:
+    """Run a command to its end, with all cores."""
     environment = os.environ | {"HEARTLINE_ARTIFACT": str(ARTIFACT)}
     started = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        ["taskset", "-c", ALL_CORES, *command], env=environment, stdout=subprocess.DEVNULL
+    )
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)

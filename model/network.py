@@ -124,7 +124,8 @@ class NeuralNetwork:
         Notes
         -----
         dWl = a[l-1].T @ delta[l]; dbl = sum of delta[l] over the rows;
-        delta[l-1] = (delta[l] @ Wl.T) * f'(a[l-1]).
+        delta[l-1] = (delta[l] @ Wl.T) * f'(a[l-1]). The inputs of the first layer end in ones, so
+        that its product is both.
 
         A layer's weights are read after its gradient has been yielded: who moves the parameters in
         between carries the derivative through the moved weights, which is what the iris network's
