@@ -7,11 +7,11 @@ turns, timed from its start to its end; both compute with the weights of the ser
 from __future__ import annotations
 
 import csv
+import json
 import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ ROWS = 1_000_000
 CHUNK = 100_000
 ROUNDS = 5
 TOLERANCE = 1e-9
+TIMED = [sys.executable, "-m", "benchmarks.timed"]
 USUAL = [sys.executable, "-m", "benchmarks.usual_pipeline"]
 SHARE_UNSEEN = 0.01
 """Of so many values some lie outside of what training saw, so that there are warnings."""
@@ -132,16 +133,15 @@ def values(feature: Feature, count: int, rng: np.random.Generator) -> Any:
 def run(command: Sequence[str | Path]) -> Run:
     """Run a command to its end, with all cores."""
     environment = os.environ | {"HEARTLINE_ARTIFACT": str(ARTIFACT)}
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        ["taskset", "-c", ALL_CORES, *command], env=environment, stdout=subprocess.DEVNULL
+    told = subprocess.run(
+        ["taskset", "-c", ALL_CORES, *TIMED, *command],
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=False,
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command[0]} ended with code {process.returncode}")
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    if told.returncode:
+        raise SystemExit(f"{command[0]} ended with code {told.returncode}")
+    return Run(**json.loads(told.stdout))
 
 
 def largest_difference(ours: Path, theirs: Path, rows: int) -> float:

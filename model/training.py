@@ -180,7 +180,7 @@ def fit(
                 _check_finite(value, iteration, optimizer.learning_rate)
             if early_stopping is not None and early_stopping.is_over(history.validation_loss[-1]):
                 break
-    _check_finite(np.array(history.loss), iterations, optimizer.learning_rate)
+    _check_finite(np.array(history.loss), len(history.loss), optimizer.learning_rate)
     if early_stopping is not None:
         early_stopping.restore()
     return history
