@@ -166,5 +166,7 @@ class Server(uvicorn.Server):
         return [
             connection
             for connection in self.server_state.connections
-            if isinstance(connection, HttpToolsProtocol) and connection.cycle is None
+            if isinstance(connection, HttpToolsProtocol)
+            and connection.cycle is None
+            and not connection.transport.is_closing()
         ]
