@@ -1,6 +1,6 @@
 """The fit loop: forward, loss, backward, step, and the history of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Literal, TypeAlias
@@ -180,7 +180,7 @@ def fit(
                 _check_finite(value, iteration, optimizer.learning_rate)
             if early_stopping is not None and early_stopping.is_over(history.validation_loss[-1]):
                 break
-    _check_finite(np.array(history.loss), len(history.loss), optimizer.learning_rate)
+    _check_losses(history.loss, optimizer.learning_rate)
     if early_stopping is not None:
         early_stopping.restore()
     return history
@@ -264,6 +264,13 @@ def _step(
         optimizer.step(parameters.vector, gradient.vector)
     value: Array = np.vecdot(losses, batch.shares)
     return value
+
+
+def _check_losses(losses: Sequence[Array], rate: float) -> None:
+    """Tell the first loss that is not finite, where it has left every weight so."""
+    if not isfinite(np.sum(losses)):
+        for iteration, loss in enumerate(losses, start=1):
+            _check_finite(loss, iteration, rate)
 
 
 def _check_finite(numbers: Array, iteration: int, rate: float) -> None:
