@@ -19,7 +19,7 @@ def settle() -> None:
     """Keep freed memory for the next batch, and what is there now out of all collections.
 
     With glibc's own bounds, of 128 KiB, each batch gives back what it has used, and the next has
-    the kernel make it anew page by page, which takes a quarter of its time.
+    the kernel make it anew page by page.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):  # other systems' allocators have other ways
