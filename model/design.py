@@ -122,6 +122,7 @@ class Design:
         pipeline = Pipeline(encoding, mean, scale, network)
 
         def callback(iteration: int) -> None:
+            """Tell who watches."""
             if watch is not None:
                 watch.on_progress(1 / self.iterations)
                 if iteration in watch.iterations:

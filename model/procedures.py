@@ -179,6 +179,7 @@ class SingleFit:
         progress: list[dict[str, float]] = []
 
         def note(iteration: int, loss: float, pipeline: Pipeline) -> None:
+            """Add what there is by then."""
             accuracies = _accuracies(pipeline, dataset, watched)
             progress.append({"iteration": iteration, "loss": loss, **accuracies})
 

@@ -73,6 +73,7 @@ def _shortened(
     """Return the step of each set, halved until the loss is no higher behind it."""
 
     def losses(at: Array) -> Array:
+        """Return the loss of each set at its coefficients."""
         z = _calibrated(logits, at)
         # log(1 + exp(z)) - y z, in a form that cannot overflow.
         rows = np.log1p(np.exp(-np.abs(z))) + np.maximum(z, 0.0) - y * z

@@ -125,6 +125,7 @@ def compare(
     trials: dict[str, list[dict[str, float]]] = {}
 
     def note(name: str, predict: Predict, seconds: float, X: Array) -> None:
+        """Judge a contender's fit on the rows held out."""
         figures = _figures(dataset, ~is_training, predict, X)
         trials.setdefault(name, []).append({**figures, "fit_seconds": seconds})
         on_fit()

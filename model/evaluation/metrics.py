@@ -36,6 +36,7 @@ def _mean_of(per_row: Callable[[Array, Array], Array]) -> Metric:
     """Return the metric that is the mean of a figure of each row."""
 
     def metric(y: Array, probabilities: Array, counts: Array) -> Array:
+        """Return the mean, each row counted so often."""
         rows = np.asarray(per_row(y, probabilities), dtype=np.float64).mean(axis=0)
         return np.asarray(counts @ rows / counts.sum(axis=-1))
 
