@@ -18,11 +18,20 @@ import numpy as np
 
 from model.arrays import Array
 
-MAX_BYTES = 8 * 2**20
-"""A larger file is refused unread: 8 MiB hold a network of a million parameters."""
+MAX_BYTES = 16 * 2**20
+"""A larger file is refused unread: 16 MiB hold a network of two million parameters."""
 
-MAX_METADATA_BYTES = 2**20
-"""A larger document is refused: as Python objects it takes forty times the room."""
+MAX_METADATA_BYTES = 4 * 2**20
+"""A larger document is refused: 2,000 features with texts and codes of their own need 2 MiB."""
+
+MAX_VALUES = 200_000
+"""A document of more values is refused: as a Python object each may take 250 bytes."""
+
+MAX_CARD_VALUES = 2 * MAX_VALUES
+"""The card has the commas of sentences that are made of the codes too."""
+
+MAX_MEMBERS = 1000
+"""More are refused before a directory of them is read. The deepest network has 133."""
 
 METADATA = "metadata"
 FLOATS = np.dtype("<f8")
@@ -74,6 +83,9 @@ class Archive:
     """
 
     def __init__(self, content: bytes) -> None:
+        # The bytes that begin an entry of the directory; in 16 MiB of numbers they hardly occur.
+        if content.count(zipfile.stringCentralDir) > MAX_MEMBERS:  # type: ignore[attr-defined]
+            raise ArchiveFault("archive", f"there are more than {MAX_MEMBERS} members")
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
         except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
@@ -94,17 +106,14 @@ class Archive:
         Raises
         ------
         ArchiveFault
-            When it is missing, too large or not JSON of finite numbers.
+            When it is missing, too large or not JSON in UTF-8, of finite numbers.
         """
         if METADATA not in self.names:
             raise ArchiveFault("keys", f"{METADATA} is missing")
         document = self._read(METADATA, BYTES).tobytes()
         if len(document) > MAX_METADATA_BYTES:
             raise ArchiveFault("size", f"{METADATA} is larger than {MAX_METADATA_BYTES} bytes")
-        try:
-            return json.loads(document, parse_constant=_finite, parse_float=_finite)
-        except (ValueError, RecursionError):
-            raise ArchiveFault("metadata", "not a JSON document") from None
+        return read_json(document, METADATA, MAX_VALUES)
 
     def array(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return one array of finite numbers.
@@ -135,6 +144,22 @@ class Archive:
         if declared != (shape or (int(items),)) or math.prod(declared) != items:
             raise ArchiveFault("shape", f"{name} is not of the shape {shape or (items,)}")
         return np.frombuffer(content, dtype, offset=header.end()).reshape(declared)
+
+
+def read_json(document: bytes, name: str, max_values: int) -> Any:
+    """Return a JSON document of no more than so many values, all numbers of it finite.
+
+    Raises
+    ------
+    ArchiveFault
+        When it is anything else.
+    """
+    if sum(map(document.count, (b"[", b"{", b","))) > max_values:
+        raise ArchiveFault("size", f"{name} may hold more than {max_values} values")
+    try:
+        return json.loads(document.decode(), parse_constant=_finite, parse_float=_finite)
+    except (ValueError, RecursionError):
+        raise ArchiveFault("metadata", f"{name} is not a JSON document") from None
 
 
 def shown(name: str) -> str:

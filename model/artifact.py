@@ -9,11 +9,14 @@ digest      the SHA-256 that the card beside it tells, and the pinned one
 archive     a plain .npz file whose members are whole
 metadata    a JSON document that describes a model
 version     of the format that this program reads
+limits      no more features, classes or of anything else than `model.metadata` allows
+text        no text with control characters or lone surrogates
+card        the use, the limits and the metrics are what the documents say of them
 keys        exactly the members that the metadata calls for
 dtype       64-bit floats
 shape       the shapes that the metadata calls for
-finite      neither NaN nor infinity
-golden      the golden rows give the probabilities that they must give, within 1e-9
+finite      neither NaN nor infinity, nor a possible row whose sums overflow
+golden      the golden rows give the stored probabilities within 1e-9, in a batch and alone
 ==========  ======================================================================
 """
 
@@ -23,30 +26,41 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from model.archive import MAX_BYTES, METADATA, Archive, ArchiveFault, pack, shown
+from model.archive import (
+    MAX_BYTES,
+    MAX_CARD_VALUES,
+    METADATA,
+    Archive,
+    ArchiveFault,
+    pack,
+    read_json,
+    shown,
+)
 from model.arrays import Array
 from model.card import card_markdown, card_path, markdown_path, model_card
 from model.encoding import Encoding
 from model.errors import ArtifactError
-from model.features import FeatureSet
+from model.features import MAX_NAME, FeatureSet, is_name
 from model.files import replace_file
+from model.metadata import check_about, check_sizes, check_values
 from model.network import NeuralNetwork
 from model.parameters import parameter_shapes
 from model.pipeline import Pipeline
+from model.predictor import Predictor
 
 FORMAT_VERSION = 1
 GOLDEN_TOLERANCE = 1e-9
 CARD_KEYS = {"intended_use", "not_for", "limits", "metrics"}
 """What `about` holds at least."""
 CHECKS = (
-    "file", "size", "digest", "archive", "metadata", "version",
+    "file", "size", "digest", "archive", "metadata", "version", "limits", "text", "card",
     "keys", "dtype", "shape", "finite", "golden",
 )  # fmt: skip
 
@@ -100,10 +114,8 @@ class Artifact:
         """Return the model card."""
         return model_card(self)
 
-    def reproduces_golden_rows(self, predict_proba: Callable[[Array], Array]) -> bool:
-        """Tell whether a way to compute probabilities gives those of the golden rows."""
-        with np.errstate(all="ignore"):
-            probabilities = predict_proba(self.golden_inputs)
+    def are_golden(self, probabilities: Array) -> bool:
+        """Tell whether probabilities are those of the golden rows."""
         return bool(np.allclose(probabilities, self.golden_probabilities, 0.0, GOLDEN_TOLERANCE))
 
     def save(self, path: Path) -> Artifact:
@@ -117,7 +129,8 @@ class Artifact:
         Raises
         ------
         ArtifactError
-            When the name does not end in ``.npz``; the card would overwrite a ``.json``.
+            When the name does not end in ``.npz``; the card would overwrite a ``.json``. When the
+        file would fail a check of loading.
 
         Notes
         -----
@@ -136,6 +149,7 @@ class Artifact:
         }
         content = pack(arrays, _metadata(self))
         saved = replace(self, sha256=hashlib.sha256(content).hexdigest())
+        _check(path, content)
         card = saved.card()
         document = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
         page = card_markdown(card)
@@ -167,18 +181,36 @@ class Artifact:
             content = _read_file(path)
             sha256 = hashlib.sha256(content).hexdigest()
             _check_digest(path, sha256, pinned_sha256)
-            artifact = replace(_unpack(Archive(content)), sha256=sha256)
         except ArchiveFault as fault:
             raise ArtifactError(path, fault.check, fault.problem) from None
-        if not artifact.reproduces_golden_rows(artifact.predict_proba):
-            raise ArtifactError(
-                path, "golden", "the golden rows do not give the probabilities stored with them"
-            )
-        return artifact
+        return replace(_check(path, content), sha256=sha256)
 
     def predict_proba(self, X: Array) -> Array:
         """Return the probabilities of each row; see `model.classes.class_probabilities`."""
         return self.pipeline.class_probabilities(X)
+
+
+def _check(path: Path, content: bytes) -> Artifact:
+    """Return the artifact that a file holds; run all checks but those of the file itself."""
+    try:
+        artifact = _unpack(Archive(content))
+        _check_numbers(artifact)
+    except ArchiveFault as fault:
+        raise ArtifactError(path, fault.check, fault.problem) from None
+    return artifact
+
+
+def _check_numbers(artifact: Artifact) -> None:
+    if not artifact.pipeline.is_finite(artifact.features.largest):
+        raise ArchiveFault("finite", "a sum of a possible row may become too large")
+    with np.errstate(all="ignore"):
+        probabilities = artifact.predict_proba(artifact.golden_inputs)
+    if not artifact.are_golden(probabilities):
+        raise ArchiveFault(
+            "golden", "the golden rows do not give the probabilities stored with them"
+        )
+    if not Predictor(artifact).is_sound():
+        raise ArchiveFault("golden", "the golden rows do not give the same alone, or made ready")
 
 
 def _metadata(artifact: Artifact) -> dict[str, Any]:
@@ -226,8 +258,8 @@ def _check_digest(path: Path, sha256: str, pinned: str | None) -> None:
     if not os.path.lexists(card):
         return
     try:
-        told = json.loads(_read_file(card)).get("sha256")
-    except (ArchiveFault, AttributeError, ValueError, RecursionError):
+        told = read_json(_read_file(card), card.name, MAX_CARD_VALUES).get("sha256")
+    except (ArchiveFault, AttributeError):
         raise ArchiveFault("digest", f"{card.name} is no card that can be read") from None
     if sha256 != told:
         raise ArchiveFault("digest", f"SHA-256 {sha256} is not that of {card.name}")
@@ -240,14 +272,16 @@ def _unpack(archive: Archive) -> Artifact:
         raise ArchiveFault("metadata", "no format version")
     if found != FORMAT_VERSION:
         raise ArchiveFault("version", f"format {found}, this program reads {FORMAT_VERSION}")
+    check_values(metadata)
     try:
+        check_sizes(metadata)
         return _assemble(archive, metadata)
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ArchiveFault("metadata", f"it describes no model ({type(error).__name__})") from None
 
 
 def _assemble(archive: Archive, metadata: dict[str, Any]) -> Artifact:
-    features = FeatureSet.from_json(metadata["features"])
+    features = _features(metadata["features"])
     encoding = Encoding((source, code) for source, code in metadata["encoding"])
     _check_metadata(metadata, features, encoding)
     arrays = _read_arrays(archive, metadata, features, encoding)
@@ -262,11 +296,11 @@ def _assemble(archive: Archive, metadata: dict[str, Any]) -> Artifact:
         arrays,
     )
     return Artifact(
-        name=str(metadata["name"]),
+        name=metadata["name"],
         features=features,
         labels=tuple(metadata["labels"]),
         threshold=None if (threshold := metadata["threshold"]) is None else float(threshold),
-        threshold_reason=str(metadata["threshold_reason"]),
+        threshold_reason=metadata["threshold_reason"],
         pipeline=Pipeline(encoding, mean, scale, network),
         golden_inputs=golden_inputs,
         golden_probabilities=golden_probabilities,
@@ -274,10 +308,18 @@ def _assemble(archive: Archive, metadata: dict[str, Any]) -> Artifact:
     )
 
 
+def _features(described: Any) -> FeatureSet:
+    try:
+        return FeatureSet.from_json(described)
+    except ValueError as error:
+        raise ArchiveFault("metadata", str(error)) from None
+
+
 def _check_metadata(metadata: dict[str, Any], features: FeatureSet, encoding: Encoding) -> None:
     layer_sizes, labels, threshold, rows = (
         metadata[key] for key in ("layer_sizes", "labels", "threshold", "golden_rows")
     )
+    _require(all(feature.observed for feature in features), "a feature has no observed values")
     _require(_fits(encoding, features), "the encoding does not fit the features")
     _require(
         type(labels) is list
@@ -303,8 +345,15 @@ def _check_metadata(metadata: dict[str, Any], features: FeatureSet, encoding: En
         threshold is None if len(labels) > 2 else 0.0 < threshold < 1.0,
         "two classes need a threshold between 0 and 1, more have none",
     )
-    _require(metadata["about"].keys() >= CARD_KEYS, "the card would lack its use or its metrics")
     _require(type(rows) is int and rows >= 1, "there are no golden rows")
+    _require(isinstance(metadata["threshold_reason"], str), "there is no reason of the threshold")
+    _require(
+        all(type(name) is str and is_name(name) for name in (metadata["name"], *labels)),
+        f"the name of the model or of a class is empty, longer than {MAX_NAME} characters, not in "
+        "Unicode form NFC, or holds outer blanks or a control character",
+    )
+    _require(isinstance(metadata["about"], dict), "nothing is said about the model")
+    check_about(metadata["about"])
 
 
 def _read_arrays(
@@ -324,12 +373,13 @@ def _read_arrays(
 
 def _fits(encoding: Encoding, features: FeatureSet) -> bool:
     """Tell whether each column copies a feature or indicates one of its codes."""
+    codes: list[set[float]] = [{code for code, _ in feature.codes} for feature in features]
     return all(
         type(source) is int
         and 0 <= source < len(features)
-        and (code is None or code in [number for number, _ in features[source].codes])
+        and (code is None or (type(code) in (int, float) and code in codes[source]))
         for source, code in encoding.columns
-    ) and all(feature.observed for feature in features)
+    )
 
 
 def _require(condition: bool, problem: str) -> None:  # noqa: FBT001

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -16,6 +17,22 @@ from model.arrays import Array
 
 Kind: TypeAlias = Literal["continuous", "count", "binary", "nominal"]
 
+MAX_NAME = 64
+"""Characters of a name."""
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text can name a feature, a code, a class or a model.
+
+    A name is the same whether or not a table's reader strips its cells or normalises their text.
+    """
+    return (
+        0 < len(text) <= MAX_NAME
+        and text.isprintable()
+        and text == text.strip()
+        and unicodedata.is_normalized("NFC", text)
+    )
+
 
 @dataclass(frozen=True)
 class Feature:
@@ -24,7 +41,7 @@ class Feature:
     Parameters
     ----------
     name : str
-        Snake case; the name in requests.
+        The name in requests; as those of codes and the aliases see `is_name`.
     description : str
         What it is, in a few words.
     kind : {"continuous", "count", "binary", "nominal"}
@@ -62,23 +79,44 @@ class Feature:
 
     def __post_init__(self) -> None:
         if self.kind not in ("continuous", "count", "binary", "nominal"):
-            raise ValueError(f"feature {self.name}: unknown kind {self.kind!r}")
+            raise self._fault("unknown kind")
         if self.is_coded != bool(self.codes):
-            raise ValueError(f"feature {self.name}: binary and nominal features alone have codes")
+            raise self._fault("binary and nominal features alone have codes")
         if not self.is_coded and not self.minimum < self.maximum:
-            raise ValueError(f"feature {self.name}: the minimum must lie below the maximum")
+            raise self._fault("the minimum must lie below the maximum")
         if not self.accepts(self.example):
-            raise ValueError(f"feature {self.name}: the example is not a value of it")
+            raise self._fault("the example is not a value of it")
+        self._check_names()
+        if any(len(set(column)) < len(self.codes) for column in zip(*self.codes, strict=True)):
+            raise self._fault("a code or the name of one stands there twice")
+        if self.observed and not self._is_observed_possible():
+            raise self._fault("observed is neither a range nor a list of codes")
+
+    def _check_names(self) -> None:
+        names = [*self.accepted_names, *(name for _, name in self.codes)]
         # A request is known to be free of duplicate keys by the number of its colons, and names
         # stand in JSON as they are.
-        names = [*self.accepted_names, *(name for _, name in self.codes)]
-        if not all(name.isprintable() and name and not set(name) & set(':"\\') for name in names):
-            raise ValueError(
-                f"feature {self.name}: a name is empty, or holds a colon, a quotation mark, a "
-                "backslash or a control character"
+        if not all(is_name(name) and not set(name) & set(':"\\') for name in names):
+            raise self._fault(
+                f"a name is empty, longer than {MAX_NAME} characters, not in Unicode form NFC, or "
+                "holds outer blanks, a colon, a quotation mark, a backslash or a control character"
             )
-        if any(len(set(column)) < len(self.codes) for column in zip(*self.codes, strict=True)):
-            raise ValueError(f"feature {self.name}: a code or the name of one stands there twice")
+        if self.unit and not is_name(self.unit):
+            raise self._fault("the unit is no name")
+        if any("," in name for name in self.accepted_names):
+            raise self._fault("a comma is part of a name, which a header of CSV cannot hold")
+        if any(_reads_as_other_number(name, code) for code, name in self.codes):
+            raise self._fault("the name of a code reads as another number, which CSV cannot hold")
+
+    def _is_observed_possible(self) -> bool:
+        if self.is_coded:
+            return len(set(self.observed)) == len(self.observed) and all(
+                map(self.accepts, self.observed)
+            )
+        return len(self.observed) == 2 and self.observed[0] <= self.observed[1]
+
+    def _fault(self, problem: str) -> ValueError:
+        return ValueError(f"feature {ascii(self.name[:40])[1:-1]}: {problem}")
 
     @property
     def is_coded(self) -> bool:
@@ -141,6 +179,13 @@ class Feature:
         )
 
 
+def _reads_as_other_number(name: str, code: int) -> bool:
+    try:
+        return float(name) != code
+    except ValueError:
+        return False
+
+
 class FeatureSet(Sequence[Feature]):
     """The input columns of a model, in the order of its input matrix.
 
@@ -188,6 +233,12 @@ class FeatureSet(Sequence[Feature]):
         return np.array([row(record) for record in records], dtype=np.float64).reshape(
             -1, len(self)
         )
+
+    @property
+    def largest(self) -> Array:
+        """The largest magnitude of a possible value of each feature, of shape (len(self),)."""
+        low, high, *_ = self._possible
+        return np.maximum(np.abs(low), np.abs(high))[:, 0]
 
     def accepts(self, X: Array) -> NDArray[np.bool_]:
         """Tell which values are possible ones, as `Feature.accepts` tells of one.

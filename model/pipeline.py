@@ -11,6 +11,9 @@ from model.classes import class_probabilities
 from model.encoding import Encoding
 from model.network import NeuralNetwork
 
+LARGEST_SUM = 1e300
+"""So that differences of two are finite too."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pipeline:
@@ -79,6 +82,31 @@ class Pipeline:
         parameters[W] = slope * parameters[W]
         parameters[b] = slope * parameters[b] + intercept
         return replace(self, network=self.network.with_parameters(parameters))
+
+    def is_finite(self, largest: Array) -> bool:
+        """Tell whether every sum stays finite for inputs up to a magnitude.
+
+        Parameters
+        ----------
+        largest : Array of shape (n_features,)
+            The largest magnitude of each input.
+
+        Notes
+        -----
+        |x @ W + b| is at most |x| @ |W| + |b|, and |tanh|, sigmoid and the indicators at most 1.
+        """
+        bounds = self.encoding.transform(largest[np.newaxis])
+        bounds[:, self.encoding.is_indicator] = 1.0
+        with np.errstate(all="ignore"):
+            network = self.folded_network()
+            for layer in range(1, network.depth + 1):
+                W, b = network.parameters[f"W{layer}"], network.parameters[f"b{layer}"]
+                bounds = bounds @ np.abs(W) + np.abs(b)
+                if not (bounds < LARGEST_SUM).all():  # NaN is not smaller either
+                    return False
+                if network.hidden_activation in ("tanh", "sigmoid"):
+                    bounds = np.ones_like(bounds)
+        return True
 
     def folded_network(self) -> NeuralNetwork:
         """Return a network that takes the encoded columns unscaled and gives the same outputs.

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.archive import MAX_BYTES
+from model.archive import MAX_BYTES, MAX_MEMBERS, MAX_METADATA_BYTES, MAX_VALUES
 from model.artifact import CHECKS, Artifact
 from model.card import card_path
 from model.errors import ArtifactError
@@ -152,15 +152,34 @@ CORRUPTIONS: dict[str, tuple[str, Callable[[], bytes]]] = {
     ),
     "metadata a list": ("metadata", lambda: c.with_document("[1]")),
     "metadata a number": ("metadata", lambda: c.with_document("1")),
-    "metadata nested": ("metadata", lambda: c.with_document("[" * 200_000 + "]" * 200_000)),
+    "metadata nested": ("metadata", lambda: c.with_document("[" * 100_000 + "]" * 100_000)),
+    "metadata of too many values": ("size", lambda: c.with_document(f"[{'1,' * MAX_VALUES}1]")),
+    "metadata of too many bytes": (
+        "size",
+        lambda: c.with_document(f'["{"a" * MAX_METADATA_BYTES}"]'),
+    ),
+    "metadata in UTF-16": (
+        "metadata",
+        lambda: c.with_members(
+            metadata=c.npy(np.frombuffer(json.dumps(c.metadata()).encode("utf-16"), "u1"))
+        ),
+    ),
+    "metadata with a raw surrogate": (
+        "metadata",
+        lambda: c.with_members(metadata=c.npy(np.frombuffer(b'["\xed\xa0\x80"]', "u1"))),
+    ),
+    "more members than are read": (
+        "archive",
+        lambda: c.zipped((f"member {number}", b"") for number in range(MAX_MEMBERS + 1)),
+    ),
     "metadata with NaN": ("metadata", lambda: c.with_metadata({"threshold": np.nan})),
     **{f"no {key} told": ("metadata", partial(lacking, key)) for key in c.metadata()},
     **{
         f"{key} is {value!r}": ("metadata", partial(c.with_metadata, {key: value}))
         for key, value in WRONG_METADATA
     },
-    "a thousand layers": ("keys", lambda: c.with_metadata({"layer_sizes": [22, *[1] * 1000]})),
-    "golden rows beyond number": ("shape", lambda: c.with_metadata({"golden_rows": 10**30})),
+    "a thousand layers": ("limits", lambda: c.with_metadata({"layer_sizes": [22, *[1] * 1000]})),
+    "golden rows beyond number": ("limits", lambda: c.with_metadata({"golden_rows": 10**30})),
     "encoding beyond the features": ("metadata", lambda: with_code(0, [13, None])),
     "encoding before the features": ("metadata", lambda: with_code(0, [-1, None])),
     "encoding by a fraction": ("metadata", lambda: with_code(0, [0.0, None])),
@@ -454,7 +473,7 @@ print(int(status.partition("VmHWM:")[2].split()[0]) // 1024)
 
 
 def many_entries(name_length: int) -> bytes:
-    """Return 8 MiB of a zip directory, each entry of it empty."""
+    """Return a zip directory as large as a file may be, each entry of it empty."""
     size = 46 + name_length
     entries = (MAX_BYTES - 22) // size
     header = b"PK\x01\x02\x14\x03\x14\x00" + bytes(20) + name_length.to_bytes(2, "little")
@@ -466,6 +485,11 @@ def many_entries(name_length: int) -> bytes:
 
 def huge_json(element: str) -> bytes:
     return c.with_document("[" + element * ((MAX_BYTES - 50_000) // len(element)) + "1]")
+
+
+def worst_document(element: str, around: str = "[{}1]") -> bytes:
+    """Return as many values as metadata may have, which fail a later check."""
+    return c.with_document(around.format(element * (MAX_VALUES // 2 - 10)))
 
 
 def many_layers() -> bytes:
@@ -480,9 +504,24 @@ def many_layers() -> bytes:
         lambda: many_entries(6),
         lambda: huge_json("9,"),
         lambda: huge_json("{},"),
+        lambda: worst_document("{},"),
+        lambda: worst_document('{"a":1},'),
+        lambda: worst_document('["\U0001f600"],'),
+        lambda: c.with_document(f'["\U0001f600{"a" * (MAX_METADATA_BYTES - 8)}"]'),
         many_layers,
     ],
-    ids=["zip bomb", "huge shape", "tiny entries", "numbers", "objects", "layers"],
+    ids=[
+        "zip bomb",
+        "huge shape",
+        "tiny entries",
+        "numbers",
+        "objects",
+        "empty objects",
+        "pairs",
+        "lists",
+        "wide text",
+        "layers",
+    ],
 )
 def test_refusing_takes_little_memory(content: Callable[[], bytes], tmp_path: Path) -> None:
     path = tmp_path / "heart.npz"
@@ -491,6 +530,12 @@ def test_refusing_takes_little_memory(content: Callable[[], bytes], tmp_path: Pa
     checks, peak = load_in_a_process_of_its_own(path)
     assert peak < 200
     assert len(checks) == 1
+
+
+def test_a_card_of_too_many_values_is_refused_unparsed(copy: Path) -> None:
+    card_path(copy).write_bytes(b"[" + b"{}," * (MAX_BYTES // 3 - 10) + b"1]")
+    checks, peak = load_in_a_process_of_its_own(copy)
+    assert (checks, peak < 200) == (["digest"], True)
 
 
 def test_refusing_a_huge_file_or_a_huge_card_takes_little_memory(copy: Path) -> None:

@@ -483,6 +483,52 @@ def test_metadata_that_json_cannot_hold_is_refused_before_anything_is_written(
     assert card_path(path).exists()
 
 
+@pytest.mark.parametrize(
+    ("changed", "check"),
+    [
+        ({"name": "heart\udc80"}, "text"),
+        ({"labels": ("a", "a ")}, "metadata"),
+        ({"threshold_reason": "a" * 2001}, "limits"),
+        ({"golden_probabilities": np.zeros(16)}, "golden"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(
+    changed: dict[str, Any], check: str, artifact: Artifact, tmp_path: Path
+) -> None:
+    path = tmp_path / "heart.npz"
+    saved = artifact.save(path)
+    with pytest.raises((ArtifactError, UnicodeEncodeError)) as caught:
+        replace(artifact, **changed).save(path)
+    assert getattr(caught.value, "check", "text") == check
+    assert Artifact.load(path).sha256 == saved.sha256
+    assert card_path(path).exists()
+
+
+@pytest.mark.parametrize("name", ["heart", "moons", "iris"])
+def test_no_possible_row_of_the_committed_artifacts_overflows(name: str) -> None:
+    artifact = Artifact.load(ARTIFACT.with_name(f"{name}.npz"))
+    largest = artifact.features.largest
+    assert artifact.pipeline.is_finite(largest)
+    assert not artifact.pipeline.is_finite(np.full_like(largest, 1e308))
+    extremes = np.stack([-largest, largest])
+    with np.errstate(over="raise", invalid="raise"):
+        assert np.isfinite(artifact.predict_proba(extremes)).all()
+
+
+@pytest.mark.parametrize("activation", ["relu", "identity", "tanh", "sigmoid"])
+def test_the_bound_on_the_sums_holds_for_every_activation(
+    activation: str, artifact: Artifact
+) -> None:
+    network = random_network((len(artifact.pipeline.encoding), 5, 5, 1), activation, 0)
+    large = {key: value * 1e160 for key, value in network.parameters.items()}
+    for parameters, expected in (
+        (network.parameters, True),
+        (large, activation in ("tanh", "sigmoid")),
+    ):
+        pipeline = replace(artifact.pipeline, network=network.with_parameters(parameters))
+        assert pipeline.is_finite(artifact.features.largest) is expected
+
+
 def test_the_core_of_the_model_imports_no_library_of_training() -> None:
     program = (
         "import sys, model.predictor, model.artifact, model.training; "

@@ -106,6 +106,19 @@ def test_what_is_expected_reads_as_the_end_of_a_sentence() -> None:
         ({"name": 'a"b'}, "quotation mark"),
         ({"aliases": ("a\\b",)}, "backslash"),
         ({"name": "a\nb"}, "control character"),
+        ({"name": "a" * 65}, "longer than 64 characters"),
+        ({"name": " a"}, "outer blanks"),
+        ({"aliases": ("a\u00a0",)}, "outer blanks"),
+        ({"aliases": ("e\u0301",)}, "form NFC"),
+        ({"name": "\ud800"}, r"feature \\ud800: a name"),
+        ({"name": "a,b"}, "a comma"),
+        ({"aliases": ("a,b",)}, "a comma"),
+        ({"unit": " "}, "unit"),
+        ({"unit": "mm\n"}, "unit"),
+        ({"observed": (54,)}, "observed"),
+        ({"observed": (54, 53)}, "observed"),
+        ({"observed": (54, 55, 56)}, "observed"),
+        ({"observed": (54, math.nan)}, "observed"),
     ],
     ids=str,
 )
@@ -127,6 +140,19 @@ def test_a_code_or_a_name_that_stands_for_two_things_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="feature f"):
         Feature("f", "", "binary", 0, codes=codes)
+
+
+@pytest.mark.parametrize("name", ["1", "0.5", "1e3", "nan", "-Infinity", "1_0"])
+def test_a_code_whose_name_reads_as_another_number_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="reads as another number"):
+        Feature("f", "", "binary", 0, codes=((0, name), (2, "yes")))
+    Feature("f", "", "binary", 0, codes=((0, "0"), (2, "2.0")))
+
+
+@pytest.mark.parametrize("observed", [(1,), (0, 0), (0, 1, 2)])
+def test_observed_codes_are_codes_each_once(observed: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="observed"):
+        Feature("f", "", "binary", 0, codes=((0, "no"), (2, "yes")), observed=observed)
 
 
 @pytest.mark.parametrize(

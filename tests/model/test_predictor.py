@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +13,10 @@ from hypothesis import strategies as st
 
 from model.activations import sigmoid, softmax
 from model.artifact import Artifact
+from model.errors import ArtifactError
 from model.predictor import Predictor
 from model.recipes import find_recipe
+from model.single_row import SingleRow
 from tests.conftest import ARTIFACT
 from tests.model.properties import PROPERTY
 
@@ -180,3 +184,42 @@ def test_a_predictor_is_sound_until_it_no_longer_gives_the_golden_probabilities(
     beyond = replace(artifact, golden_probabilities=artifact.golden_probabilities + 2e-9)
     nan = replace(artifact, golden_probabilities=artifact.golden_probabilities * np.nan)
     assert [Predictor(a).is_sound() for a in (within, beyond, nan)] == [True, False, False]
+
+
+def worse_by_a_bit(way: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a way to predict whose last bit is another."""
+
+    def worse(*arguments: Any) -> Any:
+        found = np.nextafter(way(*arguments), 1.0)
+        return found.tolist() if isinstance(found, np.float64) else found
+
+    return worse
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "way"),
+    [
+        ("heart", SingleRow, "output"),
+        ("heart", Predictor, "predict_row"),
+        ("heart", Predictor, "predict_proba"),
+        ("moons", Predictor, "predict_row"),
+        ("iris", Predictor, "predict_row"),
+    ],
+)
+def test_a_form_whose_last_bit_is_another_is_not_sound_and_not_loaded(
+    name: str, owner: type, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = ARTIFACT.with_name(f"{name}.npz")
+    predictor = Predictor(Artifact.load(path))
+    monkeypatch.setattr(owner, way, worse_by_a_bit(getattr(owner, way)))
+    assert not predictor.is_sound()
+    with pytest.raises(ArtifactError, match="the golden check failed: the golden rows do not give"):
+        Artifact.load(path)
+
+
+def test_a_single_row_that_is_wrong_is_not_sound(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for wrong in (0.5, float("nan"), float("inf")):
+        monkeypatch.setattr(SingleRow, "output", lambda *_, wrong=wrong: wrong)
+        assert not predictor.is_sound()

@@ -2,6 +2,7 @@ import httpx
 import pytest
 
 from model.artifact import Artifact
+from model.single_row import SingleRow
 
 pytestmark = pytest.mark.anyio
 
@@ -17,3 +18,12 @@ async def test_readyz_tells_the_model_version(
     response = await client.get("/readyz")
     assert response.status_code == 200
     assert response.json() == {"status": "ready", "model_version": artifact.version}
+
+
+async def test_readyz_notices_when_single_records_come_out_wrong(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SingleRow, "output", lambda *_: 0.5)
+    response = await client.get("/readyz")
+    assert response.status_code == 503
+    assert (await client.get("/livez")).status_code == 200
