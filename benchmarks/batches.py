@@ -12,6 +12,7 @@ from benchmarks.figures import Figures, in_turns, least, seconds
 from benchmarks.patients import Patients
 from benchmarks.servers import ServerFailure
 from model.artifact import Artifact
+from service.metrics.models import ModelMeter
 from service.metrics.predictions import PredictionMeter
 from service.metrics.registry import Registry
 from service.metrics.slots import Slots
@@ -45,5 +46,8 @@ def measure() -> Figures:
 def _served() -> ServedModel:
     """Return the model as the application has it, with what counts its answers."""
     artifact = Artifact.load(ARTIFACT)
-    meter = PredictionMeter(Registry(Slots()), artifact)
-    return ServedModel(artifact, Settings(artifact=ARTIFACT).max_batch_rows, meter)
+    registry = Registry(Slots())
+    max_rows = Settings(artifact=ARTIFACT).max_batch_rows
+    model = ServedModel(max_rows, PredictionMeter(registry, artifact), ModelMeter(registry))
+    model.begin(artifact, lambda _: {})
+    return model

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from operator import attrgetter
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from pydantic_core import from_json
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
 
+from model.features import FeatureSet
 from service.fast_path import FastPath
 from service.keys import ApiKeys, read_keys
 from service.logs import configure_logging
 from service.metrics.exposition import Exposition
 from service.metrics.keys import KeyMeter
 from service.metrics.models import ModelMeter
-from service.metrics.predictions import PredictionMeter
+from service.metrics.predictions import PredictionMeter, cells_of
 from service.metrics.registry import Registry
 from service.metrics.requests import RequestMeter
 from service.metrics.slots import Slots
@@ -32,7 +35,7 @@ from service.middleware.request_id import RequestIdMiddleware
 from service.middleware.security_headers import SecurityHeadersMiddleware
 from service.model_file import ModelFile
 from service.models import ServedModel
-from service.openapi import add_security, complete_document
+from service.openapi import model_document, routes_document
 from service.operations import operations_router
 from service.pages.routes import add_pages
 from service.predictions import prediction_router
@@ -40,6 +43,7 @@ from service.problems import HANDLED, problem_response
 from service.reloading import Reload, Reloader, log_reload
 from service.schemas import component_types
 from service.settings import Settings, read_settings
+from service.sizes import longest_record
 from service.telemetry import flush, make_tracer_provider, telemetry_config
 
 CORS: dict[str, Any] = {
@@ -70,27 +74,26 @@ def create_app(
         When the artifact fails a check.
     SettingsError
         When a setting of the environment cannot be used.
+    UnservableError
+        When the model does not answer the example in every form.
     """
     settings = settings or read_settings()
     file = file or ModelFile(settings)
+    settings = _fitted(settings, file.artifact.features)
     keys = read_keys(settings)
     spans = make_tracer_provider(settings)
-    registry = Registry(slots or Slots())
+    registry = Registry(slots or Slots(cells_of(file.artifact)))
     key_meter = KeyMeter(registry, keys.names if keys else ())
     model_meter = ModelMeter(registry)
-    model_meter.serves(file.artifact)
     meter = PredictionMeter(registry, file.artifact)
-    model = ServedModel(file.artifact, settings.max_batch_rows, meter)
+    model = ServedModel(settings.max_batch_rows, meter, model_meter)
 
     def on_reload(reload: Reload) -> None:
-        if reload.outcome == "swapped":
-            model.use(reload.artifact)
-            model_meter.serves(reload.artifact)
         if reload.outcome != "unchanged":
             model_meter.reloaded(reload.outcome)
         log_reload(reload)
 
-    reloader = Reloader(file, settings.reload_seconds, on_reload)
+    reloader = Reloader(file, model.use, settings.reload_seconds, on_reload)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -116,12 +119,13 @@ def create_app(
     )
     app.state.reloader = reloader
     app.state.is_draining = False
-    app.include_router(prediction_router(model, settings))
+    app.include_router(prediction_router(model, settings, file.artifact.features))
     app.include_router(operations_router(model, Exposition(registry)))
-    add_pages(app)
-    complete_document(app, model, component_types(model.artifact, settings.max_batch_rows))
-    if keys:
-        add_security(app)
+    add_pages(app, model)
+    types = component_types(file.artifact, settings.max_batch_rows)
+    of_the_routes = routes_document(app, types, needs_keys=keys is not None)
+    model.begin(file.artifact, partial(model_document, of_the_routes))
+    app.openapi = lambda: from_json(model.current.openapi.body)  # type: ignore[method-assign]
     paths = [str(route.path) for route in iter_route_contexts(app.routes)]
     request_meter = RequestMeter(registry, paths)
     app.add_middleware(MetricsMiddleware, meter=request_meter)
@@ -132,6 +136,25 @@ def create_app(
         else FastPath(model, request_meter, keys, key_meter, settings.max_record_bytes)
     )
     return app
+
+
+def try_model(settings: Settings, file: ModelFile) -> None:
+    """Make an application and drop it again: it answers the example in every form first.
+
+    Raises
+    ------
+    UnservableError
+        When the model of the file does not work.
+    """
+    create_app(settings.model_copy(update={"tracing": False}), file)
+
+
+def _fitted(settings: Settings, features: FeatureSet) -> Settings:
+    """Return settings whose limit of a record, where nothing sets it, lets the longest one in."""
+    if "max_record_bytes" in settings.model_fields_set:
+        return settings
+    most = max(settings.max_record_bytes, longest_record(features))
+    return settings.model_copy(update={"max_record_bytes": most})
 
 
 def _middleware(

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from model.artifact import CHECKS, Artifact
+from model.artifact import CHECKS
 from model.card import card_path
 from model.errors import HeartlineError
 from model.predictor import Predictor
 from service.model_file import ModelFile
-from service.settings import read_settings
+from service.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
     from rich.progress import Progress
 
+    from model.artifact import Artifact
     from model.recipes import Recipe
     from service.files.scoring import Tally
 
@@ -113,12 +114,22 @@ def compare(name: str, seeds: int) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--sha256", help="The digest that the file must have.")
 def verify(file: Path, sha256: str | None) -> None:
-    """Run every check of loading on the artifact FILE and say which one failed."""
-    artifact = Artifact.load(file, sha256)
+    """Run every check of loading on the artifact FILE and say which one failed.
+
+    Then make the service that would serve it, which answers the example in every form.
+    """
+    from service.app import try_model
+
+    # The defaults: the environment says nothing about the file.
+    settings = Settings.model_construct(artifact=file, artifact_sha256=sha256)
+    model_file = ModelFile(settings)
+    artifact = model_file.artifact
+    try_model(settings, model_file)
     click.echo(f"{file}: model {artifact.name}, version {artifact.version}")
     if sha256 is None and not card_path(file).exists():
         click.echo(f"digest not checked: no {card_path(file).name} beside it, no --sha256 given")
     click.echo(f"passed: {', '.join(CHECKS)}")
+    click.echo("answered: the example, in every form")
 
 
 @cli.command()

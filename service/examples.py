@@ -7,7 +7,6 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from model.features import Feature, FeatureSet
-from model.predictor import Predictor
 from service.scoring import Scorer
 
 
@@ -25,12 +24,16 @@ def named_examples(features: FeatureSet) -> dict[str, tuple[str, dict[str, Any]]
     }
 
 
-def answer_examples(predictor: Predictor) -> dict[str, Any]:
-    """Return what each operation, by its id, answers to the example."""
-    artifact = predictor.artifact
+def answer_examples(scorer: Scorer) -> dict[str, Any]:
+    """Return what each operation, by its id, answers to the example.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        One that counts nothing: nobody has asked.
+    """
+    artifact = scorer.predictor.artifact
     record = artifact.features.example()
-    # One that counts nothing: nobody has asked.
-    scorer = Scorer(predictor, max_rows=1)
     return {
         "predict": from_json(scorer.predict(to_json(record))),
         "predict_batch": from_json(scorer.predict_batch(to_json({"instances": [record]}))),

@@ -19,6 +19,9 @@ MAX_BAD_ROWS = 100
 MAX_BAD_NAMES = 100
 """Of one record, so many missing, unknown or repeated fields are listed."""
 
+MAX_COMPARED = 5_000
+"""So many pairs of an unknown and a known name are compared; later names get no hint."""
+
 MAX_NAME = 64
 """An unknown field's name is the sender's own text: so much of it is repeated."""
 
@@ -221,13 +224,16 @@ class FaultFinder:
 
 
 class _Hints:
-    """What may have been meant by unknown names; the first alone, for to look is slow."""
+    """What may have been meant by the first unknown names; each comparison takes microseconds."""
 
     def __init__(self) -> None:
         self._found: dict[str, str] = {}
+        self._compared = 0
 
     def near(self, name: str, known: Mapping[str, str]) -> str:
-        if name not in self._found and len(self._found) < MAX_BAD_NAMES:
+        is_left = len(self._found) < MAX_BAD_NAMES and self._compared < MAX_COMPARED
+        if name not in self._found and is_left:
+            self._compared += len(known)
             near = get_close_matches(name[:MAX_NAME], known, n=1)
             self._found[name] = f"did you mean {near[0]}?" if near else "take it out."
         return self._found.get(name, "take it out.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -33,7 +35,7 @@ class ModelFile:
     Attributes
     ----------
     artifact : Artifact
-        The last good one.
+        The last good one, which is the one in use.
 
     Raises
     ------
@@ -59,10 +61,21 @@ class ModelFile:
         before, self._seen = self._seen, self._signatures()
         return before == self._seen != self._read
 
-    def read_again(self) -> bool:
-        """Read and check the file; tell whether it holds another model than before.
+    def holding(self, artifact: Artifact) -> ModelFile:
+        """Return a copy that holds another artifact."""
+        other = copy(self)
+        other.artifact = artifact
+        return other
+
+    def read_again(self, use: Callable[[Artifact], object]) -> bool:
+        """Read and check the file, and use the model; tell whether it is another than before.
 
         What fails a check because it is being written at this moment has not changed yet.
+
+        Parameters
+        ----------
+        use : callable
+            Called with another model. When it raises, the model before stays in use.
 
         Raises
         ------
@@ -72,16 +85,20 @@ class ModelFile:
             When requests and answers would not look the same.
         """
         signatures = self._signatures()
-        before = self.artifact
         try:
-            self.artifact = self._next()
+            artifact = self._next()
+            if artifact.sha256 == self.artifact.sha256:
+                return False
+            use(artifact)
+            self.artifact = artifact
         except HeartlineError:
             if self._signatures() == signatures:
                 raise
+            return False
         finally:
             # Set last: a copy made meanwhile must not take the old model for this state's.
             self._read = signatures
-        return self.artifact.sha256 != before.sha256
+        return True
 
     def _next(self) -> Artifact:
         artifact = _load(self._settings)

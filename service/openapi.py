@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping
+from io import StringIO
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic import TypeAdapter
+from pydantic_core import from_json, to_json
 
 from service.errors import Unauthorized
 from service.examples import answer_examples
 from service.keys import is_open
-from service.models import ServedModel
 from service.problems import KINDS, MEDIA_TYPE, problem_document
+from service.scoring import Scorer
 
 
 def json_body(examples: Mapping[str, tuple[str, object]], *schemas: str) -> dict[str, Any]:
@@ -47,9 +50,11 @@ def batch_body(examples: Mapping[str, tuple[str, dict[str, Any]]]) -> dict[str, 
     table = {"columns": [*record], "data": [[*record.values()]]}
     shown = {**batches, "table": ("The names of the columns once, and the values in rows", table)}
     body = json_body(shown, "Batch", "Table")
-    cells = "\n".join(",".join(map(str, line)) for line in (record, record.values()))
-    for media_type, text in (("text/csv", cells), ("application/x-ndjson", json.dumps(record))):
-        lines = {"schema": {"type": "string"}, "example": f"{text}\n"}
+    rows = StringIO()
+    csv.writer(rows, lineterminator="\n").writerows([record, record.values()])
+    line = f"{json.dumps(record)}\n"
+    for media_type, text in (("text/csv", rows.getvalue()), ("application/x-ndjson", line)):
+        lines = {"schema": {"type": "string"}, "example": text}
         body["requestBody"]["content"][media_type] = lines
     way = {"type": "string", "enum": ["refuse", "report"], "default": "refuse"}
     description = "What becomes of CSV or NDJSON with bad rows: refused whole, or told row by row."
@@ -70,7 +75,7 @@ def answers(
 ) -> dict[int | str, Any]:
     """Return a route's `responses`: the good answer and the problems that it may give.
 
-    The example of the good answer is added by `complete_document`.
+    The example of the good answer is added by `model_document`.
     """
     schemas = (schemas,) if isinstance(schemas, str) else schemas
     content = {"application/json": {"schema": _one_of(*schemas)}}
@@ -90,55 +95,51 @@ def _problems(*problems: type[Exception]) -> dict[int | str, Any]:
     return responses
 
 
-def complete_document(app: FastAPI, model: ServedModel, types: Mapping[str, Any]) -> None:
-    """Add to the document of the routes what the model brings.
+def routes_document(app: FastAPI, types: Mapping[str, Any], *, needs_keys: bool) -> bytes:
+    """Return the part of the document that is the same for every model that may be served.
 
     Parameters
     ----------
     app : FastAPI
         With all its routes.
-    model : ServedModel
-        Asked anew each time for its name, its use and the examples of answers.
     types : mapping
-        Those that the references above name: the same for every model that may be served.
+        Those that the references above name.
+    needs_keys : bool
+        Whether requests need an API key.
     """
-    of_the_routes = app.openapi
-
-    def document() -> dict[str, Any]:
-        made = of_the_routes()
-        made.setdefault("components", {"schemas": _schemas(types)})
-        about = model.artifact.about
-        made["info"] |= {
-            "summary": f"The model {model.artifact.name}, version {model.artifact.version}",
-            "description": f"{about['intended_use']} Not for: {about['not_for']}",
-        }
-        examples = answer_examples(model.scorer.predictor)
-        for methods in made["paths"].values():
-            for operation in methods.values():
-                if operation["operationId"] in examples:
-                    content = operation["responses"]["200"]["content"]["application/json"]
-                    content["example"] = examples[operation["operationId"]]
-        return made
-
-    app.openapi = document  # type: ignore[method-assign]
+    document = {**app.openapi(), "components": {"schemas": _schemas(types)}}
+    if needs_keys:
+        _add_security(document)
+    return to_json(document)
 
 
-def add_security(app: FastAPI) -> None:
+def model_document(of_the_routes: bytes, scorer: Scorer) -> dict[str, Any]:
+    """Return the document with what one model brings: its name, its use and examples of answers."""
+    document: dict[str, Any] = from_json(of_the_routes)
+    artifact = scorer.predictor.artifact
+    about = artifact.about
+    document["info"] |= {
+        "summary": f"The model {artifact.name}, version {artifact.version}",
+        "description": f"{about['intended_use']} Not for: {about['not_for']}",
+    }
+    examples = answer_examples(scorer)
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            if operation["operationId"] in examples:
+                content = operation["responses"]["200"]["content"]["application/json"]
+                content["example"] = examples[operation["operationId"]]
+    return document
+
+
+def _add_security(document: dict[str, Any]) -> None:
     """Declare the API key, and which operations need one."""
-    without_keys = app.openapi
-
-    def document() -> dict[str, Any]:
-        made = without_keys()
-        made["components"]["securitySchemes"] = {
-            "ApiKey": {"type": "http", "scheme": "bearer", "description": "A key of this service."}
-        }
-        for path, operations in made["paths"].items():
-            for operation in () if is_open(path) else operations.values():
-                operation["security"] = [{"ApiKey": []}]
-                operation["responses"]["401"] = _problem_answer(Unauthorized)
-        return made
-
-    app.openapi = document  # type: ignore[method-assign]
+    document["components"]["securitySchemes"] = {
+        "ApiKey": {"type": "http", "scheme": "bearer", "description": "A key of this service."}
+    }
+    for path, operations in document["paths"].items():
+        for operation in () if is_open(path) else operations.values():
+            operation["security"] = [{"ApiKey": []}]
+            operation["responses"]["401"] = _problem_answer(Unauthorized)
 
 
 def _problem_answer(problem: type[Exception]) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -59,8 +57,8 @@ def operations_router(served: ServedModel, exposition: Exposition) -> APIRouter:
         summary="What model is this?",
         responses=answers("ModelCard", "The model card"),
     )
-    async def model() -> dict[str, Any]:
+    async def model(request: Request) -> Response:
         """Show what the model is for, what it was trained on, and how good it is."""
-        return served.artifact.card()
+        return served.current.card.answer(request)
 
     return router

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from model.features import FeatureSet
 from service.batches import Batches
 from service.bodies import JSON, check_media_type, read_body
 from service.errors import (
@@ -24,11 +25,11 @@ from service.settings import Settings
 REFUSALS = (InvalidInput, DamagedBody, ContentTooLarge, UnsupportedMediaType, TooSlow, Overloaded)
 
 
-def prediction_router(model: ServedModel, settings: Settings) -> APIRouter:
+def prediction_router(model: ServedModel, settings: Settings, features: FeatureSet) -> APIRouter:
     """Return the routes that answer from the model of the moment."""
     router = APIRouter(tags=["Predictions"])
     batches = Batches(model, settings)
-    examples = named_examples(model.artifact.features)
+    examples = named_examples(features)
 
     @router.post(
         "/predict",

@@ -23,7 +23,7 @@ LEVELS: Mapping[Outcome, int] = {
     "unchanged": logging.INFO,
     "refused": logging.ERROR,
 }
-"""What changes the answers is told wherever the lines of requests are silenced too."""
+"""What changes the answers is logged wherever the lines of requests are silenced too."""
 
 
 class Reload(NamedTuple):
@@ -45,8 +45,10 @@ class Reloader:
     ----------
     file : ModelFile
         The file.
+    use : callable
+        Called with a new model: lets it answer, or raises and changes nothing.
     seconds : float
-        How often it is looked at.
+        How often the file is looked at.
     on_reload : callable
         Called, in the reloader's own thread, each time the file has been read.
 
@@ -57,9 +59,14 @@ class Reloader:
     """
 
     def __init__(
-        self, file: ModelFile, seconds: float, on_reload: Callable[[Reload], None]
+        self,
+        file: ModelFile,
+        use: Callable[[Artifact], object],
+        seconds: float,
+        on_reload: Callable[[Reload], None],
     ) -> None:
         self._file = file
+        self._use = use
         self._seconds = seconds
         self._on_reload = on_reload
         self._wake = Event()
@@ -84,21 +91,25 @@ class Reloader:
 
     def _run(self) -> None:
         while True:
-            told = self._wake.wait(self._seconds)
+            asked = self._wake.wait(self._seconds)
             if self._stopped:
                 return
             self._wake.clear()
             try:
-                if told or self._file.has_changed():
+                if asked or self._file.has_changed():
                     self._on_reload(self._read_again())
             except Exception:
-                logger.exception("reading the model again failed; the one before goes on")
+                # Whatever became of the model is done: this says nothing about it.
+                logger.exception("a look at the model's file could not be finished")
 
     def _read_again(self) -> Reload:
         try:
-            is_new = self._file.read_again()
+            is_new = self._file.read_again(self._use)
         except HeartlineError as error:
             return Reload("refused", self._file.artifact, str(error))
+        except Exception as error:
+            logger.exception("reading the model again failed")
+            return Reload("refused", self._file.artifact, f"{type(error).__name__}, see above")
         return Reload("swapped" if is_new else "unchanged", self._file.artifact)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -29,8 +30,6 @@ class Scorer:
         The model.
     max_rows : int
         Most records in a batch.
-    meter : PredictionMeter, optional
-        Counts the answers and the refusals.
 
     Notes
     -----
@@ -38,16 +37,21 @@ class Scorer:
     slow; `predict` and `predict_batch` take the first that can.
     """
 
-    def __init__(
-        self, predictor: Predictor, max_rows: int, meter: PredictionMeter | None = None
-    ) -> None:
+    def __init__(self, predictor: Predictor, max_rows: int) -> None:
         artifact = predictor.artifact
         self.predictor = predictor
         self._threshold = artifact.threshold
-        self._meter = meter
+        self._meter: PredictionMeter | None = None
         self.decoder = PlainDecoder(artifact.features, max_rows)
-        self.validator = Validator(artifact.features, max_rows, meter)
+        self.validator = Validator(artifact.features, max_rows)
         self._answers = Answers(artifact)
+
+    def counting(self, meter: PredictionMeter) -> Scorer:
+        """Return the same with a meter that counts the answers and the refusals."""
+        scorer = copy(self)
+        scorer._meter = meter
+        scorer.validator = self.validator.counting(meter)
+        return scorer
 
     def predict(self, body: bytes) -> bytes:
         """Answer one record.

@@ -10,9 +10,11 @@ from types import FrameType
 
 from pydantic import SecretStr
 
+from service.app import try_model
 from service.keys import read_keys
 from service.listener import bind
 from service.logs import configure_logging
+from service.metrics.predictions import cells_of
 from service.metrics.slots import SharedSlots, Slots
 from service.model_file import ModelFile
 from service.settings import Settings
@@ -37,6 +39,8 @@ def serve(settings: Settings) -> None:
         When the address is taken, or is none.
     WorkersError
         When no worker can start, or one does not stop.
+    UnservableError
+        When the model does not answer the example in every form.
     """
     file = ModelFile(settings)
     keys = read_keys(settings)
@@ -44,6 +48,8 @@ def serve(settings: Settings) -> None:
         once = {"api_keys": SecretStr(keys.as_digests), "api_keys_file": None}
         settings = settings.model_copy(update=once)
     tls = tls_factory(settings)
+    if settings.workers > 1:
+        try_model(settings, file)  # else each of the workers would end with the same fault
     if spans := make_tracer_provider(settings):
         spans.shutdown()  # it can be made: each worker makes its own
     configure_logging(settings.log_level)
@@ -66,9 +72,10 @@ def serve(settings: Settings) -> None:
         },
     )
     if settings.workers == 1:
-        answer(settings, file, Slots(), listening)
+        answer(settings, file, Slots(cells_of(file.artifact)), listening)
     else:
-        Supervisor(settings, file, SharedSlots.create(), listening).run()
+        slots = SharedSlots.create(cells_of(file.artifact))
+        Supervisor(settings, file, slots, listening).run()
 
 
 def _exit(_number: int, _frame: FrameType | None) -> None:

@@ -125,7 +125,11 @@ class Settings(BaseSettings):
         default=False, description="Whether spans are sent, as the variables OTEL_* say."
     )
     max_record_bytes: int = Field(
-        2**16, ge=2**10, le=2**20, description="Largest body of a request for one record, in bytes."
+        2**16,
+        ge=2**10,
+        le=2**20,
+        description="Largest body of a request for one record, in bytes; unset: no less than the "
+        "longest record of the model has.",
     )
     max_batch_bytes: int = Field(
         8 * 2**20, ge=2**10, le=2**30, description="Largest body of a batch request, in bytes."

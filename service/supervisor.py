@@ -13,7 +13,9 @@ from multiprocessing.connection import Connection
 from types import FrameType
 from typing import cast
 
+from model.artifact import Artifact
 from model.errors import HeartlineError
+from service.app import try_model
 from service.listener import refuse_connections
 from service.logs import configure_logging
 from service.metrics.slots import SharedSlots
@@ -128,12 +130,17 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_hangup)
-        with Reloader(self._file, self._settings.reload_seconds, log_reload) as reloader:
+        seconds = self._settings.reload_seconds
+        with Reloader(self._file, self._try, seconds, log_reload) as reloader:
             while not self._is_stopping:
                 self._tend()
                 self._tell_to_reload(reloader)
                 time.sleep(TICK_SECONDS)
         self._stop()
+
+    def _try(self, artifact: Artifact) -> None:
+        """Let a new model answer here once, as the workers do before they use it."""
+        try_model(self._settings, self._file.holding(artifact))
 
     def _on_stop(self, number: int, _frame: FrameType | None) -> None:
         if self._is_stopping and number == signal.SIGINT:

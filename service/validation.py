@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from copy import copy
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -22,6 +23,10 @@ SPARE_MARKS = 1000
 """A batch may have twice as many brackets and commas as one of most records has, and so many more.
 Each array costs pydantic 270 bytes, even where nothing asks for it: 8 MB of them a gigabyte."""
 
+OPENINGS = 20
+"""So many times the most records, and the spare ones, may brackets be opened, however many features
+a model has: a record opens one."""
+
 
 class Validator:
     """Checks requests against the features of a model, and finds every fault of a bad one.
@@ -32,8 +37,6 @@ class Validator:
         The fields of a record.
     max_rows : int
         Most records in a batch.
-    meter : PredictionMeter, optional
-        Counts the faults.
 
     Notes
     -----
@@ -42,14 +45,13 @@ class Validator:
     as many colons as fields, no name stands there that does not belong, and none twice.
     """
 
-    def __init__(
-        self, features: FeatureSet, max_rows: int, meter: PredictionMeter | None = None
-    ) -> None:
+    def __init__(self, features: FeatureSet, max_rows: int) -> None:
         record = record_type(features)
         self._features = features
         self._max_rows = max_rows
         self._max_marks = SPARE_MARKS + 2 * max_rows * (1 + len(features))
-        self._meter = meter
+        self._max_openings = SPARE_MARKS + OPENINGS * max_rows
+        self._meter: PredictionMeter | None = None
         self._record: TypeAdapter[Record] = TypeAdapter(record)
         self._record_faults = FaultFinder(features, {})
         kept = kept_names(features)
@@ -59,6 +61,12 @@ class Validator:
         self._batch_faults = FaultFinder(features, BATCH)
         self._table: TypeAdapter[Table] = TypeAdapter(table_type(record, max_rows))
         self._table_faults = FaultFinder(features, TABLE)
+
+    def counting(self, meter: PredictionMeter) -> Validator:
+        """Return the same with a meter that counts the faults."""
+        validator = copy(self)
+        validator._meter = meter
+        return validator
 
     def record(self, body: bytes) -> Array:
         """Return the values of a record, of shape (1, n_features).
@@ -150,7 +158,8 @@ class Validator:
         return False
 
     def _check_marks(self, body: bytes) -> None:
-        if sum(map(body.count, (b"[", b"{", b","))) > self._max_marks:
+        openings = body.count(b"[") + body.count(b"{")
+        if openings > self._max_openings or openings + body.count(b",") > self._max_marks:
             raise ContentTooLarge(
                 f"There are more values in it than in {self._max_rows} records; split the batch."
             )

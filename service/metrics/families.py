@@ -18,6 +18,9 @@ from model.arrays import Array
 LabelValue: TypeAlias = str | int
 Labels: TypeAlias = Mapping[str, Sequence[LabelValue]]
 
+MANY = 1000
+"""A model of 2,000 features has 30,000 kinds of faults, most of which never occur."""
+
 
 @dataclass(frozen=True)
 class Family(ABC):
@@ -60,14 +63,19 @@ class Family(ABC):
 
 
 class Counter(Family):
-    """Counts, a cell for each."""
+    """Counts, a cell for each.
+
+    Of very many, only those that are not zero are exposed.
+    """
 
     width = 1
 
     def told(self, totals: Sequence[float]) -> Metric:
         metric = CounterMetricFamily(self.name, self.documentation, labels=list(self.labels))
+        are_many = len(self.places) > MANY
         for values, place in self.places.items():
-            metric.add_metric([str(value) for value in values], totals[place])
+            if totals[place] or not are_many:
+                metric.add_metric([str(value) for value in values], totals[place])
         return metric
 
 

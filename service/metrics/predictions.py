@@ -13,6 +13,7 @@ from model.arrays import Array
 from model.artifact import Artifact
 from service.faults import FAULT_TYPES
 from service.metrics.registry import Registry
+from service.metrics.slots import CELLS
 
 WHOLE = "record"
 """Stands for a record, or a batch, as a whole."""
@@ -21,6 +22,17 @@ UNKNOWN = "unknown"
 """Stands for every name that is no field's: such a name is the sender's own text."""
 
 TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
+
+
+def cells_of(artifact: Artifact) -> int:
+    """Return how many numbers a worker counts in that serves a model."""
+    faults = len(_fields(artifact)) * len(FAULT_TYPES)
+    return CELLS + len(artifact.labels) * (1 + len(TENTHS) + 2) + faults
+
+
+def _fields(artifact: Artifact) -> list[str]:
+    # A feature may have the name that stands for a whole record, or for unknown names.
+    return [*dict.fromkeys([*artifact.features.names, WHOLE, UNKNOWN])]
 
 
 class PredictionMeter:
@@ -49,7 +61,7 @@ class PredictionMeter:
         faults = registry.counter(
             "heartline_validation_faults_total",
             "Faults told in refusals, by known field and kind.",
-            {"field": [*artifact.features.names, WHOLE, UNKNOWN], "kind": FAULT_TYPES},
+            {"field": _fields(artifact), "kind": FAULT_TYPES},
         )
         self._rows = list(rows.places.values())
         self._probabilities = list(self._histogram.places.values())

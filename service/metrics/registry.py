@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.metrics.families import Counter, Family, Histogram, Labels
-from service.metrics.slots import CELLS, Slots, leave
+from service.metrics.slots import Slots, leave
 
 F = TypeVar("F", bound=Family)
 
@@ -62,7 +62,7 @@ class Registry:
         return self.families[-1].end if self.families else 0
 
     def _add(self, family: F) -> F:
-        if family.end > CELLS:
+        if family.end > self.slots.cells:
             raise ValueError(f"{family.name} needs {family.end} cells; CELLS must be more")
         self.families.append(family)
         return family

@@ -13,20 +13,13 @@ from typing import Any
 
 import numpy as np
 
-CELLS = 4096
-"""Numbers that one worker may count in."""
+from model.features import MAX_NAME
 
-SLOT = np.dtype(
-    [
-        ("pid", np.int64),  # 0 while no worker has the slot, and after one that ended in order
-        ("is_used", np.bool_),  # true for good once a worker had it
-        ("deaths", np.int64),
-        ("model", "S96"),
-        ("in_flight", np.float64, (1,)),
-        ("cells", np.float64, (CELLS,)),
-    ],
-    align=True,
-)
+CELLS = 4096
+"""Numbers that one worker may count in, beside those that grow with the model."""
+
+MODEL_BYTES = 4 * MAX_NAME + 13
+"""Of the name of a model, a blank and its version."""
 
 MEMORY_FOLDER = "/dev/shm"  # noqa: S108  # writable where the container's own files are read-only
 
@@ -35,10 +28,17 @@ SLOTS = 128
 
 
 class Slots:
-    """The one slot of a service of one process."""
+    """The one slot of a service of one process.
 
-    def __init__(self) -> None:
-        self.table = np.zeros(1, SLOT)
+    Parameters
+    ----------
+    cells : int
+        Numbers that a worker may count in.
+    """
+
+    def __init__(self, cells: int = CELLS) -> None:
+        self.cells = cells
+        self.table = np.zeros(1, _slot(cells))
 
     def claim(self) -> Any:
         """Return the row of the calling process, a view of the table."""
@@ -63,19 +63,22 @@ class SharedSlots(Slots):
     the dead one stopped.
     """
 
-    def __init__(self, file: int) -> None:
+    def __init__(self, file: int, cells: int) -> None:
         self._file = file
-        self.table = np.frombuffer(mmap.mmap(file, SLOTS * SLOT.itemsize), SLOT)
+        self.cells = cells
+        slot = _slot(cells)
+        self.table = np.frombuffer(mmap.mmap(file, SLOTS * slot.itemsize), slot)
 
     @classmethod
-    def create(cls) -> SharedSlots:
-        """Return new slots, all of them free."""
+    def create(cls, cells: int = CELLS) -> SharedSlots:
+        """Return new slots, all of them free, of so many numbers each."""
         with TemporaryFile(dir=MEMORY_FOLDER if Path(MEMORY_FOLDER).exists() else None) as file:
-            file.truncate(SLOTS * SLOT.itemsize)
-            return cls(os.dup(file.fileno()))
+            # Memory is taken only for the pages that a worker writes to.
+            file.truncate(SLOTS * _slot(cells).itemsize)
+            return cls(os.dup(file.fileno()), cells)
 
-    def __reduce__(self) -> tuple[Callable[[Any], SharedSlots], tuple[Any]]:
-        return _handed_over, (DupFd(self._file),)
+    def __reduce__(self) -> tuple[Callable[[Any, int], SharedSlots], tuple[Any, int]]:
+        return _handed_over, (DupFd(self._file), self.cells)
 
     def claim(self) -> Any:
         """Return the row of the calling process, a view of the table; once in a process."""
@@ -106,5 +109,19 @@ def leave(row: Any) -> None:
     row["pid"] = 0
 
 
-def _handed_over(file: Any) -> SharedSlots:
-    return SharedSlots(file.detach())
+def _slot(cells: int) -> np.dtype[Any]:
+    return np.dtype(
+        [
+            ("pid", np.int64),  # 0 while no worker has the slot, and after one that ended in order
+            ("is_used", np.bool_),  # true for good once a worker had it
+            ("deaths", np.int64),
+            ("model", f"S{MODEL_BYTES}"),
+            ("in_flight", np.float64, (1,)),
+            ("cells", np.float64, (cells,)),
+        ],
+        align=True,
+    )
+
+
+def _handed_over(file: Any, cells: int) -> SharedSlots:
+    return SharedSlots(file.detach(), cells)

@@ -22,7 +22,7 @@ HEADERS = (
     (b"x-frame-options", b"DENY"),
 )
 UNCACHED_HEADERS = (*HEADERS, (b"cache-control", b"no-store"))
-"""Of all but the docs' scripts and styles: no copy of an answer is kept on the way."""
+"""Of all but the docs' scripts and styles, and what says itself how it may be kept."""
 
 
 class SecurityHeadersMiddleware:
@@ -35,11 +35,13 @@ class SecurityHeadersMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = HEADERS if scope["path"].startswith("/static/") else UNCACHED_HEADERS
+        is_static = scope["path"].startswith("/static/")
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *headers]
+                given = message["headers"]
+                may_be_kept = is_static or any(name == b"cache-control" for name, _ in given)
+                message["headers"] = [*given, *(HEADERS if may_be_kept else UNCACHED_HEADERS)]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

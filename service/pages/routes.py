@@ -3,15 +3,16 @@
 from pathlib import Path
 
 from fastapi import APIRouter, Depends, FastAPI
-from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from service.models import ServedModel
+
 HERE = Path(__file__).parent
 
 
-def add_pages(app: FastAPI) -> None:
+def add_pages(app: FastAPI, model: ServedModel) -> None:
     """Serve the docs at /docs with all that they load, and lead / to them."""
     pages = APIRouter(include_in_schema=False, dependencies=[Depends(_ignore_range)])
     static_files = StaticFiles(directory=HERE / "static")
@@ -27,8 +28,8 @@ def add_pages(app: FastAPI) -> None:
         return FileResponse(HERE / "docs.html")
 
     @pages.get("/openapi.json")
-    async def openapi() -> Response:
-        return Response(to_json(app.openapi()), media_type="application/json")
+    async def openapi(request: Request) -> Response:
+        return model.current.openapi.answer(request)
 
     @pages.get("/static/{path:path}")
     async def static(path: str, request: Request) -> Response:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from model.artifact import Artifact
+from model.card import card_path
 from tests.end_to_end.load import load
 from tests.end_to_end.processes import (
     COMMAND,
@@ -18,7 +19,8 @@ from tests.end_to_end.processes import (
     wait_until_ready,
 )
 from tests.end_to_end.swaps import followers, swap_under_load
-from tests.exposition import read, series
+from tests.exposition import Series, read, series
+from tests.model import corruption as c
 from tests.variants import shifted
 
 
@@ -26,6 +28,11 @@ def test_every_answer_under_thirty_swaps_is_that_of_the_version_that_it_states()
     swaps = swap_under_load(swaps=30, workers=2, clients=8)
     assert (swaps.wrong, swaps.lost) == (0, 0)
     assert len(swaps.answers) == 2
+
+
+def with_a_lone_surrogate_in_its_name(path: Path) -> None:
+    card_path(path).unlink()
+    path.write_bytes(c.with_metadata({"name": "heart\ud800"}))
 
 
 def cut_short(path: Path) -> None:
@@ -46,10 +53,18 @@ def versions(port: int) -> set[str]:
         return {client.get("/readyz").json()["model_version"] for _ in range(10)}
 
 
+def scrape(port: int) -> dict[Series, float]:
+    with calling(f"http://127.0.0.1:{port}") as client:
+        return read(client.get("/metrics").text)
+
+
+def models(port: int) -> list[Series]:
+    return [key for key in scrape(port) if key[0] == "heartline_model_info"]
+
+
 def reloads(port: int) -> tuple[float, ...]:
     """Return how many were refused and swapped in, in all workers."""
-    with calling(f"http://127.0.0.1:{port}") as client:
-        samples = read(client.get("/metrics").text)
+    samples = scrape(port)
     name = "heartline_model_reloads_total"
     return tuple(samples[series(name, result=result)] for result in ("refused", "swapped"))
 
@@ -72,12 +87,20 @@ def test_bad_files_change_nothing_and_a_good_one_is_swapped_in(
     ) as process:
         wait_until_ready(port, process)
         with load(port, clients=4) as clients:
-            spoils: list[Callable[[Path], None]] = [cut_short, a_folder, deleted]
+            spoils: list[Callable[[Path], None]] = [
+                with_a_lone_surrogate_in_its_name,
+                cut_short,
+                a_folder,
+                deleted,
+            ]
             for times, spoil in enumerate(spoils, start=1):
                 spoil(path)
                 wait_for_lines("model refused", times * followers(workers))
                 clients.wait_for_answers(20)
                 assert versions(port) == {served.version}
+                assert models(port) == [
+                    series("heartline_model_info", name="heart", version=served.version)
+                ]
             good = shifted(artifact, 0.5).save(path)
             wait_for_lines("model swapped", followers(workers))
             assert versions(port) == {good.version}

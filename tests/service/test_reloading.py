@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import pickle
 import shutil
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, NoReturn
 
 import anyio
 import httpx
@@ -16,11 +18,24 @@ from fastapi import FastAPI
 from model.artifact import Artifact
 from model.card import card_path
 from model.errors import HeartlineError
+from model.predictor import Predictor
+from service import model_file, openapi
+from service.answers import Answers
 from service.app import create_app
+from service.decoding import PlainDecoder
+from service.documents import Document
+from service.metrics.models import ModelMeter
+from service.metrics.registry import Registry
+from service.metrics.slots import SharedSlots
 from service.model_file import ModelFile, OtherInputs
+from service.models import UnservableError
 from service.reloading import Reload, Reloader
 from service.settings import Settings
+from service.streams import CsvStream, NdjsonStream
+from service.supervisor import Supervisor
+from service.validation import Validator
 from tests.conftest import ROOT
+from tests.exposition import read, series
 from tests.service.samples import FEATURES, example
 from tests.variants import shifted, with_feature
 
@@ -37,6 +52,10 @@ def path(tmp_path: Path, artifact: Artifact) -> Path:
 @pytest.fixture
 def file(path: Path) -> ModelFile:
     return ModelFile(Settings(artifact=path))
+
+
+def accept(_: Artifact) -> None:
+    """Use any model."""
 
 
 def changes_by_the_third_look(file: ModelFile) -> bool:
@@ -64,10 +83,10 @@ def test_a_file_read_again_has_changed_no_longer(
 ) -> None:
     other = shifted(artifact, 0.5).save(path)
     assert changes_by_the_third_look(file)
-    assert file.read_again()
+    assert file.read_again(accept)
     assert file.artifact.version == other.version
     assert not changes_by_the_third_look(file)
-    assert not file.read_again()
+    assert not file.read_again(accept)
 
 
 def cut_short(path: Path) -> None:
@@ -106,14 +125,14 @@ def test_a_bad_file_is_refused_once_until_it_changes_again(
     spoil(path)
     assert changes_by_the_third_look(file)
     with pytest.raises(HeartlineError, match=path.name):
-        file.read_again()
+        file.read_again(accept)
     assert file.artifact is served
     assert not changes_by_the_third_look(file)
     if path.is_dir():
         path.rmdir()
     good = shifted(artifact, 1.0).save(path)
     assert changes_by_the_third_look(file)
-    assert file.read_again()
+    assert file.read_again(accept)
     assert file.artifact.version == good.version
 
 
@@ -123,10 +142,10 @@ def test_a_new_file_beside_the_old_card_is_taken_when_its_own_card_comes(
     of_another_card(path)
     assert changes_by_the_third_look(file)
     with pytest.raises(HeartlineError, match="the digest check failed"):
-        file.read_again()
+        file.read_again(accept)
     shutil.copy(path.with_name("other.json"), card_path(path))
     assert changes_by_the_third_look(file)
-    assert file.read_again()
+    assert file.read_again(accept)
 
 
 def test_a_file_that_is_written_while_it_is_read_is_read_again(
@@ -143,9 +162,9 @@ def test_a_file_that_is_written_while_it_is_read_is_read_again(
 
     with monkeypatch.context() as slowly:
         slowly.setattr(Artifact, "load", load_as_the_card_comes)
-        assert not file.read_again()
+        assert not file.read_again(accept)
     assert changes_by_the_third_look(file)
-    assert file.read_again()
+    assert file.read_again(accept)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +185,7 @@ def test_a_model_with_another_feature_is_refused(
     assert getattr(artifact.features[0], next(iter(changes))) != next(iter(changes.values()))
     with_feature(artifact, "age", **changes).save(path)
     with pytest.raises(OtherInputs, match="restart the service"):
-        file.read_again()
+        file.read_again(accept)
 
 
 def test_a_model_with_other_codes_or_labels_is_refused(
@@ -174,17 +193,17 @@ def test_a_model_with_other_codes_or_labels_is_refused(
 ) -> None:
     with_feature(artifact, "sex", codes=((0, "f"), (1, "m"))).save(path)
     with pytest.raises(OtherInputs):
-        file.read_again()
+        file.read_again(accept)
     replace(artifact, labels=("healthy", "ill")).save(path)
     with pytest.raises(OtherInputs):
-        file.read_again()
+        file.read_again(accept)
 
 
 def test_a_model_that_has_seen_other_rows_is_taken(
     file: ModelFile, path: Path, artifact: Artifact
 ) -> None:
     with_feature(artifact, "age", observed=(20.0, 90.0)).save(path)
-    assert file.read_again()
+    assert file.read_again(accept)
 
 
 def test_a_pinned_digest_refuses_every_other_file(path: Path, artifact: Artifact) -> None:
@@ -192,15 +211,15 @@ def test_a_pinned_digest_refuses_every_other_file(path: Path, artifact: Artifact
     file = ModelFile(Settings(artifact=path, artifact_sha256=pinned))
     shifted(artifact, 0.5).save(path)
     with pytest.raises(HeartlineError, match="is not the pinned"):
-        file.read_again()
+        file.read_again(accept)
     artifact.save(path)
-    assert not file.read_again()
+    assert not file.read_again(accept)
 
 
 def test_the_threshold_of_the_settings_outlasts_the_model(path: Path, artifact: Artifact) -> None:
     file = ModelFile(Settings(artifact=path, threshold=0.25))
     shifted(artifact, 0.5).save(path)
-    assert file.read_again()
+    assert file.read_again(accept)
     assert file.artifact.threshold == 0.25
 
 
@@ -212,7 +231,7 @@ def app(path: Path) -> FastAPI:
 @pytest.fixture
 def reloads(file: ModelFile) -> Iterator[tuple[Reloader, SimpleQueue[Reload]]]:
     told: SimpleQueue[Reload] = SimpleQueue()
-    with Reloader(file, 0.1, told.put) as reloader:
+    with Reloader(file, accept, 0.1, told.put) as reloader:
         yield reloader, told
 
 
@@ -237,7 +256,7 @@ def test_a_reloader_reads_when_told_to(
     assert told.get(timeout=PATIENCE).outcome == "unchanged"
 
 
-def test_a_reloader_outlives_what_nobody_foresaw(
+def test_a_reloader_outlives_a_failure_to_report(
     file: ModelFile, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: SimpleQueue[Reload] = SimpleQueue()
@@ -248,11 +267,108 @@ def test_a_reloader_outlives_what_nobody_foresaw(
         for fault in faults:
             raise fault
 
-    with Reloader(file, PATIENCE, fail_once) as reloader:
+    with Reloader(file, accept, PATIENCE, fail_once) as reloader:
         for _ in range(2):
             reloader.reload()
             told.get(timeout=PATIENCE)
-    assert "reading the model again failed" in caplog.text
+    assert "a look at the model's file could not be finished" in caplog.text
+
+
+def refuse(_: Artifact) -> NoReturn:
+    raise MemoryError
+
+
+def test_a_model_that_cannot_be_used_leaves_the_old_one_in_the_file_and_in_its_copies(
+    file: ModelFile, path: Path, artifact: Artifact
+) -> None:
+    served, told = file.artifact, SimpleQueue[Reload]()
+    shifted(artifact, 0.5).save(path)
+    with Reloader(file, refuse, PATIENCE, told.put) as reloader:
+        reloader.reload()
+        reload = told.get(timeout=PATIENCE)
+    assert reload == Reload("refused", served, "MemoryError, see above")
+    assert file.artifact is served
+    assert pickle.loads(pickle.dumps(file)).artifact.sha256 == served.sha256  # noqa: S301
+    assert not changes_by_the_third_look(file)
+
+
+def test_the_parent_of_workers_keeps_the_old_model_where_a_worker_would(
+    file: ModelFile, path: Path, artifact: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, settings = file.artifact, Settings(artifact=path, workers=2)
+    other = shifted(artifact, 0.5).save(path)
+    with socket.socket() as listening, monkeypatch.context() as broken:
+        parent = Supervisor(settings, file, SharedSlots.create(), listening)
+        broken.setattr(openapi, "answer_examples", refuse)
+        with pytest.raises(UnservableError, match="MemoryError"):
+            file.read_again(parent._try)
+        assert file.artifact is served
+        broken.undo()
+        assert file.read_again(parent._try)
+        assert file.artifact.version == other.version
+
+
+FAULTS = [MemoryError, RecursionError, ValueError, UnicodeEncodeError("utf-8", "", 0, 1, "")]
+
+STAGES: list[tuple[object, str]] = [
+    (Artifact, "load"),
+    (model_file, "_interface"),
+    (Predictor, "__init__"),
+    (Predictor, "is_sound"),
+    (Predictor, "predict_row"),
+    (Predictor, "predict_proba"),
+    (PlainDecoder, "__init__"),
+    (Validator, "__init__"),
+    (Validator, "counting"),
+    (Answers, "__init__"),
+    (Answers, "batch"),
+    (Answers, "table"),
+    (Answers, "rows"),
+    (CsvStream, "written"),
+    (NdjsonStream, "written"),
+    (Artifact, "card"),
+    (Document, "__init__"),
+    (openapi, "answer_examples"),
+    (ModelMeter, "serves"),
+    (Registry, "serves"),
+]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: f"{stage[0].__name__}.{stage[1]}")
+async def test_whatever_fails_before_the_swap_the_old_model_goes_on(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    path: Path,
+    artifact: Artifact,
+    stage: tuple[object, str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = await everything(client)
+    reloader, old = app.state.reloader, artifact.version
+    other = shifted(replace(artifact, name="other"), 0.5).save(path)
+    for number, fault in enumerate(FAULTS, start=1):
+
+        def fail(*_: object, fault: Any = fault) -> NoReturn:
+            raise fault
+
+        with monkeypatch.context() as broken:
+            broken.setattr(*stage, fail)
+            reloader._on_reload(reloader._read_again())
+        assert await everything(client) == before
+        assert reloader._file.artifact.version == old
+        samples = read((await client.get("/metrics")).text)
+        assert samples[series("heartline_model_reloads_total", result="refused")] == number
+        assert samples[series("heartline_model_reloads_total", result="swapped")] == 0
+        assert [key for key in samples if key[0] == "heartline_model_info"] == [
+            series("heartline_model_info", name="heart", version=old)
+        ]
+        assert caplog.records[-1].message == "model refused"
+        assert caplog.records[-1].model_version == old  # type: ignore[attr-defined]
+    reloader._on_reload(reloader._read_again())
+    assert (await client.get("/readyz")).json()["model_version"] == other.version
+    assert all(old != new for old, new in zip(before, await everything(client), strict=True))
 
 
 @pytest.mark.anyio
