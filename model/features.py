@@ -20,6 +20,9 @@ Kind: TypeAlias = Literal["continuous", "count", "binary", "nominal"]
 MAX_NAME = 64
 """Characters of a name."""
 
+MAX_SHOWN = 20
+"""Codes that an error lists; the documents of the service list all of them."""
+
 
 def is_name(text: str) -> bool:
     """Tell whether a text can name a feature, a code, a class or a model.
@@ -132,7 +135,9 @@ class Feature:
     def expected(self) -> str:
         """What a value must be, as the end of a sentence."""
         if self.is_coded:
-            *others, last = [f"{code} ({name})" for code, name in self.codes]
+            *others, last = [f"{code} ({name})" for code, name in self.codes[:MAX_SHOWN]]
+            if len(self.codes) > MAX_SHOWN:
+                return f"{', '.join([*others, last])} or another of its {len(self.codes)} codes"
             return f"{', '.join(others)} or {last}" if others else last
         number = "a whole number" if self.kind == "count" else "a number"
         unit = f" ({self.unit})" if self.unit else ""

@@ -15,7 +15,7 @@ from model.archive import ArchiveFault, shown
 MAX_FEATURES = 2_000
 MAX_CLASSES = 100
 MAX_CODES = 1_000
-"""Of one feature: every fault of it lists them all."""
+"""Of one feature."""
 MAX_ALIASES = 16
 """Of one feature."""
 MAX_LAYERS = 64

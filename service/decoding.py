@@ -95,7 +95,8 @@ class PlainDecoder:
             return None
         X = self._matrix(rows, len(rows))
         if names != self._features.names:
-            X = X.take([names.index(name) for name in self._features.names], axis=1)
+            places = {name: place for place, name in enumerate(names)}
+            X = X.take([places[name] for name in self._features.names], axis=1)
         return self._possible(X)
 
     def _matrix(self, rows: Iterable[Row], n: int) -> Array:

@@ -88,6 +88,9 @@ def test_what_is_expected_reads_as_the_end_of_a_sentence() -> None:
         "1 (typical angina), 2 (atypical angina), 3 (non-anginal pain) or 4 (asymptomatic)"
     )
     assert Feature("f", "", "nominal", 1, codes=((1, "only"),)).expected == "1 (only)"
+    many = Feature("f", "", "nominal", 1, codes=tuple((n, f"n{n}") for n in range(1000)))
+    assert many.expected.startswith("0 (n0), 1 (n1), ")
+    assert many.expected.endswith(", 19 (n19) or another of its 1000 codes")
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from model.errors import ArtifactError
 from service.app import create_app
 from service.cli import cli
 from service.settings import Settings
+from tests.exposition import read, series
 from tests.model import corruption as c
 from tests.model.properties import PROPERTY
 
@@ -296,15 +297,16 @@ def assert_served(path: Path) -> None:
         text = lines[media_type]["example"]
         sent = client.post("/predict/batch", content=text.encode(), headers=headers)
         assert sent.status_code == 200, sent.text
-        read: Iterator[dict[str, Any]] = (
+        rows: Iterator[dict[str, Any]] = (
             csv.DictReader(StringIO(sent.text, newline=""))
             if media_type == "text/csv"
             else map(json.loads, sent.text.splitlines())
         )
-        assert float(next(read)["probability"]) == answer["probability"]
+        assert float(next(rows)["probability"]) == answer["probability"]
     assert found(client.get("/readyz"))["model_version"] == artifact.version
     assert found(client.get("/model"))["name"] == artifact.name
-    assert client.get("/metrics").text.count("heartline_model_info{") == 1
+    info = series("heartline_model_info", name=artifact.name, version=artifact.version)
+    assert read(client.get("/metrics").text)[info] == 1
 
 
 def found(response: httpx.Response) -> dict[str, Any]:
