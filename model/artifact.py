@@ -1,6 +1,6 @@
 """The artifact: everything that training hands to the service, in one .npz file.
 
-Each check of loading has a name, told by `ArtifactError` and by ``heartline verify``:
+Each check of loading has a name, named by `ArtifactError` and by ``heartline verify``:
 
 ==========  ======================================================================
 file        a regular file that can be read
@@ -115,7 +115,7 @@ class Artifact:
         return model_card(self)
 
     def are_golden(self, probabilities: Array) -> bool:
-        """Tell whether probabilities are those of the golden rows."""
+        """Return whether probabilities are those of the golden rows."""
         return bool(np.allclose(probabilities, self.golden_probabilities, 0.0, GOLDEN_TOLERANCE))
 
     def save(self, path: Path) -> Artifact:
@@ -258,10 +258,10 @@ def _check_digest(path: Path, sha256: str, pinned: str | None) -> None:
     if not os.path.lexists(card):
         return
     try:
-        told = read_json(_read_file(card), card.name, MAX_CARD_VALUES).get("sha256")
+        stated = read_json(_read_file(card), card.name, MAX_CARD_VALUES).get("sha256")
     except (ArchiveFault, AttributeError):
         raise ArchiveFault("digest", f"{card.name} is no card that can be read") from None
-    if sha256 != told:
+    if sha256 != stated:
         raise ArchiveFault("digest", f"SHA-256 {sha256} is not that of {card.name}")
 
 

@@ -25,7 +25,7 @@ MAX_SHOWN = 20
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a text can name a feature, a code, a class or a model.
+    """Return whether a text can name a feature, a code, a class or a model.
 
     A name is the same whether or not a table's reader strips its cells or normalises their text.
     """

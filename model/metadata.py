@@ -92,7 +92,7 @@ def check_sizes(metadata: Mapping[str, Any]) -> None:
 
 
 def check_about(about: Mapping[str, Any]) -> None:
-    """Check what the card tells of the use, the limits and the metrics of a model.
+    """Check what the card says about the use, the limits and the metrics of a model.
 
     Raises
     ------

@@ -84,7 +84,7 @@ class Pipeline:
         return replace(self, network=self.network.with_parameters(parameters))
 
     def is_finite(self, largest: Array) -> bool:
-        """Tell whether every sum stays finite for inputs up to a magnitude.
+        """Return whether every sum stays finite for inputs up to a magnitude.
 
         Parameters
         ----------

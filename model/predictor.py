@@ -70,7 +70,7 @@ class Predictor:
         return self.predict_proba(self.artifact.features.matrix(records))
 
     def is_sound(self) -> bool:
-        """Tell whether both ways to predict give the probabilities of the golden rows.
+        """Return whether both ways to predict give the probabilities of the golden rows.
 
         Those that `predict_proba` gives must be within the tolerance of the stored ones, and those
         that `predict_row` gives the same to the last bit.

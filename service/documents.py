@@ -33,7 +33,7 @@ class Document:
     def __init__(self, content: object) -> None:
         self.body = to_json(content)
         self.etag = f'"{sha256(self.body).hexdigest()[:32]}"'
-        # A copy may be kept, and is asked for each time whether it is still the newest.
+        # A client may store a copy, and asks each time whether it is still the newest.
         self._headers = {"etag": self.etag, "cache-control": "no-cache"}
 
     def answer(self, request: Request) -> Response:
@@ -43,6 +43,6 @@ class Document:
         return Response(self.body, headers=self._headers, media_type="application/json")
 
     def is_known(self, conditions: Iterable[str]) -> bool:
-        """Tell whether the values of If-None-Match name this document."""
+        """Return whether the values of If-None-Match name this document."""
         condition = ", ".join(conditions).strip()
         return condition == "*" or self.etag in ENTITY_TAG.findall(condition)

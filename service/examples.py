@@ -30,7 +30,7 @@ def answer_examples(scorer: Scorer) -> dict[str, Any]:
     Parameters
     ----------
     scorer : Scorer
-        One that counts nothing: nobody has asked.
+        One that counts nothing: no client has asked.
     """
     artifact = scorer.predictor.artifact
     record = artifact.features.example()

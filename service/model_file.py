@@ -68,7 +68,7 @@ class ModelFile:
         return other
 
     def read_again(self, use: Callable[[Artifact], object]) -> bool:
-        """Read and check the file, and use the model; tell whether it is another than before.
+        """Read and check the file, and use the model; return whether it is a new one.
 
         What fails a check because it is being written at this moment has not changed yet.
 

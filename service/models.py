@@ -40,7 +40,7 @@ class ServedModel:
     meter : PredictionMeter
         Counts the answers, whichever model gives them.
     model_meter : ModelMeter
-        Tells which model that is.
+        Exposes which model that is.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The trial: the example answered in every form, before a model serves anybody."""
+"""The trial: the example answered in every form, before a model is served."""
 
 from __future__ import annotations
 

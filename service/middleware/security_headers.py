@@ -22,7 +22,7 @@ HEADERS = (
     (b"x-frame-options", b"DENY"),
 )
 UNCACHED_HEADERS = (*HEADERS, (b"cache-control", b"no-store"))
-"""Of all but the docs' scripts and styles, and what says itself how it may be kept."""
+"""Of all but the docs' scripts and styles, and answers with a Cache-Control of their own."""
 
 
 class SecurityHeadersMiddleware:

@@ -35,7 +35,7 @@ from service.streams import CsvStream, NdjsonStream
 from service.supervisor import Supervisor
 from service.validation import Validator
 from tests.conftest import ROOT
-from tests.exposition import read, series
+from tests.exposition import read, series, total
 from tests.service.samples import FEATURES, example
 from tests.variants import shifted, with_feature
 
@@ -281,11 +281,11 @@ def refuse(_: Artifact) -> NoReturn:
 def test_a_model_that_cannot_be_used_leaves_the_old_one_in_the_file_and_in_its_copies(
     file: ModelFile, path: Path, artifact: Artifact
 ) -> None:
-    served, told = file.artifact, SimpleQueue[Reload]()
+    served, reloads = file.artifact, SimpleQueue[Reload]()
     shifted(artifact, 0.5).save(path)
-    with Reloader(file, refuse, PATIENCE, told.put) as reloader:
+    with Reloader(file, refuse, PATIENCE, reloads.put) as reloader:
         reloader.reload()
-        reload = told.get(timeout=PATIENCE)
+        reload = reloads.get(timeout=PATIENCE)
     assert reload == Reload("refused", served, "MemoryError, see above")
     assert file.artifact is served
     assert pickle.loads(pickle.dumps(file)).artifact.sha256 == served.sha256  # noqa: S301
@@ -369,6 +369,8 @@ async def test_whatever_fails_before_the_swap_the_old_model_goes_on(
     reloader._on_reload(reloader._read_again())
     assert (await client.get("/readyz")).json()["model_version"] == other.version
     assert all(old != new for old, new in zip(before, await everything(client), strict=True))
+    samples = read((await client.get("/metrics")).text)
+    assert total(samples, "heartline_rows_predicted_total") == 2 * (2 + len(FAULTS))
 
 
 @pytest.mark.anyio

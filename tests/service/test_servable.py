@@ -226,7 +226,7 @@ SERVED: dict[str, dict[str, Any] | bytes] = {
         "threshold_reason": "b" * 2000,
     },
     "texts of all kinds": about(not_for="", intended_use='a\nb\tc \u2028 \U0001f600 \\ " <p>'),
-    "about nested as deep as may be": about(training=nested(29)),
+    "about nested as deep as is allowed": about(training=nested(29)),
     "the most golden rows": golden_rows(256),
     "one golden row": golden_rows(1),
     "observed of one value": with_feature(MEASURED, observed=[54, 54]),
