@@ -16,6 +16,7 @@ from service.faults import MAX_BAD_ROWS, bad_rows_detail, fault
 from service.lines import blocks_of_lines
 from service.models import ServedModel
 from service.settings import Settings
+from service.steps import interleave
 from service.streamed import StreamedResponse
 from service.streams import STREAMS, Answer, Stream
 
@@ -53,12 +54,7 @@ class Batches:
         with self._admission.place():
             body = await read_body(request, self._settings.max_batch_bytes)
             async with self._admission.turn():
-                scorer = self._model.scorer
-                answer = scorer.predict_plain_batch(body)
-                if answer is None:
-                    # Slow enough to hold up the others, hence in a thread.
-                    answer = await to_thread(scorer.predict_other_batch, body)
-            return answer
+                return await interleave(self._model.scorer.batch(body))
 
     async def _whole(self, request: Request, stream: Stream) -> bytes:
         """Return the answers to all rows, if none has a fault."""

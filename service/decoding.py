@@ -125,6 +125,10 @@ def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
         return None
 
 
+def count(body: bytes, byte: int) -> int:
+    """Return what `body.count` does, several times as fast where there are many."""
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == byte))
+
+
 def _colons(body: bytes) -> int:
-    """Return what `body.count(b":")` does, several times as fast where there are many."""
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord(":")))
+    return count(body, ord(":"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias, get_args
@@ -151,32 +150,57 @@ class FaultFinder:
             Asked for unknown and repeated fields, which validation passes over.
         """
         if errors and errors[0]["type"] == "json_invalid":
-            return _not_json(errors[0]["msg"])
+            return not_json(errors[0]["msg"])
         try:
-            bad_names = self._bad_names_by_place(body)
+            # Numbers stay text: Python refuses to read one of more than 4,300 digits.
+            document = json.loads(
+                body, object_pairs_hook=_Pairs, parse_int=str, parse_float=str, strict=False
+            )
         except (ValueError, RecursionError):
-            return _not_json("Invalid JSON")
-        bad_values: dict[Loc, list[ErrorDetails]] = defaultdict(list)
-        for error in errors:
-            bad_values[error["loc"][:2] if self._around else ()].append(error)
-        places = sorted({*bad_values, *bad_names})
-        bad_rows = sum(len(place) == 2 for place in places)
-        hints = _Hints()
-        faults = []
-        for place in places[: len(places) - bad_rows + MAX_BAD_ROWS]:
-            faults += [self._value_fault(error) for error in bad_values[place]]
-            for name, kind in bad_names.get(place, [])[:MAX_BAD_NAMES]:
-                faults.append(self._name_fault(place, name, kind, hints))
-        return InvalidInput(_detail(bad_rows, bad_names), faults)
+            return not_json("Invalid JSON")
+        bad = self._bad_fields(name for name, _ in document) if type(document) is _Pairs else []
+        return InvalidInput(
+            refusal_detail(0, has_many_names=len(bad) > MAX_BAD_NAMES),
+            self.faults_at((), errors, bad[:MAX_BAD_NAMES], Hints()),
+        )
 
-    def are_fields(self, names: Sequence[str]) -> bool:
-        """Tell whether names are those of all fields of a record, each once."""
-        return not _bad_names(names, self._fields, self._kept)
+    def faults_at(
+        self, place: Loc, errors: Iterable[ErrorDetails], names: Sequence[BadName], hints: Hints
+    ) -> list[dict[str, Any]]:
+        """Return what is wrong in one place.
+
+        Parameters
+        ----------
+        place : tuple of str and int
+            That of a record in a batch; empty for one alone, or for what stands around them.
+        errors : iterable of ErrorDetails
+            What is wrong with the values, under their whole places.
+        names : sequence of BadName
+            What is wrong with the names.
+        hints : Hints
+            What may have been meant.
+        """
+        return [
+            *map(self._value_fault, errors),
+            *(self._name_fault(place, name, kind, hints) for name, kind in names),
+        ]
+
+    def fields(self) -> NameCheck:
+        """Return a check of names that must be those of the fields of a record."""
+        return NameCheck(self._fields, self._kept)
+
+    def parts(self) -> NameCheck:
+        """Return a check of names that must be those of what stands around records."""
+        return NameCheck(self._outer)
 
     def name_faults(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Return what is wrong with names that stand for the fields of every record."""
-        bad, hints = _bad_names(names, self._fields, self._kept), _Hints()
-        return [self._name_fault((), name, kind, hints) for name, kind in bad[:MAX_BAD_NAMES]]
+        return self.faults_at((), (), self._bad_fields(names)[:MAX_BAD_NAMES], Hints())
+
+    def _bad_fields(self, names: Iterable[str]) -> list[BadName]:
+        check = self.fields()
+        check.add(names)
+        return check.bad()
 
     def _value_fault(self, error: ErrorDetails) -> dict[str, Any]:
         loc, kind = error["loc"], KINDS[error["type"]]
@@ -188,7 +212,7 @@ class FaultFinder:
             expected = PARTS[str(loc[0])] if loc else "a JSON object"
         return value_fault(loc, expected, "null" if error["input"] is None else kind)
 
-    def _name_fault(self, place: Loc, name: str, kind: FaultType, hints: _Hints) -> dict[str, Any]:
+    def _name_fault(self, place: Loc, name: str, kind: FaultType, hints: Hints) -> dict[str, Any]:
         is_field = bool(place) or not self._around
         if kind == "missing":
             feature = self._features.by_accepted_name[name] if is_field else None
@@ -200,30 +224,8 @@ class FaultFinder:
             msg = f"Unknown field; {hints.near(name, self._fields if is_field else self._outer)}"
         return fault((*place, name), msg, kind)
 
-    def _bad_names_by_place(self, body: bytes) -> dict[Loc, list[BadName]]:
-        """Return what is wrong with the names of each object, where anything is."""
-        # Numbers stay text: Python refuses to read one of more than 4,300 digits.
-        document = json.loads(
-            body, object_pairs_hook=_Pairs, parse_int=str, parse_float=str, strict=False
-        )
-        if not isinstance(document, _Pairs):
-            return {}
-        bad: dict[Loc, list[BadName]] = {(): self._bad_names(document, self._outer)}
-        for name, items in document if self._around else ():
-            if name == "instances" and type(items) is list:
-                for index, item in enumerate(items):
-                    if isinstance(item, _Pairs):
-                        bad[name, index] = self._bad_names(item, self._fields)
-            elif name == "columns" and type(items) is list:
-                names = [item for item in items if isinstance(item, str)]
-                bad[name,] = _bad_names(names, self._fields, self._kept)
-        return {place: names for place, names in bad.items() if names}
 
-    def _bad_names(self, pairs: _Pairs, owners: Mapping[str, str]) -> list[BadName]:
-        return _bad_names((name for name, _ in pairs), owners, self._kept)
-
-
-class _Hints:
+class Hints:
     """What may have been meant by the first unknown names; each comparison takes microseconds."""
 
     def __init__(self) -> None:
@@ -239,42 +241,66 @@ class _Hints:
         return self._found.get(name, "take it out.")
 
 
-def _bad_names(
-    names: Iterable[str], owners: Mapping[str, str], optional: Collection[str]
-) -> list[BadName]:
-    """Return the names that are missing, unknown, or of a field that was given before."""
-    bad: dict[str, FaultType] = {}
-    seen: set[str] = set()
-    for name in names:
-        owner = owners.get(name)
-        if owner is None:
-            bad[name] = "unknown_field"
-        elif owner in seen:
-            bad[name] = "duplicate_field"
-        else:
-            seen.add(owner)
-    missing: list[BadName] = [
-        (owner, "missing")
-        for owner in dict.fromkeys(owners.values())
-        if owner not in seen and owner not in optional
-    ]
-    return [*missing, *bad.items()]
+class NameCheck:
+    """Checks names, some at a time: which are missing, unknown, or were given before.
+
+    Parameters
+    ----------
+    owners : mapping of str to str
+        What each known name stands for.
+    optional : collection of str
+        What need not be given.
+    """
+
+    def __init__(self, owners: Mapping[str, str], optional: Collection[str] = ()) -> None:
+        self._owners = owners
+        self._optional = optional
+        self._seen: set[str | None] = set()
+        self._bad: dict[str, FaultType] = {}
+
+    def add(self, names: Iterable[str]) -> None:
+        """Check more names."""
+        names = iter(names)
+        for name in names:
+            if len(self._bad) > MAX_BAD_NAMES:
+                # No more are listed: the others can but show what is not missing.
+                self._seen.add(self._owners.get(name))
+                self._seen.update(map(self._owners.get, names))
+                return
+            owner = self._owners.get(name)
+            if owner is None:
+                self._bad[name] = "unknown_field"
+            elif owner in self._seen:
+                self._bad[name] = "duplicate_field"
+            else:
+                self._seen.add(owner)
+
+    def bad(self) -> list[BadName]:
+        """Return what is missing, and the first names that are unknown or were given before."""
+        missing: list[BadName] = [
+            (owner, "missing")
+            for owner in dict.fromkeys(self._owners.values())
+            if owner not in self._seen and owner not in self._optional
+        ]
+        return [*missing, *self._bad.items()]
 
 
-def _not_json(msg: str) -> InvalidInput:
+def not_json(msg: str) -> InvalidInput:
+    """Return the refusal of a body that is not JSON."""
     return InvalidInput("The body is not JSON.", [fault((), msg, "json_invalid")])
 
 
 def bad_rows_detail(bad_rows: int) -> str:
     """Return the summary of a refusal of so many rows."""
+    return refusal_detail(bad_rows, has_many_names=False)
+
+
+def refusal_detail(bad_rows: int, *, has_many_names: bool) -> str:
+    """Return the summary of a refusal: what is listed, if not all of it is."""
     if bad_rows > MAX_BAD_ROWS:
         return f"{bad_rows} records have faults; those of the first {MAX_BAD_ROWS} are listed."
-    return "Nothing was predicted; every fault is listed in errors."
-
-
-def _detail(bad_rows: int, bad_names: Mapping[Loc, Sequence[BadName]]) -> str:
-    if bad_rows <= MAX_BAD_ROWS and any(len(names) > MAX_BAD_NAMES for names in bad_names.values()):
+    if has_many_names:
         return (
             f"The first {MAX_BAD_NAMES} missing, unknown or repeated fields of a record are listed."
         )
-    return bad_rows_detail(bad_rows)
+    return "Nothing was predicted; every fault is listed in errors."

@@ -27,8 +27,6 @@ from model.artifact import Artifact
 from model.features import Feature, FeatureSet
 
 Record: TypeAlias = dict[str, float]
-Batch: TypeAlias = dict[str, list[Record]]
-Table: TypeAlias = dict[str, list[Any]]
 
 STRICT = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
 """pydantic checks the values alone. The names, too many, too few or twice, are seen to in
@@ -186,6 +184,11 @@ def batch_type(record: Any, max_rows: int) -> Any:
     """Return the type of a batch of records."""
     instances = Annotated[list[record], Field(max_length=max_rows, description="The records.")]
     return _object_type("Batch", {"instances": instances})
+
+
+def document_type() -> Any:
+    """Return the type of any JSON object: what it holds is not looked at."""
+    return _object_type("Document", {})
 
 
 def table_type(record: Any, max_rows: int) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,13 @@ from model.arrays import Array
 from model.classes import predicted_class, predicted_classes
 from model.predictor import Predictor
 from service.answers import Answers
+from service.batch_validation import BatchValidator
 from service.decoding import PlainDecoder
 from service.metrics.predictions import PredictionMeter
+from service.steps import Steps, finish
 from service.validation import Validator
 
 Classes: TypeAlias = NDArray[np.intp]
-T = TypeVar("T")
 
 
 class Scorer:
@@ -34,7 +35,7 @@ class Scorer:
     Notes
     -----
     What is plainly good is answered by one way, everything else by another that is ten times as
-    slow; `predict` and `predict_batch` take the first that can.
+    slow; `predict` and `batch` take the first that can.
     """
 
     def __init__(self, predictor: Predictor, max_rows: int) -> None:
@@ -43,7 +44,8 @@ class Scorer:
         self._threshold = artifact.threshold
         self._meter: PredictionMeter | None = None
         self.decoder = PlainDecoder(artifact.features, max_rows)
-        self.validator = Validator(artifact.features, max_rows)
+        self.validator = Validator(artifact.features)
+        self.batch_validator = BatchValidator(artifact.features, max_rows)
         self._answers = Answers(artifact)
 
     def counting(self, meter: PredictionMeter) -> Scorer:
@@ -51,6 +53,7 @@ class Scorer:
         scorer = copy(self)
         scorer._meter = meter
         scorer.validator = self.validator.counting(meter)
+        scorer.batch_validator = self.batch_validator.counting(meter)
         return scorer
 
     def predict(self, body: bytes) -> bytes:
@@ -82,24 +85,37 @@ class Scorer:
         ContentTooLarge
             When there are more than `max_rows`, or far more values than they can have.
         """
-        return self.predict_plain_batch(body) or self.predict_other_batch(body)
-
-    def predict_plain_batch(self, body: bytes) -> bytes | None:
-        """Answer a batch or table that is plainly good; None for any other."""
-        X, write = self.decoder.batch(body), self._answers.batch
-        if X is None:
-            X, write = self.decoder.table(body), self._answers.table
-        return None if X is None else self._predicted(X, write)
+        return finish(self.batch(body))
 
     def predict_other_batch(self, body: bytes) -> bytes:
-        """Do what `predict_batch` does, for those that `predict_plain_batch` leaves."""
-        if self.validator.is_table(body):
-            return self._predicted(self.validator.table(body), self._answers.table)
-        return self._predicted(self.validator.batch(body), self._answers.batch)
+        """Do what `predict_batch` does, without a try whether the body is plainly good."""
+        return finish(self._other_batch(body))
+
+    def batch(self, body: bytes) -> Steps[bytes]:
+        """Do what `predict_batch` does, in steps of a few milliseconds."""
+        X, is_table = self.decoder.batch(body), False
+        if X is None:
+            yield
+            X, is_table = self.decoder.table(body), True
+        yield
+        if X is None:
+            return (yield from self._other_batch(body))
+        return (yield from self._answered(X, is_table=is_table))
+
+    def _other_batch(self, body: bytes) -> Steps[bytes]:
+        X, is_table = yield from self.batch_validator.valid(body)
+        yield
+        return (yield from self._answered(X, is_table=is_table))
+
+    def _answered(self, X: Array, *, is_table: bool) -> Steps[bytes]:
+        predicted = self._predicted(X)
+        yield
+        write = self._answers.table if is_table else self._answers.batch
+        return write(X, *predicted)
 
     def rows(self, X: Array) -> list[dict[str, Any]]:
         """Return what is told of each row of valid values, of shape (n, n_features)."""
-        return self._predicted(X, self._answers.rows)
+        return self._answers.rows(X, *self._predicted(X))
 
     def _predicted_row(self, row: Sequence[float]) -> tuple[float | list[float], int]:
         """Return the probability of the positive class, or of each, and the predicted class."""
@@ -109,9 +125,10 @@ class Scorer:
             self._meter.predicted_row(told, number)
         return told, number
 
-    def _predicted(self, X: Array, write: Callable[[Array, Array, Classes], T]) -> T:
+    def _predicted(self, X: Array) -> tuple[Array, Classes]:
+        """Return the probabilities and the predicted class of each row."""
         probabilities = self.predictor.predict_proba(X)
         classes = predicted_classes(probabilities, self._threshold)
         if self._meter:
             self._meter.predicted(probabilities, classes)
-        return write(X, probabilities, classes)
+        return probabilities, classes

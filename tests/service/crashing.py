@@ -4,8 +4,9 @@ from typing import NoReturn
 
 from service.cli import main
 from service.scoring import Scorer
+from service.steps import Steps
 
-score, score_batch = Scorer.predict, Scorer.predict_plain_batch
+score, score_batch = Scorer.predict, Scorer.batch
 
 
 def _fail(body: bytes) -> NoReturn:
@@ -19,11 +20,11 @@ def predict(scorer: Scorer, body: bytes) -> bytes:
     return _fail(body) if b'"crash"' in body else score(scorer, body)
 
 
-def predict_plain_batch(scorer: Scorer, body: bytes) -> bytes | None:
+def batch(scorer: Scorer, body: bytes) -> Steps[bytes]:
     return _fail(body) if b'"crash"' in body else score_batch(scorer, body)
 
 
 if __name__ == "__main__":
     Scorer.predict = predict  # type: ignore[assignment,method-assign]
-    Scorer.predict_plain_batch = predict_plain_batch  # type: ignore[assignment,method-assign]
+    Scorer.batch = batch  # type: ignore[assignment,method-assign]
     main()

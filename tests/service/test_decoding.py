@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.arrays import Array
+from service.batch_validation import BatchValidator
 from service.decoding import PlainDecoder
+from service.steps import finish
 from service.validation import Validator
 from tests.service import hostile
 from tests.service.samples import FEATURES, MEASURED, RECORDS, example, random_records
@@ -20,11 +22,12 @@ MANY = settings(max_examples=1000, derandomize=True, deadline=None, database=Non
 MAX_ROWS = 10
 
 DECODER = PlainDecoder(FEATURES, MAX_ROWS)
-VALIDATOR = Validator(FEATURES, MAX_ROWS)
+VALIDATOR = Validator(FEATURES)
+BATCH_VALIDATOR = BatchValidator(FEATURES, MAX_ROWS)
 
 
 def _read_with_care(body: bytes) -> Array:
-    return VALIDATOR.table(body) if VALIDATOR.is_table(body) else VALIDATOR.batch(body)
+    return finish(BATCH_VALIDATOR.valid(body)).X
 
 
 def _as_batch(records: list[dict[str, float]]) -> bytes:

@@ -90,7 +90,7 @@ async def test_a_crash_has_the_same_shape_and_tells_nothing(
         raise RuntimeError(f"value {PATIENT_VALUE}")
 
     monkeypatch.setattr(Scorer, "predict_familiar", crash)
-    monkeypatch.setattr(Scorer, "predict_plain_batch", crash)
+    monkeypatch.setattr(Scorer, "batch", crash)
     response = await client.post(path, content=GOOD, headers={**JSON, "X-Request-ID": "mine"})
     _assert_is_problem(response, 500)
     assert response.headers["x-request-id"] == "mine"

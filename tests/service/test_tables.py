@@ -142,6 +142,18 @@ async def test_what_is_no_table_is_refused(
     assert (["body", *loc], kind, said) in await _faults(client, json.dumps(body))
 
 
+async def test_a_number_among_the_columns_is_not_repeated(client: httpx.AsyncClient) -> None:
+    body = json.dumps(_table(_row(), columns=[*NAMES[:-1], 98765.4321]))
+    assert await _faults(client, body) == [
+        (
+            ["body", "columns", "thal"],
+            "missing",
+            "Missing; expected 3 (normal), 6 (fixed defect) or 7 (reversible defect).",
+        ),
+        (["body", "columns", 12], "unknown_field", "Expected the name of a column."),
+    ]
+
+
 async def test_a_part_given_twice_is_refused(client: httpx.AsyncClient) -> None:
     body = json.dumps(_table(_row()))
     again = f'{body[:-1]}, "data": {json.dumps([_row()])}}}'
@@ -165,7 +177,11 @@ async def test_too_many_rows_are_413() -> None:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://heartline") as client:
         statuses = [
-            (await client.post("/predict/batch", json=_table(*[_row()] * rows))).status_code
-            for rows in (3, 4)
+            (await client.post("/predict/batch", json=body)).status_code
+            for body in (
+                _table(*[_row()] * 3),
+                _table(*[_row()] * 4),
+                _table(*[_row()] * 4) | {"columns": 3},
+            )
         ]
-    assert statuses == [200, 413]
+    assert statuses == [200, 413, 413]
