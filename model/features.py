@@ -62,6 +62,9 @@ class Feature:
         Other names by which the column is accepted.
     observed : tuple of float
         Lowest and highest value of the training rows; for a coded feature all codes seen.
+    named_only : bool
+        Whether a coded value is accepted by its name alone. Who serves a model decides this: no
+        artifact holds it.
 
     Raises
     ------
@@ -79,6 +82,7 @@ class Feature:
     codes: tuple[tuple[int, str], ...] = ()
     aliases: tuple[str, ...] = ()
     observed: tuple[float, ...] = ()
+    named_only: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in ("continuous", "count", "binary", "nominal"):
@@ -135,13 +139,21 @@ class Feature:
     def expected(self) -> str:
         """What a value must be, as the end of a sentence."""
         if self.is_coded:
-            *others, last = [f"{code} ({name})" for code, name in self.codes[:MAX_SHOWN]]
+            shown = self.codes[:MAX_SHOWN]
+            *others, last = [n if self.named_only else f"{code} ({n})" for code, n in shown]
             if len(self.codes) > MAX_SHOWN:
                 return f"{', '.join([*others, last])} or another of its {len(self.codes)} codes"
             return f"{', '.join(others)} or {last}" if others else last
         number = "a whole number" if self.kind == "count" else "a number"
         unit = f" ({self.unit})" if self.unit else ""
         return f"{number} from {self.minimum:g} to {self.maximum:g}{unit}"
+
+    @property
+    def example_sent(self) -> float | str:
+        """The example as a request has it: a name where no code is accepted."""
+        if self.named_only:
+            return dict(self.codes)[int(self.example)]
+        return int(self.example) if self.example == int(self.example) else self.example
 
     def accepts(self, value: float) -> bool:
         """Tell whether a number is a possible value."""
@@ -357,12 +369,13 @@ class FeatureSet(Sequence[Feature]):
         ]
         return low, high, rare
 
-    def example(self) -> dict[str, float]:
-        """Return the made-up record of the documents, whole numbers written as such."""
-        return {
-            feature.name: int(value) if (value := feature.example) == int(value) else value
-            for feature in self
-        }
+    def with_names_only(self) -> FeatureSet:
+        """Return the same features; the coded ones accept the names of their codes alone."""
+        return FeatureSet(replace(feature, named_only=feature.is_coded) for feature in self)
+
+    def example(self) -> dict[str, Any]:
+        """Return the made-up record of the documents."""
+        return {feature.name: feature.example_sent for feature in self}
 
     def golden_inputs(self, rows: int = 16) -> Array:
         """Return made-up rows that reach over the whole of every feature's range.
@@ -388,7 +401,10 @@ class FeatureSet(Sequence[Feature]):
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the features as JSON can hold them."""
-        return [asdict(feature) for feature in self]
+        return [
+            {name: value for name, value in asdict(feature).items() if name != "named_only"}
+            for feature in self
+        ]
 
     @classmethod
     def from_json(cls, features: Iterable[Mapping[str, Any]]) -> FeatureSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from itertools import starmap
 from struct import Struct
@@ -16,6 +17,9 @@ from model.features import FeatureSet
 from service.faults import kept_names
 
 Row: TypeAlias = tuple[float, ...]
+
+NOTHING = Annotated[float, msgspec.Meta(gt=sys.float_info.max)]
+"""The type of a column that accepts names of codes alone: no number is valid."""
 
 
 class PlainDecoder:
@@ -42,9 +46,11 @@ class PlainDecoder:
         self._features = features
         self._width = len(features)
         self._pack = Struct(f"{self._width}d").pack
-        fields = dict.fromkeys(features.names, float)
+        fields: dict[str, Any] = {f.name: NOTHING if f.named_only else float for f in features}
         record: Any = _struct("Record", fields)
-        row: Any = tuple[(float,) * self._width]  # type: ignore[misc]
+        # The columns may stand in any order, so that each must take what every other takes.
+        cell = NOTHING if NOTHING in fields.values() else float
+        row: Any = tuple[(cell,) * self._width]  # type: ignore[misc]
         most = msgspec.Meta(max_length=max_rows)
         batch = _struct("Batch", {"instances": Annotated[list[record], most]})
         table = _struct("Table", {"columns": list[str], "data": Annotated[list[row], most]})

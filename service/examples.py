@@ -6,21 +6,19 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from model.features import Feature, FeatureSet
+from model.features import FeatureSet
 from service.scoring import Scorer
 
 
 def named_examples(features: FeatureSet) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Return the same record with codes and with their names, each under a name."""
+    """Return the same record with codes and with their names, where both are accepted."""
     record = features.example()
-    if not any(feature.is_coded for feature in features):
+    by_names = features.with_names_only().example()
+    if by_names == record:
         return {"record": ("A record", record)}
     return {
         "codes": ("Coded columns by their codes", record),
-        "names": (
-            "Coded columns by the names of their codes",
-            {feature.name: _by_name(feature, record[feature.name]) for feature in features},
-        ),
+        "names": ("Coded columns by the names of their codes", by_names),
     }
 
 
@@ -41,7 +39,3 @@ def answer_examples(scorer: Scorer) -> dict[str, Any]:
         "readyz": {"status": "ready", "model_version": artifact.version},
         "model": artifact.card(),
     }
-
-
-def _by_name(feature: Feature, value: float) -> float | str:
-    return dict(feature.codes)[int(value)] if feature.is_coded else value

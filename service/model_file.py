@@ -30,7 +30,7 @@ class ModelFile:
     Parameters
     ----------
     settings : Settings
-        The path, the digest that it must have, the threshold.
+        The path, the digest that it must have, the threshold, what coded columns accept.
 
     Attributes
     ----------
@@ -123,6 +123,8 @@ def _signature(path: Path) -> Signature:
 
 def _load(settings: Settings) -> Artifact:
     artifact = Artifact.load(settings.artifact, settings.artifact_sha256)
+    if settings.codes == "names":
+        artifact = replace(artifact, features=artifact.features.with_names_only())
     if settings.threshold is None:
         return artifact
     if artifact.threshold is None:

@@ -37,7 +37,8 @@ STRICT = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
 class CodeOrName:
     """Validates a coded value: a number that is one of the codes, or the name of a code.
 
-    A strict literal takes true for 1, so a value must first pass for a number.
+    Where the feature accepts names alone, no number is valid. A strict literal takes true for 1,
+    so a value must first pass for a number.
     """
 
     feature: Feature
@@ -48,15 +49,14 @@ class CodeOrName:
         codes = {name: float(code) for code, name in self.feature.codes}
         number = core_schema.float_schema(strict=True, allow_inf_nan=False)
         code = core_schema.literal_schema(list(codes.values()))
-        name = core_schema.literal_schema(list(codes))
+        name = core_schema.no_info_after_validator_function(
+            codes.__getitem__, core_schema.literal_schema(list(codes))
+        )
+        either: list[Any] = [core_schema.chain_schema([number, code]), name]
         return core_schema.custom_error_schema(
-            core_schema.union_schema(
-                [
-                    core_schema.chain_schema([number, code]),
-                    core_schema.no_info_after_validator_function(codes.__getitem__, name),
-                ],
-                mode="left_to_right",
-            ),
+            name
+            if self.feature.named_only
+            else core_schema.union_schema(either, mode="left_to_right"),
             custom_error_type="unknown_code",
             custom_error_message="Unknown code",
         )
@@ -65,7 +65,7 @@ class CodeOrName:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         codes, names = zip(*self.feature.codes, strict=True)
-        return {"enum": [*codes, *names]}
+        return {"enum": [*names] if self.feature.named_only else [*codes, *names]}
 
 
 class Fault(BaseModel):
@@ -273,7 +273,7 @@ def _field_type(feature: Feature) -> Any:
         "validation_alias": AliasChoices(*feature.accepted_names),
         "title": feature.description,
         "description": _description(feature),
-        "examples": [feature.example],
+        "examples": [feature.example_sent if feature.named_only else feature.example],
     }
     if feature.unit:
         field["json_schema_extra"] = {"x-unit": feature.unit}

@@ -63,6 +63,11 @@ class Settings(BaseSettings):
         lt=1,
         description="The positive class is predicted above it; unset: the artifact's own.",
     )
+    codes: Literal["any", "names"] = Field(
+        "any",
+        description="What coded columns accept: a code or its name (`any`), or its name alone "
+        "(`names`).",
+    )
     host: str = Field("127.0.0.1", description="Address that the service listens on.")
     port: int = Field(
         8000,

@@ -130,7 +130,10 @@ class CsvStream(Stream):
 
     def __init__(self, scorer: Scorer) -> None:
         super().__init__(scorer)
-        labels = scorer.predictor.artifact.labels
+        artifact = scorer.predictor.artifact
+        labels = artifact.labels
+        by_name = artifact.features.by_accepted_name
+        self._texts = {name for name, feature in by_name.items() if feature.named_only}
         self._names: list[str] = []
         self._told = [*self._kept, *probability_names(labels), *TOLD]
 
@@ -165,7 +168,10 @@ class CsvStream(Stream):
     def _record(self, line: bytes) -> tuple[Answer, bytes]:
         cells = dict(zip(self._names, [*_cells(line), *[""] * len(self._names)], strict=False))
         own = {name: cells.pop(name) for name in self._kept & cells.keys()}
-        members = [f"{json.dumps(name)}:{_as_json(cell)}" for name, cell in cells.items()]
+        members = [
+            f"{json.dumps(name)}:{_as_json(cell, is_text=name in self._texts)}"
+            for name, cell in cells.items()
+        ]
         if len(_cells(line)) > len(self._names):
             members.append('"":null')
         return own, f"{{{','.join(members)}}}".encode()
@@ -205,8 +211,8 @@ def _cells(line: bytes) -> list[str]:
         return [text]  # which is the value of no column
 
 
-def _as_json(cell: str) -> str:
-    if JSON_NUMBER.fullmatch(cell):
+def _as_json(cell: str, *, is_text: bool) -> str:
+    if JSON_NUMBER.fullmatch(cell) and not is_text:
         return cell
     return json.dumps(cell) if cell else "null"
 

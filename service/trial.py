@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from model.features import Feature, FeatureSet
+from model.features import FeatureSet
 from service.scoring import Scorer
 from service.streams import STREAMS
 
@@ -44,15 +44,9 @@ def try_out(scorer: Scorer) -> None:
 
 def _records(features: FeatureSet) -> Iterator[dict[str, Any]]:
     """Yield the example as it is, and by the last of all names, of codes too."""
-    example = features.example()
-    yield example
-    yield {
-        feature.accepted_names[-1]: _by_name(feature, example[feature.name]) for feature in features
-    }
-
-
-def _by_name(feature: Feature, value: float) -> float | str:
-    return dict(feature.codes)[int(value)] if feature.is_coded else value
+    yield features.example()
+    by_names = features.with_names_only().example()
+    yield {feature.accepted_names[-1]: by_names[feature.name] for feature in features}
 
 
 def _answers(scorer: Scorer, record: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -84,7 +84,8 @@ def _read_csv(path: Path, predictor: Predictor) -> Iterator[Scored]:
     header = rows(infer_schema=False).head(1).collect().row(0)
     names = [name or "" for name in header]
     features = predictor.artifact.features
-    numbers = dict.fromkeys(given_names(features, names).values(), pl.Float64)
+    own = given_names(features, names)
+    numbers = {own[f.name]: pl.Float64 for f in features if not f.named_only}
     texts = dict.fromkeys([*names, SURPLUS], pl.String)
     lines = partial(rows, skip_rows=1, missing_columns="insert")
     scorer = TableScorer(predictor, reads_text=True)

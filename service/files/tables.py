@@ -75,9 +75,10 @@ class TableScorer:
         """Return the columns as numbers, null where there is none."""
         numbers = given.select(
             pl.col(name).cast(pl.Float64, strict=False)
-            if dtype.is_numeric() or (self._reads_text and dtype == pl.String)
+            if not feature.named_only
+            and (dtype.is_numeric() or (self._reads_text and dtype == pl.String))
             else pl.repeat(None, pl.len(), dtype=pl.Float64).alias(name)
-            for name, dtype in given.schema.items()
+            for (name, dtype), feature in zip(given.schema.items(), self._features, strict=True)
         )
         # What is no number at first sight may be the name of a code, or stand among spaces.
         return numbers.with_columns(
@@ -91,7 +92,9 @@ class TableScorer:
             texts = texts.str.strip_chars()
         codes = {name: float(code) for code, name in feature.codes}
         named = texts.replace_strict(codes, default=None, return_dtype=pl.Float64)
-        return texts.cast(pl.Float64, strict=False).fill_null(named) if self._reads_text else named
+        if feature.named_only or not self._reads_text:
+            return named
+        return texts.cast(pl.Float64, strict=False).fill_null(named)
 
     def _reasons(
         self, given: pl.DataFrame, numbers: pl.DataFrame, surplus: Mask

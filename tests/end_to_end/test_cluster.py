@@ -23,7 +23,7 @@ from tests.end_to_end.processes import (
     wait_until,
 )
 from tests.service.files.samples import answered
-from tests.service.samples import example, random_records
+from tests.service.samples import FEATURES, example, random_records
 
 DASK = str(Path(sys.executable).with_name("dask"))
 FILES, ROWS = 40, 10_000
@@ -96,6 +96,21 @@ def test_a_cluster_of_this_machine_writes_all_or_nothing(data: Path, tmp_path: P
     assert ended.stderr.splitlines()[-1].startswith(f"heartline: {data / '99.csv'}: no names of ")
     assert "735.1937" not in ended.stderr
     assert list(scored.iterdir()) == []
+
+
+def test_codes_are_refused_on_a_cluster_too(tmp_path: Path) -> None:
+    folder = tmp_path / "few"
+    folder.mkdir()
+    pl.DataFrame([example()]).write_parquet(folder / "codes.parquet")
+    named = FEATURES.with_names_only().example()
+    pl.DataFrame([named]).write_parquet(folder / "names.parquet")
+    scored = tmp_path / "scored"
+    ended = run(
+        *("predict", f"{folder}/*", "-o", str(scored), "--cluster"), HEARTLINE_CODES="names"
+    )
+    assert ended.returncode == 3
+    assert pl.read_parquet(scored / "names.parquet").height == 1
+    assert pl.read_parquet(scored / "codes.rejected.parquet").height == 1
 
 
 def test_a_scheduler_that_is_not_there_is_said_in_a_line(data: Path, tmp_path: Path) -> None:

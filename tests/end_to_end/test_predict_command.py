@@ -68,3 +68,10 @@ def test_the_threshold_of_the_operator_decides(tmp_path: Path) -> None:
     for threshold, label in (("0.001", "presence"), ("0.999", "absence")):
         run("predict", str(source), "-o", str(answers), HEARTLINE_THRESHOLD=threshold)
         assert f",{label}," in answers.read_text()
+
+
+def test_codes_are_refused_where_the_setting_says_so(tmp_path: Path) -> None:
+    source, answers = write(tmp_path / "rows.csv", [example()]), tmp_path / "answers.csv"
+    for codes, code in (("any", 0), ("names", 3)):
+        ended = run("predict", str(source), "-o", str(answers), HEARTLINE_CODES=codes)
+        assert ended.returncode == code

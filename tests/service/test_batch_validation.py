@@ -224,7 +224,8 @@ def test_a_large_document_is_cut_right_wherever_a_block_ends(text: str, size: in
     for shift in range(4):
         filler = shift * "-" + size // len(text) * text
         document = f'{{"a": ["{filler}", 2], "b": [1, "{filler}"]}}'.encode()
-        first, second = finish(members(document, {"a", "b"}, [].extend))
+        names: list[str] = []
+        first, second = finish(members(document, {"a", "b"}, names.extend))
         assert (first.name, first.n_items, first.item(1)) == ("a", 2, b"2")
         assert (second.name, second.n_items, second.item(0)) == ("b", 2, b"1")
         assert json.loads(first.item(0)) == json.loads(second.item(1))
