@@ -22,6 +22,7 @@ from model.predictor import Predictor
 from service import model_file, openapi
 from service.answers import Answers
 from service.app import create_app
+from service.batch_validation import BatchValidator
 from service.decoding import PlainDecoder
 from service.documents import Document
 from service.metrics.models import ModelMeter
@@ -320,6 +321,8 @@ STAGES: list[tuple[object, str]] = [
     (PlainDecoder, "__init__"),
     (Validator, "__init__"),
     (Validator, "counting"),
+    (BatchValidator, "__init__"),
+    (BatchValidator, "counting"),
     (Answers, "__init__"),
     (Answers, "batch"),
     (Answers, "table"),

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails, from_json, to_json
 
 from model.arrays import Array
 from model.features import FeatureSet
-from service.batch_validation import SPARE_MARKS
+from service.batch_validation import OPENINGS, SPARE_MARKS
 from service.errors import ContentTooLarge, InvalidInput
 from service.faults import (
     BATCH,
@@ -44,7 +44,8 @@ class WholeValidator:
 
     def read(self, body: bytes) -> Array:
         most = SPARE_MARKS + 2 * self._max_rows * (1 + len(self._features))
-        if sum(map(body.count, (b"[", b"{", b","))) > most:
+        openings = body.count(b"[") + body.count(b"{")
+        if openings > SPARE_MARKS + OPENINGS * self._max_rows or openings + body.count(b",") > most:
             raise ContentTooLarge(
                 f"There are more values in it than in {self._max_rows} records; split the batch."
             )
