@@ -48,7 +48,7 @@ from model.card import card_markdown, card_path, markdown_path, model_card
 from model.encoding import Encoding
 from model.errors import ArtifactError
 from model.features import MAX_NAME, FeatureSet, is_name
-from model.files import replace_file
+from model.files import replace_files
 from model.metadata import check_about, check_sizes, check_values
 from model.network import NeuralNetwork
 from model.parameters import parameter_shapes
@@ -130,15 +130,28 @@ class Artifact:
         ------
         ArtifactError
             When the name does not end in ``.npz``; the card would overwrite a ``.json``. When the
-        file would fail a check of loading.
-
-        Notes
-        -----
-        The old cards go first: were the writing cut short, an artifact would stand without a
-        card, never beside another's.
+            file would fail a check of loading.
+        OSError
+            When one of the files cannot be written; then the old ones are still there.
         """
         if path.suffix != ".npz":
             raise ArtifactError(path, "file", "the name of an artifact ends in .npz")
+        content = self._packed()
+        saved = replace(self, sha256=hashlib.sha256(content).hexdigest())
+        _check(path, content)
+        card = saved.card()
+        document = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+        page = card_markdown(card)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = {card_path(path): document.encode(), markdown_path(path): page.encode()}
+        replace_files({path: content, **beside})
+        return saved
+
+    def is_in(self, saved: Artifact) -> bool:
+        """Tell whether saving this one would write the very bytes that the other came from."""
+        return hashlib.sha256(self._packed()).hexdigest() == saved.sha256
+
+    def _packed(self) -> bytes:
         network = self.pipeline.network
         arrays = {
             **network.parameters,
@@ -147,19 +160,7 @@ class Artifact:
             "golden_inputs": self.golden_inputs,
             "golden_probabilities": self.golden_probabilities,
         }
-        content = pack(arrays, _metadata(self))
-        saved = replace(self, sha256=hashlib.sha256(content).hexdigest())
-        _check(path, content)
-        card = saved.card()
-        document = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-        page = card_markdown(card)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for beside in (card_path(path), markdown_path(path)):
-            beside.unlink(missing_ok=True)
-        replace_file(path, content)
-        replace_file(card_path(path), document.encode())
-        replace_file(markdown_path(path), page.encode())
-        return saved
+        return pack(arrays, _metadata(self))
 
     @classmethod
     def load(cls, path: Path, pinned_sha256: str | None = None) -> Artifact:

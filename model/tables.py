@@ -14,6 +14,7 @@ import pandas as pd
 
 from model.errors import DataError
 from model.features import Feature
+from model.files import read_regular
 
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
 
@@ -60,7 +61,8 @@ def read_table(path: Path, columns: Sequence[Feature]) -> pd.DataFrame:
 
 def _read_text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        # newline=None: line ends of every kind become one, as in a file opened as text.
+        text = StringIO(read_regular(path).decode("utf-8-sig"), newline=None).read()
     except UnicodeDecodeError:
         raise DataError(path, "not a text file in UTF-8") from None
     except (OSError, ValueError) as error:

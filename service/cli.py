@@ -5,20 +5,18 @@ from __future__ import annotations
 import gc
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from model.artifact import CHECKS
-from model.card import card_path
 from model.errors import HeartlineError
-from model.predictor import Predictor
-from service.model_file import ModelFile
-from service.settings import Settings, read_settings
+from model.files import check_writable
+from service.interrupts import die_of_signals, finishing
+from service.standard_streams import discard_output, fill_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,9 +25,14 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from model.artifact import Artifact
+    from model.predictor import Predictor
     from model.recipes import Recipe
     from service.files.scoring import Tally
 
+
+ARTIFACT_BYTES = 2**16
+REPORT_BYTES = 2**20
+"""So much is written to see whether there is room, before the work begins."""
 
 SOME_REFUSED = 3
 """Exit code of `heartline predict` where rows were refused; 2 is that of a wrong command line."""
@@ -52,20 +55,39 @@ def cli() -> None:
     "--output", type=click.Path(path_type=Path), help="The artifact.  [default: artifacts/NAME.npz]"
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), help="Seed.  [default: the recipe's]")
-def train(name: str, data: Path | None, output: Path | None, seed: int | None) -> None:
-    """Run the recipe NAME and write an artifact with its model card."""
+@click.option("--force", is_flag=True, help="Replace the model of another run.")
+def train(
+    name: str, data: Path | None, output: Path | None, seed: int | None, *, force: bool
+) -> None:
+    """Run the recipe NAME and write an artifact with its model card.
+
+    An artifact that this run would only make again is kept; another one is replaced with --force
+    alone.
+    """
     recipe = _find_recipe(name)
+    from model.card import card_path, markdown_path
+    from model.reruns import earlier_run
+
     path = output or Path("artifacts") / f"{name}.npz"
     if path.suffix != ".npz":
         raise click.BadParameter("the name of an artifact ends in .npz", param_hint="--output")
-    artifact = _train(recipe, data, seed).save(path)
-    click.echo(f"artifact   {path}")
-    click.echo(f"card       {card_path(path)}")
-    click.echo(f"version    {artifact.version}")
+    for file in (path, card_path(path), markdown_path(path)):
+        check_writable(file, ARTIFACT_BYTES)
+    earlier = None if force else earlier_run(path, recipe, data, seed)
+    artifact = _train(recipe, data, seed)
+    if earlier:
+        _say(f"unchanged  {path}: {earlier.agreement(artifact)}")
+        artifact = earlier.artifact
+    else:
+        with finishing():
+            artifact = artifact.save(path)
+        _say(f"artifact   {path}")
+        _say(f"card       {card_path(path)}")
+    _say(f"version    {artifact.version}")
     for figures in artifact.about["training"].get("progress", ()):
-        click.echo("  ".join(f"{name} {figure:g}" for name, figure in figures.items()))
+        _say("  ".join(f"{name} {figure:g}" for name, figure in figures.items()))
     for metric, figure in artifact.about["metrics"].items():
-        click.echo(f"{metric:<22} {_shown(figure)}")
+        _say(f"{metric:<22} {_shown(figure)}")
 
 
 @cli.command()
@@ -82,11 +104,13 @@ def evaluate(name: str, data: Path | None, output: Path | None, seed: int | None
     from model.evaluation.report import make_report
 
     folder = output or Path("artifacts") / name
+    check_writable(folder / "report.html", REPORT_BYTES)
     with _progress() as progress:
         report = make_report(gather(recipe, data, seed, partial(_phase, progress)))
-    report.write(folder)
-    click.echo(f"report     {folder / 'report.md'}")
-    click.echo(f"one page   {folder / 'report.html'}")
+    with finishing():
+        report.write(folder)
+    _say(f"report     {folder / 'report.md'}")
+    _say(f"one page   {folder / 'report.html'}")
 
 
 @cli.command()
@@ -107,7 +131,7 @@ def compare(name: str, seeds: int) -> None:
     with _progress() as progress:
         on_fit = _phase(progress, name, (1 + len(contenders)) * seeds)
         scores = comparison.compare(recipe, contenders, range(seeds), partial(on_fit, 1))
-    click.echo(comparison.as_markdown(scores))
+    _say(comparison.as_markdown(scores))
 
 
 @cli.command()
@@ -118,18 +142,22 @@ def verify(file: Path, sha256: str | None) -> None:
 
     Then make the service that would serve it, which answers the example in every form.
     """
+    from model.artifact import CHECKS
+    from model.card import card_path
     from service.app import try_model
+    from service.model_file import ModelFile
+    from service.settings import Settings
 
     # The defaults: the environment says nothing about the file.
     settings = Settings.model_construct(artifact=file, artifact_sha256=sha256)
     model_file = ModelFile(settings)
     artifact = model_file.artifact
     try_model(settings, model_file)
-    click.echo(f"{file}: model {artifact.name}, version {artifact.version}")
+    _say(f"{file}: model {artifact.name}, version {artifact.version}")
     if sha256 is None and not card_path(file).exists():
-        click.echo(f"digest not checked: no {card_path(file).name} beside it, no --sha256 given")
-    click.echo(f"passed: {', '.join(CHECKS)}")
-    click.echo("answered: the example, in every form")
+        _say(f"digest not checked: no {card_path(file).name} beside it, no --sha256 given")
+    _say(f"passed: {', '.join(CHECKS)}")
+    _say("answered: the example, in every form")
 
 
 @cli.command()
@@ -155,6 +183,10 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
     when every row was scored, and 1 when none was because of an error. With --cluster FILE is a
     pattern such as 'data/*.parquet'.
     """
+    from model.predictor import Predictor
+    from service.model_file import ModelFile
+    from service.settings import read_settings
+
     if cluster is None:
         heed_stops = _stops_at_heed()
         predictor = Predictor(ModelFile(read_settings()).artifact)
@@ -163,10 +195,10 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
         predictor = Predictor(ModelFile(read_settings()).artifact)
         tally = _score_files(predictor, file, output, cluster)
-    click.echo(f"scored     {tally.scored} rows, {output}")
+    _say(f"scored     {tally.scored} rows, {output}")
     if tally.refused:
         bad = output.with_suffix(".rejected.*") if cluster is None else output / "*.rejected.*"
-        click.echo(f"refused    {tally.refused} rows, {bad}")
+        _say(f"refused    {tally.refused} rows, {bad}")
         sys.exit(SOME_REFUSED)
 
 
@@ -185,17 +217,37 @@ def serve(**flags: object) -> None:
     Settings not given here come from the environment, see docs/settings.md.
     """
     from service.server import serve as serve_until_stopped
+    from service.settings import read_settings
 
     serve_until_stopped(read_settings(**flags))
 
 
 def main() -> None:
     """Run the command; what a user can mend is one line and exit code 1."""
+    die_of_signals()
+    fill_missing()
     try:
         cli()
     except HeartlineError as error:
-        click.echo(f"heartline: {error}", err=True)
-        sys.exit(1)
+        _fail(str(error))
+    except OSError as error:  # a file or an output that cannot be written
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror or type(error).__name__}")
+
+
+def _fail(reason: str) -> NoReturn:
+    """Say why the command ends; where nobody can be told, the exit code still does."""
+    with suppress(OSError):
+        click.echo(f"heartline: {reason}", err=True)
+    discard_output()
+    sys.exit(1)
+
+
+def _say(line: str) -> None:
+    try:
+        click.echo(line)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard output") from None
 
 
 def _shown(figure: float | dict[str, float]) -> str:
@@ -211,7 +263,8 @@ def _parts(purpose: str, extra: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise PartsMissing(
-            f"{purpose} needs {error.name}: pip install 'heartline[{extra}]'"
+            f"{purpose} needs {error.name}: in the checkout, scripts/install all or "
+            f"pip install '.[{extra}]'"
         ) from None
 
 

@@ -30,7 +30,8 @@ def make_tracer_provider(settings: Settings) -> TracerProvider | None:
         from service.tracing import tracer_provider
     except ModuleNotFoundError as error:
         raise SettingsError(
-            f"HEARTLINE_TRACING: it needs {error.name}: pip install 'heartline[tracing]'"
+            f"HEARTLINE_TRACING: it needs {error.name}: in the checkout, scripts/install tracing "
+            "or pip install '.[tracing]'"
         ) from None
     try:
         return tracer_provider()

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from model.evaluation.evidence import Evidence
 from model.evaluation.plots import png
 from model.evaluation.sections import Section, sections
-from model.files import replace_file
+from model.files import replace_files
 
 TEMPLATE = Path(__file__).with_name("report.html")
 
@@ -43,10 +43,9 @@ class Report:
         }
         page = self.markdown()
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in pictures.items():
-            replace_file(folder / name, content)
-        replace_file(folder / "report.md", page.encode())
-        replace_file(folder / "report.html", _html(self.title, page, pictures).encode())
+        html = _html(self.title, page, pictures)
+        files = {"report.html": html.encode(), "report.md": page.encode(), **pictures}
+        replace_files({folder / name: content for name, content in files.items()})
 
     def markdown(self) -> str:
         """Return the page; its pictures are links to files beside it."""

@@ -69,7 +69,9 @@ def test_the_serving_parts_say_what_other_commands_lack(
     )
     assert ended.returncode == 1
     assert re.fullmatch(
-        rf"heartline: {purpose} needs \w+: pip install 'heartline\[{extra}\]'\n", ended.stderr
+        rf"heartline: {purpose} needs \w+: in the checkout, scripts/install all or "
+        rf"pip install '\.\[{extra}\]'\n",
+        ended.stderr,
     )
 
 
@@ -85,7 +87,7 @@ def test_the_serving_parts_say_what_tracing_lacks(clone: Path) -> None:
     assert ended.returncode == 1
     assert re.fullmatch(
         r"heartline: HEARTLINE_TRACING: it needs opentelemetry\.\w+: "
-        r"pip install 'heartline\[tracing\]'\n",
+        r"in the checkout, scripts/install tracing or pip install '\.\[tracing\]'\n",
         ended.stderr,
     )
 

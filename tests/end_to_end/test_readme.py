@@ -84,6 +84,19 @@ def test_the_pictures_have_the_words_of_their_reports() -> None:
     assert with_pictures(README) == README
 
 
+def test_no_text_installs_the_project_from_a_package_index() -> None:
+    names = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    texts = {
+        name: (ROOT / name).read_text()
+        for name in names
+        if name.endswith((".md", ".py", ".html")) or name.startswith("scripts/")
+    }
+    found = re.compile(r"heartline\[[a-z]|pip install ['\"]?heartline")
+    assert [name for name, text in texts.items() if found.search(text)] == []
+
+
 def test_every_link_leads_somewhere() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     assert links
