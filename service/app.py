@@ -19,9 +19,10 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from model.features import FeatureSet
 from service.fast_path import FastPath
 from service.keys import ApiKeys, read_keys
-from service.logs import configure_logging
+from service.logs import STDOUT, configure_logging
 from service.metrics.exposition import Exposition
 from service.metrics.keys import KeyMeter
+from service.metrics.logs import LogMeter
 from service.metrics.models import ModelMeter
 from service.metrics.predictions import PredictionMeter, cells_of
 from service.metrics.registry import Registry
@@ -128,6 +129,7 @@ def create_app(
     app.openapi = lambda: from_json(model.current.openapi.body)  # type: ignore[method-assign]
     paths = [str(route.path) for route in iter_route_contexts(app.routes)]
     request_meter = RequestMeter(registry, paths)
+    STDOUT.count_drops(LogMeter(registry).dropped)
     app.add_middleware(MetricsMiddleware, meter=request_meter)
     adds_to_every_answer = spans or settings.cors_origins
     app.state.fast_path = (

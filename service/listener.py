@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from model.errors import HeartlineError
 from service.settings import Settings
@@ -30,13 +30,21 @@ def bind(settings: Settings) -> socket.socket:
         (family, kind, protocol, _, address), *_ = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-        bound = socket.socket(family, kind, protocol)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
+        with ExitStack() as closing:
+            bound = closing.enter_context(socket.socket(family, kind, protocol))
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+            closing.pop_all()
     except OSError as error:
         reason = error.strerror or "not an address"
-        raise ListenError(f"cannot listen on {settings.host}:{settings.port}: {reason}") from None
+        raise ListenError(f"cannot listen on {shown_address(settings)}: {reason}") from None
     return bound
+
+
+def shown_address(settings: Settings) -> str:
+    """Return host and port as a URL has them: an IPv6 address is in brackets."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{host}:{settings.port}"
 
 
 def refuse_connections(listening: socket.socket) -> None:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from service.app import try_model
 from service.keys import read_keys
-from service.listener import bind
+from service.listener import bind, shown_address
 from service.logs import configure_logging
 from service.metrics.predictions import cells_of
 from service.metrics.slots import SharedSlots, Slots
@@ -66,7 +66,7 @@ def serve(settings: Settings) -> None:
     logger.info(
         "serving",
         extra={
-            "url": f"{'https' if tls else 'http'}://{settings.host}:{settings.port}",
+            "url": f"{'https' if tls else 'http'}://{shown_address(settings)}",
             "model": file.artifact.name,
             "model_version": file.artifact.version,
         },

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import json
 import logging
-import sys
+import time
+import warnings
 from typing import Any
 
 import pytest
 
-from service.logs import configure_logging, current_request_id
+from service.logs import HOLD_SECONDS, STDOUT, configure_logging, current_request_id
 
 pytestmark = pytest.mark.usefixtures("logging_restored")
 
@@ -20,8 +22,14 @@ class Quoting(ValueError):
     pass
 
 
-def _line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    (text,) = capsys.readouterr().out.splitlines()
+def _lines(capfd: pytest.CaptureFixture[str]) -> list[str]:
+    (handler,) = logging.getLogger().handlers
+    handler.flush()
+    return capfd.readouterr().out.splitlines()
+
+
+def _line(capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    (text,) = _lines(capfd)
     assert PATIENT_VALUE not in text
     line: dict[str, Any] = json.loads(text)
     return line
@@ -32,14 +40,14 @@ def _fail(secret: str) -> None:
 
 
 def test_of_an_exception_the_type_and_the_way_are_told_but_never_the_text(
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("info")
     try:
         _fail(PATIENT_VALUE)
     except Quoting:
         logger.exception("it\nfailed")
-    line = _line(capsys)
+    line = _line(capfd)
     assert (line["level"], line["logger"], line["message"]) == (
         "ERROR",
         "uvicorn.error",
@@ -50,7 +58,7 @@ def test_of_an_exception_the_type_and_the_way_are_told_but_never_the_text(
 
 
 def test_causes_and_contexts_are_told_by_their_types_alone(
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("info")
     try:
@@ -63,44 +71,44 @@ def test_causes_and_contexts_are_told_by_their_types_alone(
             raise RuntimeError(PATIENT_VALUE) from error
     except RuntimeError:
         logger.exception("failed")
-    parts = _line(capsys)["exc_info"].split("; caused by ")
+    parts = _line(capfd)["exc_info"].split("; caused by ")
     assert [part.split(" at ")[0] for part in parts] == ["RuntimeError", "KeyError", "Quoting"]
 
 
 def test_the_members_of_a_group_keep_their_texts_to_themselves(
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("info")
     try:
         raise ExceptionGroup(PATIENT_VALUE, [ValueError(PATIENT_VALUE), KeyError(PATIENT_VALUE)])
     except ExceptionGroup:
         logger.exception("failed")
-    assert _line(capsys)["exc_info"].startswith("ExceptionGroup at ")
+    assert _line(capfd)["exc_info"].startswith("ExceptionGroup at ")
 
 
-def test_exceptions_that_caused_each_other_end(capsys: pytest.CaptureFixture[str]) -> None:
+def test_exceptions_that_caused_each_other_end(capfd: pytest.CaptureFixture[str]) -> None:
     configure_logging("info")
     first, second = ValueError(PATIENT_VALUE), KeyError(PATIENT_VALUE)
     first.__cause__, second.__cause__ = second, first
     logger.error("failed", exc_info=first)
-    assert _line(capsys)["exc_info"].count("caused by") == 1
+    assert _line(capfd)["exc_info"].count("caused by") == 1
 
 
 def test_an_exception_that_was_never_raised_is_told_too(
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("info")
     logger.error("failed", exc_info=Quoting(PATIENT_VALUE))
-    assert _line(capsys)["exc_info"].startswith("Quoting")
+    assert _line(capfd)["exc_info"].startswith("Quoting")
 
 
 @pytest.mark.parametrize("message", ["a\r\nb\u2028c\x85d\x0be", 'quo"te\\', "naïve ☃", "\ud800"])
 def test_a_line_is_one_line_of_json_whatever_is_in_it(
-    capsys: pytest.CaptureFixture[str], message: str
+    capfd: pytest.CaptureFixture[str], message: str
 ) -> None:
     configure_logging("info")
     logger.info(message, extra={"field": message, "color_message": "coloured"})
-    line = _line(capsys)
+    line = _line(capfd)
     assert (line["message"], line["field"]) == (message, message)
     assert "color_message" not in line
 
@@ -109,28 +117,66 @@ def test_a_line_is_one_line_of_json_whatever_is_in_it(
     ("level", "lines"), [("debug", 4), ("info", 3), ("warning", 2), ("critical", 0)]
 )
 def test_lines_below_the_level_are_left_out(
-    capsys: pytest.CaptureFixture[str], level: str, lines: int
+    capfd: pytest.CaptureFixture[str], level: str, lines: int
 ) -> None:
     configure_logging(level)
     for number in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
         logger.log(number, "line")
-    assert len(capsys.readouterr().out.splitlines()) == lines
+    assert len(_lines(capfd)) == lines
 
 
-def test_uvicorns_own_access_log_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+def test_uvicorns_own_access_log_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
     configure_logging("debug")
     logging.getLogger("uvicorn.access").info('"GET /%s"', PATIENT_VALUE)
-    assert capsys.readouterr().out == ""
+    assert _lines(capfd) == []
 
 
-def test_the_log_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_lines_of_an_event_loop_wait_for_one_another_but_for_warnings(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     configure_logging("info")
-    (handler,) = logging.getLogger().handlers
-    assert isinstance(handler, logging.StreamHandler)
-    assert handler.stream is sys.stdout
+
+    async def log(*levels: int) -> list[str]:
+        for level in levels:
+            logger.log(level, "%d", level)
+        STDOUT.flush()
+        return [json.loads(line)["message"] for line in capfd.readouterr().out.splitlines()]
+
+    assert asyncio.run(log(logging.INFO, logging.INFO)) == []
+    assert asyncio.run(log(logging.INFO, logging.WARNING)) == ["20", "20", "20", "30"]
 
 
-def test_every_line_made_in_a_request_has_its_id(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_that_an_event_loop_holds_are_written_by_it(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("info")
+
+    async def log() -> None:
+        logger.info("one")
+        logger.info("two")
+        deadline = time.monotonic() + 10
+        text = ""
+        while "two" not in text:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(HOLD_SECONDS)
+            text += capfd.readouterr().out
+
+    for _ in range(2):  # each loop has its own timer
+        asyncio.run(log())
+
+
+def test_a_warning_of_python_is_a_line_with_its_kind_and_place_but_not_its_text(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        configure_logging("info")
+        warnings.warn(f"expected int, got {PATIENT_VALUE}", UserWarning, stacklevel=1)
+    line = _line(capfd)
+    assert line["message"].startswith(f"UserWarning at {__file__}:")
+
+
+def test_every_line_made_in_a_request_has_its_id(capfd: pytest.CaptureFixture[str]) -> None:
     configure_logging("info")
 
     def log() -> None:
@@ -138,6 +184,6 @@ def test_every_line_made_in_a_request_has_its_id(capsys: pytest.CaptureFixture[s
         logger.error("in a request")
 
     contextvars.Context().run(log)
-    assert _line(capsys)["request_id"] == "mine"
+    assert _line(capfd)["request_id"] == "mine"
     contextvars.Context().run(logger.error, "in none")
-    assert "request_id" not in _line(capsys)
+    assert "request_id" not in _line(capfd)

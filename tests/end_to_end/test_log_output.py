@@ -1,0 +1,131 @@
+"""The log of a service whose standard output is full, broken or closed."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.processes import (
+    COMMAND,
+    calling,
+    environment,
+    free_port,
+    started,
+    stop,
+    wait_until,
+    wait_until_ready,
+    workers_of,
+)
+from tests.exposition import read, total
+
+REQUESTS = 100
+"""The lines of as many do not fit into a small pipe."""
+
+
+@contextmanager
+def serving(
+    port: int, workers: int, stdout: int, errors: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    command = [COMMAND, "serve", "--port", str(port), "--workers", str(workers)]
+    with errors.open("wb") as stderr:
+        process = subprocess.Popen(command, env=environment(), stdout=stdout, stderr=stderr)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def ask(port: int) -> None:
+    with calling(f"http://127.0.0.1:{port}") as client:
+        assert {client.get("/livez").status_code for _ in range(REQUESTS)} == {200}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_log_that_is_not_read_stops_neither_the_service_nor_its_stop(
+    tmp_path: Path, workers: int
+) -> None:
+    port, errors = free_port(), tmp_path / "errors"
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    with serving(port, workers, writer, errors) as process:
+        os.close(writer)
+        wait_until_ready(port, process)
+        ask(port)
+        if workers > 1:  # the parent logs too
+            before = workers_of(process)
+            os.kill(min(before), signal.SIGKILL)
+            wait_until(lambda: len(workers_of(process) - before) == 1)
+            wait_until_ready(port, process)
+        assert stop(process) == 0
+    with os.fdopen(reader) as lines:
+        *whole, _ = lines.read().split("\n")
+    assert all(json.loads(line)["timestamp"] for line in whole)
+    assert errors.read_bytes() == b""
+
+
+def test_a_log_whose_reader_comes_back_has_every_line(tmp_path: Path) -> None:
+    port = free_port()
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    with serving(port, 1, writer, tmp_path / "errors") as process:
+        os.close(writer)
+        wait_until_ready(port, process)
+        ask(port)
+        process.send_signal(signal.SIGTERM)
+        with os.fdopen(reader) as lines:
+            log = [json.loads(line) for line in lines]
+        assert process.wait(60) == 0
+    assert sum(line.get("route") == "/livez" for line in log) == REQUESTS
+    assert log[-1]["message"].startswith("Finished server process")
+
+
+@pytest.mark.parametrize(
+    ("output", "workers"), [("a disk that is full", 2), ("a pipe without a reader", 1)]
+)
+def test_lines_that_cannot_be_written_are_counted(
+    tmp_path: Path, output: str, workers: int
+) -> None:
+    port, errors = free_port(), tmp_path / "errors"
+    if output == "a disk that is full":
+        stdout = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reader, stdout = os.pipe()
+        os.close(reader)
+    with serving(port, workers, stdout, errors) as process:
+        os.close(stdout)
+        wait_until_ready(port, process)
+        ask(port)
+
+        def dropped() -> float:
+            with calling(f"http://127.0.0.1:{port}") as client:
+                page = client.get("/metrics").text
+            return total(read(page), "heartline_log_lines_dropped_total")
+
+        wait_until(lambda: dropped() >= REQUESTS)
+        assert stop(process) == 0
+    assert errors.read_bytes() == b""
+
+
+@pytest.mark.parametrize(("closed", "workers"), [("12", 1), ("012", 2)])
+def test_standard_streams_that_are_closed_are_no_sockets_and_no_crash(
+    tmp_path: Path, closed: str, workers: int
+) -> None:
+    port = free_port()
+    close = " ".join(f"{number}>&-" for number in closed)
+    words = f"exec {COMMAND} serve --port {port} --workers {workers} {close}"
+    with started(["sh", "-c", words], tmp_path / "log") as process:
+        wait_until_ready(port, process)
+        for pid in (process.pid, *workers_of(process)):
+            for number in closed:
+                assert Path(f"/proc/{pid}/fd/{number}").readlink() == Path(os.devnull)
+        assert stop(process) == 0
