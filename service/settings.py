@@ -1,6 +1,9 @@
 """Every knob of the service, with its unit and its bounds."""
 
+import os
 import re
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,11 +19,31 @@ from pydantic import (
     ValidationError,
 )
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from model.errors import HeartlineError
 
 PREFIX = "HEARTLINE_"
+
+INJECTED = re.compile(
+    r"""HEARTLINE(_\w+)?_(
+        SERVICE_HOST=.*
+        | SERVICE_PORT(_\w+)?=\d+
+        | PORT=(tcp|udp|sctp)://.*
+        | PORT_\d+_(TCP|UDP|SCTP)(_[A-Z_]+)?=.*
+        | NAME=/.*
+        | ENV_\w+=.*
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+"""What Kubernetes puts into every pod beside a Service called heartline or heartline-x, and Docker
+into a container that is linked to one called so."""
 
 
 class SettingsError(HeartlineError):
@@ -50,6 +73,24 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, validate_by_name=True, frozen=True
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave out HEARTLINE_PORT where it is not the operator's."""
+        if isinstance(env_settings, EnvSettingsSource):
+            env_settings.env_vars = {
+                name: value
+                for name, value in env_settings.env_vars.items()
+                if not _is_injected(name, value or "")
+            }
+        return init_settings, env_settings
 
     artifact: Path = Field(
         Path("artifacts/heart.npz"), description="File of the model that is served."
@@ -174,14 +215,37 @@ def read_settings(**flags: object) -> Settings:
     Raises
     ------
     SettingsError
-        When one is out of its bounds; its text names the setting.
+        When one is out of its bounds, or there is none of a name; its text names the setting.
     """
     given = {name: value for name, value in flags.items() if value is not None}
+    faults = list(_unknown_names())
     try:
-        return Settings(**given)  # type: ignore[arg-type]
+        settings = Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
-        faults = [f"{_shown_name(fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-        raise SettingsError("; ".join(faults)) from None
+        faults += [f"{_shown_name(fault['loc'])}: {fault['msg']}" for fault in error.errors()]
+    if faults:
+        raise SettingsError("; ".join(faults))
+    return settings
+
+
+def _unknown_names() -> Iterator[str]:
+    """Yield what is wrong with each variable that would be a setting but for its name.
+
+    A key under a misspelt name would leave the service open.
+    """
+    known = [name.upper() for name in Settings.model_fields]
+    for variable, value in os.environ.items():
+        name = variable.upper().removeprefix(PREFIX)
+        if name == variable.upper() or name in known or _is_injected(variable, value):
+            continue
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {PREFIX}{near[0]}?" if near else "docs/settings.md lists them all"
+        shown = variable if variable.isascii() and variable.isprintable() else ascii(variable)
+        yield f"{shown}: no setting has this name; {hint}"
+
+
+def _is_injected(variable: str, value: str) -> bool:
+    return INJECTED.fullmatch(f"{variable.upper()}={value}") is not None
 
 
 def _shown_name(loc: tuple[int | str, ...]) -> str:

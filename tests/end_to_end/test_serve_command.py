@@ -78,7 +78,8 @@ def test_a_taken_port_is_one_line_and_a_code(workers: str) -> None:
     [
         (["--workers", "0"], {}, "HEARTLINE_WORKERS: Input should be greater than or equal to 1"),
         ([], {"HEARTLINE_LOG_LEVEL": "loud"}, "HEARTLINE_LOG_LEVEL: Input should be "),
-        ([], {"HEARTLINE_PORT": "tcp://10.0.0.1:80"}, "HEARTLINE_PORT: Input should be "),
+        ([], {"HEARTLINE_PORT": "http://10.0.0.1:80"}, "HEARTLINE_PORT: Input should be "),
+        ([], {"HEARTLINE_API_KEY": "no-name-before-it"}, "HEARTLINE_API_KEY: no setting has this "),
         ([], {"HEARTLINE_API_KEYS": "no-name-before-it"}, "HEARTLINE_API_KEYS: entry 1 is not "),
         ([], {"HEARTLINE_API_KEYS_FILE": "nowhere"}, "HEARTLINE_API_KEYS_FILE: cannot be read: "),
         (["--host", "nowhere.invalid"], {}, "cannot listen on nowhere.invalid:8000: "),

@@ -104,7 +104,6 @@ OUT_OF_BOUNDS = [
     ("HEARTLINE_PORT", "0"),
     ("HEARTLINE_PORT", "65536"),
     ("HEARTLINE_PORT", "8000.5"),
-    ("HEARTLINE_PORT", "tcp://10.0.0.1:80"),
     ("HEARTLINE_MAX_BATCHES", "0"),
     ("HEARTLINE_MAX_BATCHES", "1001"),
     ("HEARTLINE_WORKERS", "0"),
@@ -190,7 +189,7 @@ def test_a_flag_goes_before_heartline_port_and_that_before_port(
 
 
 def test_a_flag_mends_a_variable_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HEARTLINE_PORT", "tcp://10.0.0.1:80")
+    monkeypatch.setenv("HEARTLINE_PORT", "http://10.0.0.1:80")
     assert read_settings(port=8003).port == 8003
 
 
@@ -222,10 +221,95 @@ def test_a_port_that_cannot_be_used_is_refused_by_the_name_of_the_setting(
         read_settings()
 
 
+SECRET = "lab:0123456789abcdef"  # noqa: S105
+
+
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("HEARTLINE_API_KEY", "did you mean HEARTLINE_API_KEYS?"),
+        ("HEARTLINE_APIKEYS", "did you mean HEARTLINE_API_KEYS?"),
+        ("HEARTLINE_KEYS_FILE", "did you mean HEARTLINE_API_KEYS_FILE?"),
+        ("heartline_api_key", "did you mean HEARTLINE_API_KEYS?"),
+        ("Heartline_Api_Key", "did you mean HEARTLINE_API_KEYS?"),
+        ("HEARTLINE_SSL_CERT_FILE", "did you mean HEARTLINE_SSL_CERTFILE?"),
+        ("HEARTLINE_LOGLEVEL", "did you mean HEARTLINE_LOG_LEVEL?"),
+        ("HEARTLINE_MAX_CONECTIONS", "did you mean HEARTLINE_MAX_CONNECTIONS?"),
+        ("HEARTLINE_XYZ", "docs/settings.md lists them all"),
+        ("HEARTLINE_", "docs/settings.md lists them all"),
+        ("HEARTLINE_API_KEYS_NAME", "did you mean HEARTLINE_API_KEYS_FILE?"),
+        ("HEARTLINE_SERVICE_PORTS", "docs/settings.md lists them all"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_refused_with_the_nearest_name_and_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, variable: str, hint: str
+) -> None:
+    monkeypatch.setenv(variable, SECRET)
+    with pytest.raises(SettingsError) as refused:
+        read_settings()
+    assert str(refused.value) == f"{variable}: no setting has this name; {hint}"
+
+
+@pytest.mark.parametrize("variable", ["HEARTLINE_PORT", "HEARTLINE_X_PORT"])
+@pytest.mark.parametrize("value", ["http://10.0.0.1:80", "80/tcp", "tcp:10.0.0.1"])
+def test_a_port_that_nothing_injects_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=rf"^{variable}: "):
+        read_settings()
+
+
+def test_a_name_with_control_characters_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEARTLINE_A\nB", SECRET)
+    with pytest.raises(SettingsError, match=r"^'HEARTLINE_A\\nB': no setting"):
+        read_settings()
+
+
+INJECTED = {
+    "{}_SERVICE_HOST": "10.0.0.1",
+    "{}_SERVICE_PORT": "80",
+    "{}_SERVICE_PORT_HTTP": "80",
+    "{}_SERVICE_PORT_HTTP_METRICS": "9090",
+    "{}_PORT": "tcp://10.0.0.1:80",
+    "{}_PORT_80_TCP": "tcp://10.0.0.1:80",
+    "{}_PORT_80_TCP_PROTO": "tcp",
+    "{}_PORT_80_TCP_PORT": "80",
+    "{}_PORT_80_TCP_ADDR": "10.0.0.1",
+    "{}_PORT_53_UDP": "udp://[fd00::1]:53",
+    "{}_PORT_53_UDP_ADDR": "fd00::1",
+    "{}_PORT_80_TCP_START": "tcp://172.17.0.2:80",
+    "{}_PORT_80_TCP_PORT_END": "81",
+    "{}_NAME": "/web/heartline",
+    "{}_ENV_HEARTLINE_WORKERS": "2",
+    "{}_ENV_PATH": "/usr/bin",
+}
+"""What Kubernetes and Docker set, by the name of the service."""
+
+
+@pytest.mark.parametrize("service", ["HEARTLINE", "HEARTLINE_X", "HEARTLINE_API_V2"])
+def test_what_kubernetes_and_docker_inject_is_ignored(
+    monkeypatch: pytest.MonkeyPatch, service: str
+) -> None:
+    for name, value in INJECTED.items():
+        monkeypatch.setenv(name.format(service), value)
+    assert read_settings().model_dump() == DEFAULTS
+    monkeypatch.setenv("PORT", "8001")
+    assert read_settings().port == 8001
+
+
+def test_a_name_in_lower_case_is_the_same_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("heartline_max_batches", "7")
+    assert read_settings().max_batches == 7
+
+
 def test_all_faults_of_the_settings_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEARTLINE_PORT", "0")
     monkeypatch.setenv("HEARTLINE_WORKERS", "0")
-    with pytest.raises(SettingsError, match=r"^HEARTLINE_PORT: .*; HEARTLINE_WORKERS: .*$"):
+    monkeypatch.setenv("HEARTLINE_WORKER", "0")
+    with pytest.raises(
+        SettingsError, match=r"^HEARTLINE_WORKER: .*; HEARTLINE_PORT: .*; HEARTLINE_WORKERS: .*$"
+    ):
         read_settings()
 
 
