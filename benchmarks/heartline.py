@@ -1,4 +1,4 @@
-"""Heartline as it is measured: with everything on, and with what may be set."""
+"""Heartline as it is measured: with its default settings but for the log level, and with others."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def server(name: str, title: str, patients: Patients, flags: str = "", key: str 
 
 
 def quiet(patients: Patients, workers: int = 1) -> Server:
-    """Return the service with everything on, but without a log line for each request."""
+    """Return the service with its default settings, but without a log line for each request."""
     return server("heartline", "**Heartline**", patients, f"{QUIETLY} --workers {workers}")
 
 
