@@ -8,14 +8,20 @@ import sys
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from model.errors import HeartlineError
 from model.files import check_writable
-from service.interrupts import die_of_signals, finishing
+from service.interrupts import (
+    STOPS,
+    Stopped,
+    die,
+    die_of_signals,
+    finishing,
+    unwind_at_signals,
+)
 from service.standard_streams import discard_output, fill_missing
 
 if TYPE_CHECKING:
@@ -192,7 +198,7 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
         predictor = Predictor(ModelFile(read_settings()).artifact)
         tally = _score_file(predictor, Path(file), output, heed_stops)
     else:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+        unwind_at_signals()
         predictor = Predictor(ModelFile(read_settings()).artifact)
         tally = _score_files(predictor, file, output, cluster)
     _say(f"scored     {tally.scored} rows, {output}")
@@ -228,6 +234,8 @@ def main() -> None:
     fill_missing()
     try:
         cli()
+    except Stopped as stopped:
+        die(stopped.number)
     except HeartlineError as error:
         _fail(str(error))
     except OSError as error:  # a file or an output that cannot be written
@@ -273,13 +281,13 @@ def _stops_at_heed() -> Callable[[], None]:
 
     An interrupt in the midst of a library becomes whatever error that library makes of it.
     """
-    asked = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: asked.set())
+    asked: list[int] = []
+    for number in STOPS:
+        signal.signal(number, lambda number, _: asked.append(number))
 
     def heed_stops() -> None:
-        if asked.is_set():
-            raise click.Abort
+        if asked:
+            raise Stopped(asked[0])
 
     return heed_stops
 

@@ -13,6 +13,17 @@ STOPS = (signal.SIGINT, signal.SIGTERM)
 SHOW_CURSOR = b"\x1b[?25h\n"
 
 
+class Stopped(BaseException):
+    """A signal that asks to stop, for commands that have something to take away first.
+
+    Neither libraries nor click take it for an error or for an interrupt of their own.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def die_of_signals() -> None:
     """Let the process end by the signal itself.
 
@@ -20,7 +31,13 @@ def die_of_signals() -> None:
     it likes, or nothing; and it ends in a traceback while modules are still being imported.
     """
     for number in STOPS:
-        signal.signal(number, _die)
+        signal.signal(number, die)
+
+
+def unwind_at_signals() -> None:
+    """Let each signal raise `Stopped` wherever the program is."""
+    for number in STOPS:
+        signal.signal(number, _raise_stopped)
 
 
 @contextmanager
@@ -37,9 +54,14 @@ def finishing() -> Iterator[None]:
             signal.raise_signal(asked[0])
 
 
-def _die(number: int, _frame: FrameType | None) -> None:
+def die(number: int, _frame: FrameType | None = None) -> None:
+    """End the process by a signal, for which shells tell 128 and its number."""
     if sys.stderr and sys.stderr.isatty():
         os.write(2, SHOW_CURSOR)  # a progress bar hides it
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
     os._exit(128 + number)  # the first process of a container outlives the signal
+
+
+def _raise_stopped(number: int, _frame: FrameType | None) -> None:
+    raise Stopped(number)

@@ -125,5 +125,5 @@ def test_a_stop_of_the_command_leaves_nothing(data: Path, tmp_path: Path) -> Non
     command = [COMMAND, "predict", f"{data}/*", "-o", str(scored), "--cluster"]
     with started(command, log) as process:
         wait_until(lambda: any(scored.glob(".heartline-*/*.parquet")))
-        assert stop(process, signal.SIGINT) == 1
+        assert stop(process, signal.SIGINT) == -signal.SIGINT
     assert list(scored.iterdir()) == []
