@@ -100,9 +100,9 @@ def test_a_flush_waits_for_what_is_written_and_gives_up_on_what_is_not(
     put(writer, [b"one\n"])
     writer.flush()
     assert os.read(pipe.reader, 100) == b"one\n"
-    put(writer, [b"x" * 4095 + b"\n"] * 3)
+    put(writer, [b"x" * 4095 + b"\n"] * 3 + [b"end\n"])
     writer.flush()  # returns
-    assert len(os.read(pipe.reader, 4096)) == 4096
+    assert len(read_until(pipe.reader, b"end\n")) == 3 * 4096 + 4
 
 
 def broken(number: int) -> Callable[[int, bytes], int]:
