@@ -99,6 +99,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         configure_logging(settings.log_level)
+        STDOUT.count_drops(log_meter.dropped)
         with reloader:
             yield
         if spans:
@@ -129,7 +130,7 @@ def create_app(
     app.openapi = lambda: from_json(model.current.openapi.body)  # type: ignore[method-assign]
     paths = [str(route.path) for route in iter_route_contexts(app.routes)]
     request_meter = RequestMeter(registry, paths)
-    STDOUT.count_drops(LogMeter(registry).dropped)
+    log_meter = LogMeter(registry)
     app.add_middleware(MetricsMiddleware, meter=request_meter)
     adds_to_every_answer = spans or settings.cors_origins
     app.state.fast_path = (
