@@ -6,21 +6,27 @@ import asyncio
 import logging
 from asyncio import TimerHandle
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
+from service.connection_limit import ConnectionLimit, Place
 from service.errors import HeadTooLarge, NotHttp, Refusal, TooSlow
 from service.problems import MEDIA_TYPE, kind_of, problem_bytes
 from service.settings import Settings
+from service.write_deadline import WriteDeadline
 from service.writing import JoiningTransport
 
-logger = logging.getLogger("heartline.connection")
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
-SPARE_CONNECTIONS = 64
-"""So many above the limit are let in, to be told of it and for the probes; more are cut off."""
+logger = logging.getLogger("heartline.connection")
 
 UNWANTED_BYTES = 2**19
 UNWANTED_SECONDS = 0.1
@@ -42,6 +48,15 @@ class LimitedProtocol(HttpToolsProtocol):
     uvicorn reads a head of any length for any time. What is refused here never was a request to
     the application: it has no id and no line in the access log.
 
+    Parameters
+    ----------
+    limit : ConnectionLimit
+        That of all connections of the process.
+    settings : Settings
+        The other limits.
+    *others
+        Those of uvicorn's protocol.
+
     Notes
     -----
     A deadline is set only where a chunk leaves a request unfinished: one that arrives in one
@@ -50,6 +65,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def __init__(
         self,
+        limit: ConnectionLimit,
         settings: Settings,
         config: Config,
         server_state: ServerState,
@@ -57,33 +73,69 @@ class LimitedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self._limit = limit
         self._settings = settings
+        self._answered: RequestResponseCycle | None = None
         self._expected = Expected.REQUEST
         self._head_bytes = 0
         self._is_measured = True
         self._fault: Refusal = NotHttp("Send HTTP/1.1.")
         self._unwanted_bytes = 0
         self._is_above_limit = False
+        self._is_lost = False
         self._keep_alive = True
         self._deadline: TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.made_over(transport, transport)
+
+    def made_over(self, transport: asyncio.Transport, wire: asyncio.Transport) -> None:
+        """Take a connection; `wire` is what TLS writes to, without TLS the transport itself."""
         super().connection_made(transport)
-        self._joining = JoiningTransport(transport)
+        self._wire = wire
+        self._writing = WriteDeadline(
+            self.loop, transport, wire, self._settings.max_write_seconds, self._note_idle
+        )
+        self._joining = JoiningTransport(transport, wire, self._writing.wrote)
         self.transport = self._joining  # type: ignore[assignment]
-        above = len(self.connections) - self._settings.max_connections
-        if above > SPARE_CONNECTIONS:
+        place = self._limit.admit(self.connections)
+        if place is Place.NONE:
+            self.connections.discard(self)
             transport.abort()
-        elif above > 0:
+            return
+        if place is Place.ABOVE:
             self._is_above_limit = True
             self.app_state = {**self.app_state, "above_limit": True}
+        self._limit.idles(self)
         self._set_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._is_lost = True
         self._clear_deadline()
+        self._writing.stop()
+        self._limit.forget(self)
         super().connection_lost(exc)
+        if self._answered:
+            # uvicorn marks the last request alone, and the answer to one before it would go on.
+            self._answered.disconnected = not self._answered.response_complete
+            self._answered.message_event.set()
+
+    def evict(self) -> bool:
+        """Close at once for a new connection; return False where an answer would be lost."""
+        self._joining.flush()
+        if self._wire.get_write_buffer_size():
+            return False
+        self.connections.discard(self)
+        self._joining.close()
+        self._joining.abort()
+        return True
+
+    def awaits_first_request(self) -> bool:
+        """Return whether nothing has been asked yet on a connection that stays open."""
+        return not (self.cycle or self.transport.is_closing())
 
     def data_received(self, data: bytes) -> None:
+        self._limit.receives(self)
         if self._expected is not Expected.BODY and self._ends_too_late(data):
             self._refuse(self._head_too_large())
             return
@@ -92,6 +144,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._head_bytes = self._parsed_head_bytes()
         if self._is_unwanted():
             self._read_on(len(data))
+        if self._is_above_limit and self._waits_for_client():
+            self._limit.has_spare(self)
         if self._deadline is None and self._waits_for_client():
             self._set_deadline()
 
@@ -100,7 +154,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._waits_for_client():
             return False
         self.cycle.keep_alive = False
-        return True
+        return self.scheme == "http"  # The end of TLS ends both directions.
 
     def on_message_begin(self) -> None:
         self._expected = Expected.HEAD
@@ -123,6 +177,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._expected = Expected.REQUEST
         self._head_bytes = self._unwanted_bytes = 0
         self._clear_deadline()
+        if self._is_above_limit:
+            self._limit.answers(self)
         super().on_message_complete()
         self.cycle.keep_alive = self.cycle.keep_alive and self._keep_alive
         if self.cycle.response_complete and not self._keep_alive:
@@ -135,11 +191,25 @@ class LimitedProtocol(HttpToolsProtocol):
         else:
             self._joining.flush()
         super().on_response_complete()
+        self._note_idle()
         if self.pipeline:  # Else each answer would let in more requests than it takes away.
             self.flow.pause_reading()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         self._refuse(self._fault)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        cycle.disconnected = self._is_lost
+        super()._start_asgi_task(cycle, app)
+
+    def _note_idle(self) -> None:
+        """Let the connection make room for others, if nothing of a request has been received."""
+        if self._expected is Expected.REQUEST and not self._head_bytes and self._has_answered():
+            self._limit.idles(self)
+
+    def _has_answered(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
     def _is_unwanted(self) -> bool:
         """Return whether the body that arrives belongs to a request that has been answered."""
@@ -170,8 +240,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _waits_for_client(self) -> bool:
         """Return whether a request is unfinished, or none there to be answered."""
-        unfinished = self._expected is not Expected.REQUEST
-        return unfinished or self.cycle is None or self.cycle.response_complete
+        return self._expected is not Expected.REQUEST or self._has_answered()
 
     def _set_deadline(self) -> None:
         body = self._expected is Expected.BODY

@@ -20,7 +20,7 @@ from service.model_file import ModelFile
 from service.settings import Settings
 from service.supervisor import Supervisor
 from service.telemetry import make_tracer_provider
-from service.tls import tls_factory
+from service.tls import tls_context
 from service.worker import answer
 
 logger = logging.getLogger("heartline")
@@ -47,7 +47,7 @@ def serve(settings: Settings) -> None:
     if keys:  # every worker has these, whatever becomes of the file
         once = {"api_keys": SecretStr(keys.as_digests), "api_keys_file": None}
         settings = settings.model_copy(update=once)
-    tls = tls_factory(settings)
+    tls = tls_context(settings)
     if settings.workers > 1:
         try_model(settings, file)  # else each of the workers would end with the same fault
     if spans := make_tracer_provider(settings):

@@ -162,7 +162,8 @@ class Settings(BaseSettings):
         None, description="Authorities, PEM; set: clients must show a certificate of one of them."
     )
     ssl_ciphers: str | None = Field(
-        None, description="OpenSSL's list of ciphers for TLS 1.2; unset: Python's."
+        None,
+        description="OpenSSL's list of ciphers for TLS 1.2; unset: ECDHE with AES-GCM or ChaCha20.",
     )
     forwarded_allow_ips: Annotated[tuple[IPvAnyNetwork, ...] | None, NoDecode, WithCommas] = Field(
         None, description="Proxies whose X-Forwarded headers are believed, with commas between."
@@ -203,6 +204,13 @@ class Settings(BaseSettings):
     )
     max_body_seconds: int = Field(
         30, ge=1, le=3600, description="Longest time for a request's body to arrive, in seconds."
+    )
+    max_write_seconds: int = Field(
+        30,
+        ge=1,
+        le=3600,
+        description="A client that takes less than 16 KiB of an answer in so long is disconnected, "
+        "in seconds.",
     )
     max_idle_seconds: int = Field(
         65, ge=1, le=3600, description="Longest time without a request, in seconds."

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -14,18 +15,19 @@ from functools import partial
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.app import create_app
+from service.connection_limit import ConnectionLimit
 from service.fast_path import FastPath
 from service.fast_protocol import FastProtocol, Turn
+from service.handshake import Handshake
 from service.listener import hear_again, refuse_connections
 from service.memory import settle
 from service.metrics.slots import Slots
 from service.model_file import ModelFile
 from service.protocol import LimitedProtocol
 from service.settings import Settings
-from service.tls import tls_factory
+from service.tls import tls_context
 
 logger = logging.getLogger("heartline")
 
@@ -62,7 +64,7 @@ def answer(
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=protocol(app.state.fast_path, settings),  # type: ignore[arg-type]
+        http=protocol(app.state.fast_path, settings, tls_context(settings)),  # type: ignore[arg-type]
         timeout_keep_alive=settings.max_idle_seconds,
         ws="none",
         log_config=None,
@@ -71,7 +73,6 @@ def answer(
         # uvicorn would else believe whoever the variable FORWARDED_ALLOW_IPS or loopback is.
         proxy_headers=settings.forwarded_allow_ips is not None,
         forwarded_allow_ips=[str(proxy) for proxy in settings.forwarded_allow_ips or ()],
-        ssl_context_factory=tls_factory(settings),
         timeout_graceful_shutdown=settings.finish_seconds,
         callback_notify=on_beat,
         timeout_notify=0,
@@ -80,11 +81,15 @@ def answer(
     Server(config, app, settings.drain_seconds, is_alone=on_beat is None).run([listening])
 
 
-def protocol(fast_path: FastPath | None, settings: Settings) -> Callable[..., LimitedProtocol]:
+def protocol(
+    fast_path: FastPath | None, settings: Settings, tls: ssl.SSLContext | None = None
+) -> Callable[..., LimitedProtocol | Handshake]:
     """Return what makes the protocol of each connection."""
+    limit = ConnectionLimit(settings.max_connections)
+    http: Callable[..., LimitedProtocol] = partial(LimitedProtocol, limit, settings)
     if fast_path:
-        return partial(FastProtocol, fast_path, Turn(), settings)
-    return partial(LimitedProtocol, settings)
+        http = partial(FastProtocol, fast_path, Turn(), limit, settings)
+    return partial(Handshake, http, tls, limit, settings.max_head_seconds) if tls else http
 
 
 class Server(uvicorn.Server):
@@ -161,12 +166,11 @@ class Server(uvicorn.Server):
         while self._without_a_request() and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
-    def _without_a_request(self) -> list[HttpToolsProtocol]:
+    def _without_a_request(self) -> list[LimitedProtocol | Handshake]:
         """Return the connections that uvicorn would close as it closes idle ones."""
         return [
             connection
             for connection in self.server_state.connections
-            if isinstance(connection, HttpToolsProtocol)
-            and connection.cycle is None
-            and not connection.transport.is_closing()
+            if isinstance(connection, (LimitedProtocol, Handshake))
+            and connection.awaits_first_request()
         ]

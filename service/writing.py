@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Transport
+from collections.abc import Callable
 from typing import Any
 
 HEAD = b"HTTP/1.1 "
@@ -20,10 +21,18 @@ class JoiningTransport:
     ----------
     transport : Transport
         Where it goes; it is asked for everything else.
+    wire : Transport
+        The connection itself: the same, or what TLS writes to.
+    on_write : callable
+        Called with the number of bytes after each call of `transport`.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(
+        self, transport: Transport, wire: Transport, on_write: Callable[[int], None]
+    ) -> None:
         self._transport = transport
+        self._wire = wire
+        self._on_write = on_write
         self._held: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -39,18 +48,26 @@ class JoiningTransport:
     def write_whole(self, data: bytes) -> None:
         """Write an answer that is in one piece already."""
         self.flush()
-        self._transport.write(data)
+        self._send(data)
 
     def flush(self) -> None:
         """Write what is held."""
         if self._held:
-            self._transport.write(b"".join(self._held))
+            held = b"".join(self._held)
             self._held.clear()
+            self._send(held)
 
     def close(self) -> None:
         """Close when all has been written."""
         self.flush()
         self._transport.close()
+        if self._wire is not self._transport and not self._transport.get_write_buffer_size():
+            self._wire.close()  # TLS would wait for the client to say that it closes too.
+
+    def _send(self, data: bytes) -> None:
+        if not self._transport.is_closing():  # TLS logs a warning for each write after the end
+            self._transport.write(data)
+            self._on_write(len(data))
 
 
 def _is_head_of_a_whole(data: bytes) -> bool:

@@ -3,15 +3,17 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import ssl
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Thread
 
 import httpx
 import pytest
 
+from tests.end_to_end.certificates import self_signed
 from tests.end_to_end.load import BODY, load
 from tests.end_to_end.processes import (
     COMMAND,
@@ -19,10 +21,13 @@ from tests.end_to_end.processes import (
     free_port,
     started,
     stop,
+    wait_until,
     wait_until_ready,
 )
+from tests.service.encrypted import Client
 from tests.service.samples import PROBLEM
 
+FILE = b"GET /static/swagger-ui/swagger-ui-bundle.js HTTP/1.1\r\nHost: heartline\r\n\r\n"
 UNFINISHED = (
     b"POST /predict HTTP/1.1\r\nHost: heartline\r\nContent-Type: application/json\r\n"
     b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY[:10])
@@ -176,3 +181,28 @@ def test_a_request_in_flight_is_finished_after_the_drain(tmp_path: Path, workers
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"connection: close" in answer
     assert b'{"probability":' in answer
+
+
+@pytest.mark.parametrize(("kind", "finish", "write"), [("https", "1", "300"), ("http", "300", "1")])
+def test_clients_that_do_not_read_do_not_hold_up_the_stop(
+    tmp_path: Path, kind: str, finish: str, write: str
+) -> None:
+    port, service = free_port(), self_signed(tmp_path, "service")
+    flags = ["--ssl-certfile", str(service.certificate), "--ssl-keyfile", str(service.key)]
+    settings = {"HEARTLINE_FINISH_SECONDS": finish, "HEARTLINE_MAX_WRITE_SECONDS": write}
+    context = ssl.create_default_context(cafile=service.certificate) if kind == "https" else None
+    with (
+        started(
+            command(port, 1) + (flags if context else []), tmp_path / "log", **settings
+        ) as process,
+        ExitStack() as stack,
+    ):
+        wait_until(lambda: "startup complete" in (tmp_path / "log").read_text())
+        caller = Client(("127.0.0.1", port), context)
+        stack.enter_context(caller.silent())
+        for request in (FILE, FILE * 20):
+            reading = stack.enter_context(caller.connected())
+            reading.sendall(request)
+            assert reading.recv(12) == b"HTTP/1.1 200"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0

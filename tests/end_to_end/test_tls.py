@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import json
 import ssl
+import subprocess
 import time
 from pathlib import Path
 
 import httpx
 import pytest
 
+from service.settings import Settings
+from service.tls import tls_context
 from tests.end_to_end.certificates import Certificate, locked, self_signed
 from tests.end_to_end.processes import COMMAND, PATIENCE, free_port, run, started
 
@@ -115,6 +118,43 @@ def test_ciphers_are_those_of_the_setting(tmp_path: Path, service: Certificate) 
             pytest.raises(httpx.ConnectError),
         ):
             client.get(f"https://127.0.0.1:{port}/livez")
+
+
+def _offers(port: int, cipher: str) -> bool:
+    """Return whether a handshake of TLS 1.2 succeeds with a cipher alone."""
+    client = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_2", "-cipher"]
+    ended = subprocess.run(
+        [*client, f"{cipher}:@SECLEVEL=0"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return ended.returncode == 0
+
+
+def test_ciphers_of_tls_1_2_have_forward_secrecy_and_authenticated_encryption(
+    tmp_path: Path, service: Certificate
+) -> None:
+    good = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"]
+    ciphers = [f"{exchange}-RSA-{cipher}" for exchange in ("ECDHE", "DHE") for cipher in good]
+    ciphers += ["AES128-GCM-SHA256", "AES128-SHA", "ECDHE-RSA-AES256-SHA"]
+    ciphers += ["ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES256-SHA384"]
+    port = free_port()
+    command = [COMMAND, "serve", "--port", str(port)]
+    command += ["--ssl-certfile", str(service.certificate), "--ssl-keyfile", str(service.key)]
+    with started(command, tmp_path / "log"):
+        assert _livez(port, _trusting(service)).status_code == 200
+        offered = {cipher for cipher in ciphers if _offers(port, cipher)}
+    assert offered == {f"ECDHE-RSA-{cipher}" for cipher in good}
+
+
+def test_no_other_cipher_is_in_the_context(service: Certificate) -> None:
+    context = tls_context(Settings(ssl_certfile=service.certificate, ssl_keyfile=service.key))
+    assert context
+    for cipher in context.get_ciphers():
+        assert cipher["aead"]
+        assert cipher["protocol"] == "TLSv1.3" or cipher["kea"] == "kx-ecdhe"
 
 
 def test_files_that_do_not_work_are_one_line_and_a_code(

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.conftest import ARTIFACT
+from tests.end_to_end.certificates import Certificate, self_signed
 from tests.end_to_end.processes import COMMAND, free_port, logged, started, wait_until_ready
 
 
@@ -52,6 +53,12 @@ def running_server(log: Path, **settings: str) -> Iterator[Server]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running_server(tmp_path_factory.mktemp("server") / "log") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate for 127.0.0.1, and its key."""
+    return self_signed(tmp_path_factory.mktemp("certificate"), "service")
 
 
 @pytest.fixture

@@ -7,13 +7,12 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
 
 import pytest
 
-from service.protocol import SPARE_CONNECTIONS, UNWANTED_BYTES
+from service.protocol import UNWANTED_BYTES
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 from tests.service.conftest import Server, running_server
@@ -30,7 +29,6 @@ from tests.service.connections import (
 from tests.service.samples import JSON
 from tests.service.threaded import threaded
 
-MAX_CONNECTIONS = 8
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: heartline\r\n\r\n"
 LAST_LIVEZ = b"GET /livez HTTP/1.1\r\nHost: heartline\r\nConnection: close\r\n\r\n"
 
@@ -41,7 +39,6 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     seconds = {"HEAD": "1", "BODY": "1", "IDLE": "2"}
     settings = {f"HEARTLINE_MAX_{name}_SECONDS": value for name, value in seconds.items()}
     log = tmp_path_factory.mktemp("strict") / "log"
-    settings["HEARTLINE_MAX_CONNECTIONS"] = str(MAX_CONNECTIONS)
     with running_server(log, **settings) as server:
         yield server
 
@@ -274,29 +271,3 @@ def test_a_half_closed_connection_gets_the_answers_it_is_owed(
         connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
         assert statuses(connection) == expected
-
-
-def test_above_the_limit_of_connections_the_probes_alone_are_answered(strict: Server) -> None:
-    with ExitStack() as stack:
-        for _ in range(MAX_CONNECTIONS):
-            stack.enter_context(connected(strict))
-        one_more = stack.enter_context(connected(strict))
-        one_more.sendall(post("/predict", RECORD))
-        (refused,) = answers(one_more)
-        with strict.client() as client:
-            assert [client.get(path).status_code for path in ("/livez", "/readyz")] == [200, 200]
-    assert_is_problem(refused, 503, "overloaded")
-    assert b"\r\nretry-after: 1\r\n" in refused
-    assert b"\r\nconnection: close\r\n" in refused
-
-
-def test_far_above_the_limit_connections_are_cut_off(strict: Server) -> None:
-    with ExitStack() as stack:
-        held = [
-            stack.enter_context(connected(strict))
-            for _ in range(MAX_CONNECTIONS + SPARE_CONNECTIONS + 1)
-        ]
-        with contextlib.suppress(ConnectionResetError):
-            assert held[-1].recv(1) == b""
-        held[-2].sendall(LIVEZ)
-        assert held[-2].recv(12) == b"HTTP/1.1 200"

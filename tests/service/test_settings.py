@@ -45,6 +45,7 @@ DEFAULTS: dict[str, Any] = {
     "max_head_bytes": 2**14,
     "max_head_seconds": 10,
     "max_body_seconds": 30,
+    "max_write_seconds": 30,
     "max_idle_seconds": 65,
 }
 
@@ -86,6 +87,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "max_head_bytes": ("1024", 1024),
     "max_head_seconds": ("1", 1),
     "max_body_seconds": ("3600", 3600),
+    "max_write_seconds": ("1", 1),
     "max_idle_seconds": ("5", 5),
 }
 
@@ -151,6 +153,8 @@ OUT_OF_BOUNDS = [
     ("HEARTLINE_MAX_HEAD_SECONDS", "3601"),
     ("HEARTLINE_MAX_BODY_SECONDS", "0"),
     ("HEARTLINE_MAX_BODY_SECONDS", "inf"),
+    ("HEARTLINE_MAX_WRITE_SECONDS", "0"),
+    ("HEARTLINE_MAX_WRITE_SECONDS", "3601"),
     ("HEARTLINE_MAX_IDLE_SECONDS", "0"),
     ("HEARTLINE_MAX_IDLE_SECONDS", "0.5"),
 ]

@@ -20,6 +20,8 @@ class Recorder(Transport):
     def __init__(self) -> None:
         super().__init__()
         self.told: list[Any] = []
+        self.waiting = 0
+        self.has_ended = False
 
     def write(self, data: Any) -> None:
         self.told.append(data)
@@ -28,7 +30,10 @@ class Recorder(Transport):
         self.told.append("closed")
 
     def is_closing(self) -> bool:
-        return False
+        return self.has_ended
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def transport(recorder: Recorder) -> JoiningTransport:
-    return JoiningTransport(recorder)
+    return JoiningTransport(recorder, recorder, lambda _: None)
 
 
 def test_head_and_body_are_one_when_they_are_sent(
@@ -87,3 +92,27 @@ def test_to_close_sends_what_is_held(
 
 def test_all_else_is_asked_of_the_transport(transport: JoiningTransport) -> None:
     assert transport.is_closing() is False
+
+
+def test_each_write_is_counted(recorder: Recorder) -> None:
+    sizes: list[int] = []
+    transport = JoiningTransport(recorder, recorder, sizes.append)
+    for data in (HEAD, b"body", b"more"):
+        transport.write(data)
+    assert sizes == [len(HEAD + b"body"), len(b"more")]
+
+
+def test_nothing_is_written_after_the_end(transport: JoiningTransport, recorder: Recorder) -> None:
+    recorder.has_ended = True
+    transport.write(CHUNKED)
+    assert recorder.told == []
+
+
+@pytest.mark.parametrize(("waiting", "told"), [(0, ["closed"]), (1, [])])
+def test_to_close_what_is_above_the_wire_closes_the_wire_too_when_all_is_sent(
+    recorder: Recorder, waiting: int, told: list[Any]
+) -> None:
+    wire, recorder.waiting = Recorder(), waiting
+    JoiningTransport(recorder, wire, lambda _: None).close()
+    assert recorder.told == ["closed"]
+    assert wire.told == told

@@ -12,6 +12,7 @@ import uvicorn
 
 from service.app import create_app
 from service.settings import Settings
+from service.tls import tls_context
 from service.worker import protocol
 
 
@@ -28,13 +29,22 @@ class Threaded(NamedTuple):
 
 
 @contextmanager
-def threaded(settings: Settings, *, fast: bool = True) -> Iterator[Threaded]:
-    """Serve for as long as the block, with the fast path or without."""
+def threaded(settings: Settings, *, fast: bool = True, send_buffer: int = 0) -> Iterator[Threaded]:
+    """Serve for as long as the block; the kernel takes little of an answer if told so."""
     app = create_app(settings)
-    http: Any = protocol(app.state.fast_path if fast else None, settings)
-    config = uvicorn.Config(app, loop="uvloop", http=http, lifespan="off", log_config=None)
+    http: Any = protocol(app.state.fast_path if fast else None, settings, tls_context(settings))
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=http,
+        lifespan="off",
+        log_config=None,
+        timeout_keep_alive=settings.max_idle_seconds,
+    )
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
+        if send_buffer:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         thread = Thread(target=server.run, args=([listening],))
         thread.start()
         try:
