@@ -17,6 +17,7 @@ from service.logs import configure_logging
 from service.metrics.predictions import cells_of
 from service.metrics.slots import SharedSlots, Slots
 from service.model_file import ModelFile
+from service.open_files import allow_open_files
 from service.settings import Settings
 from service.supervisor import Supervisor
 from service.telemetry import make_tracer_provider
@@ -34,7 +35,8 @@ def serve(settings: Settings) -> None:
     ArtifactError
         When the artifact fails a check; nothing has been started then.
     SettingsError
-        When the API keys, the files of TLS or the variables of tracing cannot be used.
+        When the API keys, the files of TLS or the variables of tracing cannot be used, or the
+        system does not allow as many open files as the connections may need.
     ListenError
         When the address is taken, or is none.
     WorkersError
@@ -48,6 +50,7 @@ def serve(settings: Settings) -> None:
         once = {"api_keys": SecretStr(keys.as_digests), "api_keys_file": None}
         settings = settings.model_copy(update=once)
     tls = tls_context(settings)
+    allow_open_files(settings)
     if settings.workers > 1:
         try_model(settings, file)  # else each of the workers would end with the same fault
     if spans := make_tracer_provider(settings):
