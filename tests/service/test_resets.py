@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
+from service.protocol import LimitedProtocol
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 from tests.end_to_end.certificates import Certificate
@@ -44,7 +47,7 @@ def served(settings: Settings) -> Iterator[Threaded]:
         yield served
 
 
-@pytest.mark.parametrize("is_reset", [True, False], ids=["reset", "closed"])
+@pytest.mark.parametrize("ending", ["reset", "closed", "TLS closed"])
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_client_that_leaves_is_a_line_of_the_access_log_and_no_other(
     served: Threaded,
@@ -52,7 +55,7 @@ def test_a_client_that_leaves_is_a_line_of_the_access_log_and_no_other(
     certificate: Certificate,
     caplog: pytest.LogCaptureFixture,
     name: str,
-    is_reset: bool,
+    ending: str,
 ) -> None:
     caplog.set_level("INFO", "heartline.connection")
     state = served.server.server_state
@@ -60,7 +63,29 @@ def test_a_client_that_leaves_is_a_line_of_the_access_log_and_no_other(
     with caller.connected() as connection:
         connection.sendall(REQUESTS[name])
         assert connection.recv(12) == b"HTTP/1.1 200"
-        if is_reset:
+        if ending == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        elif ending == "TLS closed" and isinstance(connection, ssl.SSLSocket):
+            with suppress(OSError):  # the answer comes where the end of TLS is expected
+                connection.unwrap()
     wait_until(lambda: not state.connections and not state.tasks)
     assert not caplog.records
+
+
+def test_the_answer_to_a_request_before_the_last_one_stops(
+    served: Threaded, settings: Settings, certificate: Certificate
+) -> None:
+    caller = Client(served.address, trusting(certificate) if settings.ssl_certfile else None)
+    state = served.server.server_state
+    with caller.connected() as connection:
+        connection.sendall(REQUESTS["file before others"])
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        (answered,) = [
+            other._answered
+            for other in state.connections
+            if isinstance(other, LimitedProtocol) and other.pipeline
+        ]
+    assert answered
+    wait_until(lambda: not state.connections and not state.tasks)
+    assert answered.disconnected
+    assert not answered.response_complete
