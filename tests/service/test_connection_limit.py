@@ -187,7 +187,7 @@ def test_a_handshake_has_the_deadline_of_a_head(
         with caller.silent() as held:
             held.sendall(sent)
             assert _has_ended(held)
-        assert not served.server.server_state.connections
+        wait_until(lambda: not served.server.server_state.connections)
         assert _ask(caller, LIVEZ) == b"200"
     assert not [record for record in caplog.records if record.levelname != "INFO"]
 
