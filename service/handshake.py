@@ -18,7 +18,7 @@ from service.protocol import LimitedProtocol
 class Handshake(asyncio.Protocol):
     """Hands a connection on to the protocol of HTTP when the client has agreed on TLS.
 
-    The event loop's own TLS tells nobody of a connection before its handshake is done.
+    The event loop's own TLS reports a connection only when its handshake is done.
 
     Parameters
     ----------

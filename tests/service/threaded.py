@@ -30,7 +30,7 @@ class Threaded(NamedTuple):
 
 @contextmanager
 def threaded(settings: Settings, *, fast: bool = True, send_buffer: int = 0) -> Iterator[Threaded]:
-    """Serve for as long as the block; the kernel takes little of an answer if told so."""
+    """Serve for as long as the block; `send_buffer` limits what the kernel takes of an answer."""
     app = create_app(settings)
     http: Any = protocol(app.state.fast_path if fast else None, settings, tls_context(settings))
     config = uvicorn.Config(
