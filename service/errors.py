@@ -48,8 +48,12 @@ class NotHttp(Refusal):
     """What came over the connection is no request."""
 
 
+class NotImplementedHere(Refusal):
+    """The request is HTTP, and needs a part of it that the service does not have."""
+
+
 class HeadTooLarge(Refusal):
-    """Request line and headers have too many bytes."""
+    """The request line and headers have too many bytes, or what frames a body in chunks."""
 
 
 class TooSlow(Refusal):

@@ -47,8 +47,6 @@ class Turn:
 class FastProtocol(LimitedProtocol):
     """Holds a request that may be plain until it is whole, and answers it in its turn.
 
-    What a client sends after it without waiting goes to the application.
-
     Parameters
     ----------
     fast_path : FastPath
@@ -63,27 +61,29 @@ class FastProtocol(LimitedProtocol):
         super().__init__(*others, **named)
         self._fast_path = fast_path
         self._turn = turn
-        self._is_reading = False
         self._held: RequestResponseCycle | None = None
         self._computed: bytes | None = None
 
-    def data_received(self, data: bytes) -> None:
-        self._is_reading = True
-        super().data_received(data)
-        self._is_reading = False
+    def eof_received(self) -> bool:  # type: ignore[override]
         if self._held and not self._held.more_body:
-            self._answer_in_turn()
+            self.compute()  # TLS is closed at once.
+            self.write()
+        return super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._hand_on()  # to be told of as any other
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        is_next = self._is_reading and not cycle.waiting_for_100_continue
-        if is_next and self._fast_path.takes(_scope(cycle)):
+        if not cycle.waiting_for_100_continue and self._fast_path.takes(_scope(cycle)):
             self._held = cycle
         else:
             super()._start_asgi_task(cycle, app)
+
+    def _parsed(self) -> None:
+        super()._parsed()
+        if self._held and not self._held.more_body:
+            self._answer_in_turn()
 
     def _answer_in_turn(self) -> None:
         if len(self.connections) > 1:

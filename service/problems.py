@@ -17,6 +17,7 @@ from service.errors import (
     HeadTooLarge,
     InvalidInput,
     NotHttp,
+    NotImplementedHere,
     NotReady,
     Overloaded,
     Refusal,
@@ -58,6 +59,7 @@ KINDS: Mapping[type[Exception], Kind] = {
         503, "overloaded", "The service has too much to do", headers={"Retry-After": "1"}
     ),
     NotHttp: Kind(400, "not-http", "The request is not HTTP"),
+    NotImplementedHere: Kind(501, "not-implemented", "The service lacks a part of HTTP"),
     HeadTooLarge: Kind(431, "head-too-large", "The request's head is too large"),
     TooSlow: Kind(408, "too-slow", "The request took too long to arrive"),
     NotReady: Kind(503, "not-ready", "The service is not ready"),

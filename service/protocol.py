@@ -5,26 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import TimerHandle
-from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.server import ServerState
 
 from service.connection_limit import ConnectionLimit, Place
-from service.errors import HeadTooLarge, NotHttp, Refusal, TooSlow
+from service.errors import Refusal, TooSlow
+from service.framing import Expected, FramedProtocol
 from service.problems import MEDIA_TYPE, kind_of, problem_bytes
 from service.settings import Settings
 from service.write_deadline import WriteDeadline
 from service.writing import JoiningTransport
-
-if TYPE_CHECKING:
-    from uvicorn._types import ASGI3Application
 
 logger = logging.getLogger("heartline.connection")
 
@@ -34,15 +27,7 @@ UNWANTED_SECONDS = 0.1
 long between any two pieces."""
 
 
-class Expected(Enum):
-    """What a client is to send next."""
-
-    REQUEST = "request"
-    HEAD = "head"
-    BODY = "body"
-
-
-class LimitedProtocol(HttpToolsProtocol):
+class LimitedProtocol(FramedProtocol):
     """Refuses heads that are too long and requests that take too long; bounds the connections.
 
     uvicorn reads a head of any length for any time. What is refused here never was a request to
@@ -72,17 +57,11 @@ class LimitedProtocol(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+        super().__init__(settings.max_head_bytes, config, server_state, app_state, _loop)
         self._limit = limit
         self._settings = settings
-        self._answered: RequestResponseCycle | None = None
-        self._expected = Expected.REQUEST
-        self._head_bytes = 0
-        self._is_measured = True
-        self._fault: Refusal = NotHttp("Send HTTP/1.1.")
         self._unwanted_bytes = 0
         self._is_above_limit = False
-        self._is_lost = False
         self._keep_alive = True
         self._deadline: TimerHandle | None = None
 
@@ -110,15 +89,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self._set_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._is_lost = True
         self._clear_deadline()
         self._writing.stop()
         self._limit.forget(self)
         super().connection_lost(exc)
-        if self._answered:
-            # uvicorn marks the last request alone, and the answer to one before it would go on.
-            self._answered.disconnected = not self._answered.response_complete
-            self._answered.message_event.set()
 
     def evict(self) -> bool:
         """Close at once for a new connection; return False where an answer would be lost."""
@@ -136,37 +110,18 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._limit.receives(self)
-        if self._expected is not Expected.BODY and self._ends_too_late(data):
-            self._refuse(self._head_too_large())
-            return
         super().data_received(data)
-        if self._expected is Expected.HEAD and not self._head_bytes:
-            self._head_bytes = self._parsed_head_bytes()
         if self._is_unwanted():
             self._read_on(len(data))
-        if self._is_above_limit and self._waits_for_client():
-            self._limit.has_spare(self)
-        if self._deadline is None and self._waits_for_client():
-            self._set_deadline()
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Return whether the connection stays open: to answer a client that sends no more."""
-        if self._waits_for_client():
-            return False
-        self.cycle.keep_alive = False
-        return self.scheme == "http"  # The end of TLS ends both directions.
-
-    def on_message_begin(self) -> None:
-        self._expected = Expected.HEAD
-        self._is_measured = self._head_bytes > 0
-        super().on_message_begin()
+        self._joining.flush()  # The event loop closes the transport itself.
+        return super().eof_received()
 
     def on_headers_complete(self) -> None:
-        if not self._is_measured and self._parsed_head_bytes() > self._settings.max_head_bytes:
-            self._fault = self._head_too_large()
-            raise self._fault
         super().on_headers_complete()
-        self._expected = Expected.BODY
+        if self._expected is not Expected.BODY:
+            return
         self._clear_deadline()
         # To close amid a body resets the connection, and a proxy loses the answer for it: what is
         # answered early is closed when the body is there.
@@ -174,12 +129,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self.cycle.keep_alive = True
 
     def on_message_complete(self) -> None:
-        self._expected = Expected.REQUEST
-        self._head_bytes = self._unwanted_bytes = 0
+        super().on_message_complete()
+        if self._expected is not Expected.REQUEST:
+            return
+        self._unwanted_bytes = 0
         self._clear_deadline()
         if self._is_above_limit:
             self._limit.answers(self)
-        super().on_message_complete()
         self.cycle.keep_alive = self.cycle.keep_alive and self._keep_alive
         if self.cycle.response_complete and not self._keep_alive:
             self.transport.close()
@@ -192,24 +148,11 @@ class LimitedProtocol(HttpToolsProtocol):
             self._joining.flush()
         super().on_response_complete()
         self._note_idle()
-        if self.pipeline:  # Else each answer would let in more requests than it takes away.
-            self.flow.pause_reading()
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        self._refuse(self._fault)
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._answered = cycle
-        cycle.disconnected = self._is_lost
-        super()._start_asgi_task(cycle, app)
 
     def _note_idle(self) -> None:
         """Let the connection make room for others, if nothing of a request has been received."""
-        if self._expected is Expected.REQUEST and not self._head_bytes and self._has_answered():
+        if self._is_idle() and not self._head_bytes:
             self._limit.idles(self)
-
-    def _has_answered(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
 
     def _is_unwanted(self) -> bool:
         """Return whether the body that arrives belongs to a request that has been answered."""
@@ -222,25 +165,13 @@ class LimitedProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.loop.call_later(UNWANTED_SECONDS, self.flow.resume_reading)
 
-    def _ends_too_late(self, data: bytes) -> bool:
-        left = self._settings.max_head_bytes - self._head_bytes
-        self._head_bytes += len(data)
-        return len(data) > left and data.find(b"\r\n\r\n", 0, left) < 0
-
-    def _parsed_head_bytes(self) -> int:
-        """Return about how long a head is that began in the piece in which another request ended.
-
-        Of such a one nobody has counted the bytes as they came.
-        """
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-
-    def _head_too_large(self) -> HeadTooLarge:
-        limit = self._settings.max_head_bytes
-        return HeadTooLarge(f"Request line and headers may have {limit} bytes.")
-
-    def _waits_for_client(self) -> bool:
-        """Return whether a request is unfinished, or none there to be answered."""
-        return self._expected is not Expected.REQUEST or self._has_answered()
+    def _parsed(self) -> None:
+        if not self._waits_for_client():
+            return
+        if self._is_above_limit:
+            self._limit.has_spare(self)
+        if self._deadline is None:
+            self._set_deadline()
 
     def _set_deadline(self) -> None:
         body = self._expected is Expected.BODY
@@ -254,19 +185,14 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _run_out(self, seconds: int) -> None:
         self._deadline = None
-        if self.flow.read_paused and not self._is_unwanted():
+        if not self.flow.is_reading and not self._is_unwanted():
             self._set_deadline()  # Nobody has asked the client for more.
             return
         self._refuse(TooSlow(f"The {self._expected.value} of a request may take {seconds} s."))
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer what never becomes a whole request, and close."""
-        unanswered = self.cycle is not None and not self.cycle.response_complete
         if self._expected is Expected.BODY:
-            due = unanswered and not self.cycle.response_started and not self.pipeline
-        elif unanswered:
-            self.cycle.keep_alive = False  # Closed after the answers to the requests before.
-            return
+            due = not self.cycle.response_started
         else:
             due = self._expected is Expected.HEAD or self._head_bytes > 0
         if due:

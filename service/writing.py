@@ -57,6 +57,10 @@ class JoiningTransport:
             self._held.clear()
             self._send(held)
 
+    def is_closing(self) -> bool:
+        """Return whether it is closed, or about to be; asked with each request."""
+        return self._transport.is_closing()
+
     def close(self) -> None:
         """Close when all has been written."""
         self.flush()

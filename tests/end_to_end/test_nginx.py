@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -12,6 +14,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.end_to_end.load import BODY
 from tests.end_to_end.processes import PATIENCE, free_port, started, wait_until
+from tests.exposition import read, total
+from tests.service.connections import post
 from tests.service.samples import JSON, PROBLEM
 
 AROUND = """
@@ -43,8 +47,27 @@ def lines_of_the_page(service: str, proxy: str) -> str:
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory, address: str) -> Iterator[str]:
     """The address of nginx in front of the service."""
-    folder, listening = tmp_path_factory.mktemp("nginx"), f"127.0.0.1:{free_port()}"
+    listening = f"127.0.0.1:{free_port()}"
     lines = lines_of_the_page(urlsplit(address).netloc, listening)
+    with running_nginx(tmp_path_factory.mktemp("nginx"), lines, listening) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def upgrading_proxy(tmp_path_factory: pytest.TempPathFactory, address: str) -> Iterator[str]:
+    """The address of an nginx that passes Upgrade on, as for WebSockets."""
+    listening = f"127.0.0.1:{free_port()}"
+    lines = lines_of_the_page(urlsplit(address).netloc, listening)
+    plain = 'proxy_set_header Connection "";'
+    upgrade = 'proxy_set_header Connection "upgrade"; proxy_set_header Upgrade $http_upgrade;'
+    assert lines.count(plain) == 1
+    lines = lines.replace(plain, upgrade)
+    with running_nginx(tmp_path_factory.mktemp("nginx"), lines, listening) as url:
+        yield url
+
+
+@contextmanager
+def running_nginx(folder: Path, lines: str, listening: str) -> Iterator[str]:
     (folder / "nginx.conf").write_text(AROUND.format(lines=lines))
     command = ["nginx", "-p", str(folder), "-c", "nginx.conf"]
     with started(command, log := folder / "log") as process:
@@ -83,8 +106,7 @@ def test_what_is_larger_than_any_batch_gets_no_further(proxy: str) -> None:
 
 
 def test_a_head_that_takes_too_long_ends_its_connection(proxy: str) -> None:
-    host, port = urlsplit(proxy).netloc.split(":")
-    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
+    with socket.create_connection(address_of(proxy), timeout=PATIENCE) as connection:
         connection.sendall(b"GET /model HTTP/1.1\r\nHost: x\r\n")
         assert connection.recv(2**16) == b""
 
@@ -99,3 +121,45 @@ def test_more_batches_than_the_rate_are_refused(proxy: str) -> None:
 @pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz"])
 def test_what_is_for_operators_is_not_for_clients(proxy: str, path: str) -> None:
     assert httpx.get(f"{proxy}{path}").status_code == 403
+
+
+METRICS = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("upgrade", ["h2c", "websocket"])
+@pytest.mark.parametrize("number", [1, 1000])  # nginx sends so many apart from the head.
+def test_no_body_gets_past_what_nginx_denies(
+    upgrading_proxy: str, address: str, upgrade: str, number: int
+) -> None:
+    before = answered_metrics(address)
+    headers = (f"Upgrade: {upgrade}", "Connection: Upgrade, close")
+    request = post("/predict", METRICS * number, *headers)
+    received = b""
+    with socket.create_connection(address_of(upgrading_proxy), timeout=PATIENCE) as connection:
+        connection.sendall(request)
+        while data := connection.recv(2**16):
+            received += data
+    assert received.startswith(b"HTTP/1.1 422 ")
+    assert received.count(b"HTTP/1.1") == 1
+    assert b"heartline_" not in received
+    assert answered_metrics(address) == before + 1  # the look before
+
+
+def answered_metrics(address: str) -> float:
+    return total(
+        read(httpx.get(f"{address}/metrics").text), "heartline_requests_total", route="/metrics"
+    )
+
+
+def test_a_prediction_comes_through_an_nginx_that_passes_upgrade_on(
+    upgrading_proxy: str, address: str
+) -> None:
+    headers = {**JSON, "Upgrade": "h2c", "Connection": "Upgrade"}
+    through = httpx.post(f"{upgrading_proxy}/predict", content=BODY, headers=headers)
+    direct = httpx.post(f"{address}/predict", content=BODY, headers=JSON)
+    assert (through.status_code, through.content) == (200, direct.content)
+
+
+def address_of(url: str) -> tuple[str, int]:
+    host, port = urlsplit(url).netloc.split(":")
+    return host, int(port)

@@ -77,7 +77,7 @@ def test_a_head_that_is_too_long_is_431(strict: Server, head: bytes) -> None:
 
 
 def test_a_head_that_is_just_short_enough_is_taken_in_one_piece_or_many(strict: Server) -> None:
-    start, end = b"GET /livez HTTP/1.1\r\nConnection: close\r\nX: ", b"\r\n\r\n"
+    start, end = LAST_LIVEZ[:-2] + b"X: ", b"\r\n\r\n"
     head = start + b"x" * (2**14 - len(start + end)) + end
     for size in (len(head), 1000):
         with connected(strict) as connection:
@@ -93,7 +93,7 @@ def test_a_head_behind_another_request_is_measured_too(
     strict: Server, before: bytes, size: int
 ) -> None:
     with connected(strict) as connection:
-        send(connection, before + b"GET /livez HTTP/1.1\r\nX: " + b"x" * size + b"\r\n\r\n")
+        send(connection, before + LIVEZ[:-2] + b"X: " + b"x" * size + b"\r\n\r\n")
         first, *others = answers(connection)
     assert first.startswith(b"HTTP/1.1 200 ")
     assert not [answer for answer in others if not answer.startswith(b"HTTP/1.1 431 ")]
@@ -231,15 +231,26 @@ def _resident_bytes(server: Server) -> int:
     return 1024 * int(kilobytes)
 
 
-@pytest.mark.parametrize("request_", [LIVEZ, post("/predict", RECORD)], ids=range(2))
-def test_a_flood_of_pipelined_requests_does_not_pile_up(strict: Server, request_: bytes) -> None:
+SHORT = b"GET /livez HTTP/1.1\r\nHost:\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "number"),
+    [(SHORT, MAX_CONNECTIONS - 1), (LIVEZ, 1), (post("/predict", RECORD), 1)],
+    ids=range(3),
+)
+def test_a_flood_of_pipelined_requests_does_not_pile_up(
+    strict: Server, request_: bytes, number: int
+) -> None:
     before = _resident_bytes(strict)
-    flood = memoryview(request_ * (10 * 2**20 // len(request_)))
-    with connected(strict) as connection:
-        connection.settimeout(2)
-        with contextlib.suppress(TimeoutError):
-            while flood:
-                flood = flood[connection.send(flood[: 2**16]) :]
+    with ExitStack() as stack:
+        for _ in range(number):
+            connection = stack.enter_context(connected(strict))
+            connection.settimeout(0.5)
+            flood = memoryview(request_ * (10 * 2**20 // len(request_)))
+            with contextlib.suppress(TimeoutError):
+                while flood:
+                    flood = flood[connection.send(flood[: 2**16]) :]
         assert connection.recv(12) == b"HTTP/1.1 200"
         assert _resident_bytes(strict) - before < 64 * 2**20
 
