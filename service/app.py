@@ -31,6 +31,7 @@ from service.metrics.slots import Slots
 from service.middleware.access_log import AccessLogMiddleware
 from service.middleware.api_key import ApiKeyMiddleware
 from service.middleware.connection_limit import ConnectionLimitMiddleware
+from service.middleware.head import HeadMiddleware
 from service.middleware.metrics import MetricsMiddleware
 from service.middleware.request_id import RequestIdMiddleware
 from service.middleware.security_headers import SecurityHeadersMiddleware
@@ -172,6 +173,7 @@ def _middleware(
         Middleware(ConnectionLimitMiddleware),
         *([Middleware(CORSMiddleware, allow_origins=origins, **CORS)] if origins else []),
         *guards,
+        Middleware(HeadMiddleware),
         # FastAPI has one around all of this too; here it answers a crash inside of what the
         # others do to every answer.
         Middleware(ServerErrorMiddleware, handler=problem_response),

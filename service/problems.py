@@ -105,6 +105,8 @@ async def problem_response(_: Request, exception: Exception) -> Response:
     headers = dict(kind.headers)
     if isinstance(exception, HTTPException):
         headers.update(exception.headers or {})
+        if headers.get("Allow") == "GET":
+            headers["Allow"] = "GET, HEAD"
     if kind is KINDS[Exception]:
         # uvicorn closes the connection after a crash: nothing more is to be sent on it.
         headers["Connection"] = "close"

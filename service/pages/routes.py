@@ -18,12 +18,10 @@ def add_pages(app: FastAPI, model: ServedModel) -> None:
     static_files = StaticFiles(directory=HERE / "static")
 
     @pages.get("/")
-    @pages.head("/")
     async def home() -> Response:
         return RedirectResponse("docs")
 
     @pages.get("/docs")
-    @pages.head("/docs")
     async def docs() -> Response:
         return FileResponse(HERE / "docs.html")
 
