@@ -12,17 +12,17 @@ class HoldingFlow(FlowControl):
     connection that holds requests back would be sent more of them each time.
     """
 
-    _is_held = False
+    is_held = False
 
     @property
     def is_reading(self) -> bool:
         """Whether the client is being read from."""
-        return not (self._is_held or self.read_paused)
+        return not (self.is_held or self.read_paused)
 
     def hold(self, is_held: bool) -> None:  # noqa: FBT001  # a state, not a flag
         """Read no more while something is held back."""
-        if is_held != self._is_held:
-            was_reading, self._is_held = self.is_reading, is_held
+        if is_held != self.is_held:
+            was_reading, self.is_held = self.is_reading, is_held
             self._apply(was_reading)
 
     def pause_reading(self) -> None:
@@ -36,6 +36,8 @@ class HoldingFlow(FlowControl):
         self._apply(was_reading)
 
     def _apply(self, was_reading: bool) -> None:  # noqa: FBT001
+        if self._transport.is_closing():
+            return
         if was_reading and not self.is_reading:
             self._transport.pause_reading()
         elif self.is_reading and not was_reading:

@@ -70,7 +70,13 @@ class FramedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_idle() and is_one_message(data, self._max_head_bytes):
+        if (
+            self._expected is Expected.REQUEST
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+            and not self.flow.is_held
+            and is_one_message(data, self._max_head_bytes)
+        ):
             self._feed(data)  # As most requests arrive: nothing is to be cut, or held back.
             self._parsed()
         else:
@@ -131,7 +137,8 @@ class FramedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        self._parse_soon()
+        if self.flow.is_held:
+            self._parse_soon()
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer what never becomes a whole request, and close."""
@@ -160,15 +167,6 @@ class FramedProtocol(HttpToolsProtocol):
 
     def _parsed(self) -> None:
         """See to what has been parsed."""
-
-    def _is_idle(self) -> bool:
-        """Return whether the next byte begins a request, which may be parsed at once."""
-        return (
-            self._expected is Expected.REQUEST
-            and not self._slices
-            and (self.cycle is None or self.cycle.response_complete)
-            and not self.flow.write_paused
-        )
 
     def _may_parse(self) -> bool:
         if self.transport.is_closing():
