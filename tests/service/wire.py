@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 from asyncio import BaseProtocol, Transport
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -76,6 +77,7 @@ class Connection:
         self.protocol: Any = make(config=config, server_state=self.state, app_state={})
         self.wire.set_protocol(self.protocol)
         self.protocol.connection_made(self.wire)
+        OPENED.append(self)
 
     async def send(self, *pieces: bytes) -> None:
         """Let pieces arrive, each after the turn of the one before."""
@@ -104,8 +106,30 @@ class Connection:
         return self.wire.statuses()
 
 
+OPENED: list[Connection] = []
+"""Those of the scenario that runs."""
+
+
+async def _close_all() -> None:
+    for connection in OPENED:
+        connection.wire.close()
+        await asyncio.gather(*connection.state.tasks, return_exceptions=True)
+    OPENED.clear()
+
+
+@cache
+def _runner() -> asyncio.Runner:
+    """Return what runs all scenarios: an application has locks, which belong to one event loop."""
+    runner = asyncio.Runner()
+    atexit.register(runner.close)
+    return runner
+
+
 def run(scenario: Callable[[], Awaitable[None]]) -> None:
     async def in_time() -> None:
-        await asyncio.wait_for(scenario(), 60)
+        try:
+            await asyncio.wait_for(scenario(), 60)
+        finally:
+            await _close_all()
 
-    asyncio.run(in_time())
+    _runner().run(in_time())
