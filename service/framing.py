@@ -70,13 +70,7 @@ class FramedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if (
-            self._expected is Expected.REQUEST
-            and (self.cycle is None or self.cycle.response_complete)
-            and not self.flow.write_paused
-            and not self.flow.is_held
-            and is_one_message(data, self._max_head_bytes)
-        ):
+        if self._is_idle() and is_one_message(data, self._max_head_bytes):
             self._feed(data)  # As most requests arrive: nothing is to be cut, or held back.
             self._parsed()
         else:
@@ -167,6 +161,15 @@ class FramedProtocol(HttpToolsProtocol):
 
     def _parsed(self) -> None:
         """See to what has been parsed."""
+
+    def _is_idle(self) -> bool:
+        """Return whether the next byte begins a request, which may be parsed at once."""
+        return (
+            self._expected is Expected.REQUEST
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+            and not self.flow.is_held
+        )
 
     def _may_parse(self) -> bool:
         if self.transport.is_closing():

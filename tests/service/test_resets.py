@@ -81,9 +81,9 @@ def test_the_answer_to_a_request_before_the_last_one_stops(
         connection.sendall(REQUESTS["file before others"])
         assert connection.recv(12) == b"HTTP/1.1 200"
         (answered,) = [
-            other._answered
+            other.cycle
             for other in state.connections
-            if isinstance(other, LimitedProtocol) and other.pipeline
+            if isinstance(other, LimitedProtocol) and other.flow.is_held
         ]
     assert answered
     wait_until(lambda: not state.connections and not state.tasks)

@@ -33,10 +33,16 @@ class Wire(Transport):
         if not self.is_closed:
             self.written += bytes(data)
 
+    def abort(self) -> None:
+        self.close()
+
     def close(self) -> None:
         if not self.is_closed:
             self.is_closed = True
             asyncio.get_running_loop().call_soon(self.get_protocol().connection_lost, None)
+
+    def get_write_buffer_size(self) -> int:
+        return 0  # all is sent at once
 
     def set_protocol(self, protocol: BaseProtocol) -> None:
         self._protocol = protocol
