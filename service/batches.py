@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from asyncio import to_thread
-from collections.abc import AsyncGenerator
-from itertools import chain
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +11,7 @@ from starlette.responses import Response
 from service.admission import Admission
 from service.bodies import JSON, body_chunks, check_media_type, read_body
 from service.errors import ContentTooLarge, InvalidInput, Refusal
-from service.faults import MAX_BAD_ROWS, bad_rows_detail, fault
+from service.faults import MAX_BAD_ROWS
 from service.lines import blocks_of_lines
 from service.models import ServedModel
 from service.settings import Settings
@@ -43,10 +42,10 @@ class Batches:
         on_error = _on_error(request, media_type)
         if media_type == JSON:
             return Response(await self._json(request), media_type=JSON)
-        stream = STREAMS[media_type](self._model.scorer)
+        make, scorer = STREAMS[media_type], self._model.scorer
         if on_error == "refuse":
-            return Response(await self._whole(request, stream), media_type=media_type)
-        chunks = self._reported(request, stream)
+            return Response(await self._whole(request, make(scorer)), media_type=media_type)
+        chunks = self._reported(request, make(scorer, self._settings.max_bad_rows))
         # What is wrong at the very start is still answered as a problem.
         return StreamedResponse(await anext(chunks), chunks, media_type)
 
@@ -58,42 +57,47 @@ class Batches:
 
     async def _whole(self, request: Request, stream: Stream) -> bytes:
         """Return the answers to all rows, if none has a fault."""
-        good: list[Answer] = []
-        bad: list[Answer] = []
+        written, bad = [stream.header()], []
         most = self._settings.max_batch_rows
+        chunks = body_chunks(request, self._settings.max_batch_bytes)
         with self._admission.place():
-            async for answers in self._answers(request, stream, self._settings.max_batch_bytes):
+            async for answers in self._answers(stream, chunks):
                 if stream.rows > most:
                     raise ContentTooLarge(f"A batch holds at most {most} records; split it.")
-                for answer in answers:
-                    (bad if "errors" in answer else good).append(answer)
+                if stream.bad_rows:
+                    bad += [answer for answer in answers if "errors" in answer]
+                    del bad[MAX_BAD_ROWS:]
+                else:
+                    written.append(stream.written(answers))
         if bad:
-            faults = chain.from_iterable(answer["errors"] for answer in bad[:MAX_BAD_ROWS])
-            raise InvalidInput(bad_rows_detail(len(bad)), [*faults])
-        return stream.header() + stream.written(good)
+            raise stream.refusal(bad)
+        stream.count(())
+        return b"".join(written)
 
     async def _reported(self, request: Request, stream: Stream) -> AsyncGenerator[bytes]:
         """Yield the answers to rows, and the faults of the others in their places."""
         has_begun = False
+        chunks = body_chunks(request, self._settings.max_stream_bytes)
         with self._admission.place():
             try:
-                async for answers in self._answers(
-                    request, stream, self._settings.max_stream_bytes
-                ):
+                async for answers in self._answers(stream, chunks):
+                    stream.count(answers)
                     yield (b"" if has_begun else stream.header()) + stream.written(answers)
                     has_begun = True
+                    if stream.is_cut_short:
+                        raise InvalidInput(f"More than {stream.bad_rows} rows have faults.", [])
             except Refusal as refusal:
                 if not has_begun:
                     raise
-                told = fault((stream.rows,), str(refusal), "cut_short")
-                yield stream.written([{"errors": [told]}])
+                last = [stream.end(str(refusal))]
+                stream.count(last)
+                yield stream.written(last)
         if not has_begun:
             yield stream.header()
 
     async def _answers(
-        self, request: Request, stream: Stream, max_bytes: int
+        self, stream: Stream, chunks: AsyncIterator[bytes]
     ) -> AsyncGenerator[list[Answer]]:
-        chunks = body_chunks(request, max_bytes)
         async for lines in blocks_of_lines(chunks, self._settings.max_record_bytes):
             rows = stream.without_header(lines)
             async with self._admission.turn():

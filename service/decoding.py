@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from itertools import starmap
+from itertools import chain, starmap
 from struct import Struct
 from typing import Annotated, Any, TypeAlias
 
@@ -20,6 +20,8 @@ Row: TypeAlias = tuple[float, ...]
 
 NOTHING = Annotated[float, msgspec.Meta(gt=sys.float_info.max)]
 """The type of a column that accepts names of codes alone: no number is valid."""
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What msgspec raises for a body that it does not take, or that is nested too deep."""
 
 
 class PlainDecoder:
@@ -50,13 +52,16 @@ class PlainDecoder:
         record: Any = _struct("Record", fields)
         # The columns may stand in any order, so that each must take what every other takes.
         cell = NOTHING if NOTHING in fields.values() else float
+        self._cell = msgspec.json.Decoder(cell)
         row: Any = tuple[(cell,) * self._width]  # type: ignore[misc]
         most = msgspec.Meta(max_length=max_rows)
         batch = _struct("Batch", {"instances": Annotated[list[record], most]})
         table = _struct("Table", {"columns": list[str], "data": Annotated[list[row], most]})
         self._record = msgspec.json.Decoder(record)
-        line: Any = _struct("Line", fields, kept_names(features))
-        self._lines = msgspec.json.Decoder(list[line])
+        kept = kept_names(features)
+        self._takes_ids = bool(kept)
+        line: Any = _struct("Line", fields, kept)
+        self._line = msgspec.json.Decoder(line)
         self._batch = msgspec.json.Decoder(batch)
         self._table = msgspec.json.Decoder(table)
 
@@ -79,17 +84,30 @@ class PlainDecoder:
         return self._possible(self._matrix(map(astuple, records), len(records)))
 
     def lines(self, lines: Sequence[bytes]) -> tuple[Sequence[Any], Array] | None:
-        """Return the ids of records, `msgspec.UNSET` where there is none, and their values."""
-        found = _decoded(self._lines, b"[%b]" % b",".join(lines))
-        # Several records in a line would go unseen, but for their number.
-        if found is None or len(found) != len(lines):
+        """Return the ids of records, `msgspec.UNSET` where there is none, and their values.
+
+        Each line is decoded alone: lines that are malformed can be well formed when joined.
+        """
+        found = _each_decoded(self._line, lines)
+        if found is None:
             return None
-        values, ids = zip(*[(row[:-1], row[-1]) for row in map(astuple, found)], strict=True)
+        rows = [*map(astuple, found)]
+        ids = [row[self._width] if self._takes_ids else msgspec.UNSET for row in rows]
         given = len(ids) - ids.count(msgspec.UNSET)
         if sum(line.count(b":") for line in lines) != len(lines) * self._width + given:
             return None
-        X = self._possible(self._matrix(values, len(values)))
+        X = self._possible(self._matrix((row[: self._width] for row in rows), len(rows)))
         return None if X is None else (ids, X)
+
+    def cells(self, names: Sequence[str], rows: Sequence[Sequence[bytes]]) -> Array | None:
+        """Return the values of rows of numbers, each a JSON number, under the names of columns."""
+        if sorted(names) != sorted(self._features.names):
+            return None
+        values = _each_decoded(self._cell, chain.from_iterable(rows))
+        if values is None:
+            return None
+        X = np.array(values, np.float64).reshape(len(rows), self._width)
+        return self._possible(self._in_order(names, X))
 
     def table(self, body: bytes) -> Array | None:
         """Return the rows of ``{"columns": [name, ...], "data": [[value, ...], ...]}``."""
@@ -99,11 +117,13 @@ class PlainDecoder:
         names, rows = astuple(found)
         if sorted(names) != sorted(self._features.names):
             return None
-        X = self._matrix(rows, len(rows))
-        if names != self._features.names:
-            places = {name: place for place, name in enumerate(names)}
-            X = X.take([places[name] for name in self._features.names], axis=1)
-        return self._possible(X)
+        return self._possible(self._in_order(names, self._matrix(rows, len(rows))))
+
+    def _in_order(self, names: Sequence[str], X: Array) -> Array:
+        if names == self._features.names:
+            return X
+        places = {name: place for place, name in enumerate(names)}
+        return X.take([places[name] for name in self._features.names], axis=1)
 
     def _matrix(self, rows: Iterable[Row], n: int) -> Array:
         packed = b"".join(starmap(self._pack, rows))
@@ -127,7 +147,14 @@ def _struct(name: str, fields: dict[str, Any], kept: Iterable[str] = ()) -> Any:
 def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
     try:
         return decoder.decode(body)
-    except (msgspec.MsgspecError, ValueError):
+    except UNREADABLE:
+        return None
+
+
+def _each_decoded(decoder: msgspec.json.Decoder[Any], pieces: Iterable[bytes]) -> list[Any] | None:
+    try:
+        return [*map(decoder.decode, pieces)]
+    except UNREADABLE:
         return None
 
 

@@ -38,6 +38,7 @@ FaultType: TypeAlias = Literal[
     "out_of_range",
     "unknown_code",
     "wrong_length",
+    "invalid_id",
     "cut_short",
 ]
 WarningType: TypeAlias = Literal["outside_training_range", "unseen_code"]
@@ -139,7 +140,9 @@ class FaultFinder:
         self._fields |= {name: name for name in self._kept}
         self._outer = {name: name for name in around} or self._fields
 
-    def refusal(self, errors: Sequence[ErrorDetails], body: bytes) -> InvalidInput:
+    def refusal(
+        self, errors: Sequence[ErrorDetails], body: bytes, hints: Hints | None = None
+    ) -> InvalidInput:
         """Return the exception that lists every fault.
 
         Parameters
@@ -148,6 +151,8 @@ class FaultFinder:
             What pydantic found wrong with the values of the known fields.
         body : bytes
             Asked for unknown and repeated fields, which validation passes over.
+        hints : Hints, optional
+            Those of all bodies that one request brings.
         """
         if errors and errors[0]["type"] == "json_invalid":
             return not_json(errors[0]["msg"])
@@ -161,7 +166,7 @@ class FaultFinder:
         bad = self._bad_fields(name for name, _ in document) if type(document) is _Pairs else []
         return InvalidInput(
             refusal_detail(0, has_many_names=len(bad) > MAX_BAD_NAMES),
-            self.faults_at((), errors, bad[:MAX_BAD_NAMES], Hints()),
+            self.faults_at((), errors, bad[:MAX_BAD_NAMES], hints or Hints()),
         )
 
     def faults_at(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,13 @@ from service.steps import Steps, finish
 from service.validation import Validator
 
 Classes: TypeAlias = NDArray[np.intp]
+
+
+class Scored(NamedTuple):
+    """What is counted of rows when their answers are sent."""
+
+    probabilities: Array
+    classes: Classes
 
 
 class Scorer:
@@ -67,13 +74,13 @@ class Scorer:
         answer = self.predict_familiar(body)
         if answer is None:
             X = self.validator.record(body)
-            answer = self._answers.record(*self._predicted_row(X[0].tolist()), X)
+            answer = self._predicted_row(X[0].tolist(), X)
         return answer
 
     def predict_familiar(self, body: bytes) -> bytes | None:
         """Answer one record that is plainly good and needs no warning; None for any other."""
         row = self.decoder.familiar_record(body)
-        return None if row is None else self._answers.record(*self._predicted_row(row))
+        return None if row is None else self._predicted_row(row)
 
     def predict_batch(self, body: bytes) -> bytes:
         """Answer a batch of records or a table, each row as if it had come alone.
@@ -108,27 +115,37 @@ class Scorer:
         return (yield from self._answered(X, is_table=is_table))
 
     def _answered(self, X: Array, *, is_table: bool) -> Steps[bytes]:
-        predicted = self._predicted(X)
+        scored = self._scored(X)
         yield
         write = self._answers.table if is_table else self._answers.batch
-        return write(X, *predicted)
+        answer = write(X, *scored)
+        self.count(scored)
+        return answer
 
-    def rows(self, X: Array) -> list[dict[str, Any]]:
-        """Return what is told of each row of valid values, of shape (n, n_features)."""
-        return self._answers.rows(X, *self._predicted(X))
+    def rows(self, X: Array) -> tuple[list[dict[str, Any]], Scored]:
+        """Answer rows of valid values, of shape (n, n_features), without counting them."""
+        scored = self._scored(X)
+        return self._answers.rows(X, *scored), scored
 
-    def _predicted_row(self, row: Sequence[float]) -> tuple[float | list[float], int]:
-        """Return the probability of the positive class, or of each, and the predicted class."""
-        told = self.predictor.predict_row(row)
-        number = predicted_class(told, self._threshold)
+    def count(self, scored: Scored) -> None:
+        """Count rows whose answers are about to be sent."""
         if self._meter:
-            self._meter.predicted_row(told, number)
-        return told, number
+            self._meter.predicted(*scored)
 
-    def _predicted(self, X: Array) -> tuple[Array, Classes]:
-        """Return the probabilities and the predicted class of each row."""
+    def count_faults(self, faults: Iterable[Mapping[str, Any]]) -> None:
+        """Count faults that are about to be sent."""
+        if self._meter:
+            self._meter.refused(faults)
+
+    def _predicted_row(self, row: Sequence[float], X: Array | None = None) -> bytes:
+        """Answer a record; its values as an array where there may be something to warn of."""
+        probability = self.predictor.predict_row(row)
+        number = predicted_class(probability, self._threshold)
+        answer = self._answers.record(probability, number, X)
+        if self._meter:
+            self._meter.predicted_row(probability, number)
+        return answer
+
+    def _scored(self, X: Array) -> Scored:
         probabilities = self.predictor.predict_proba(X)
-        classes = predicted_classes(probabilities, self._threshold)
-        if self._meter:
-            self._meter.predicted(probabilities, classes)
-        return probabilities, classes
+        return Scored(probabilities, predicted_classes(probabilities, self._threshold))

@@ -190,6 +190,12 @@ class Settings(BaseSettings):
         le=2**40,
         description="Largest body of a stream of rows that are reported one by one, in bytes.",
     )
+    max_bad_rows: int = Field(
+        1000,
+        ge=1,
+        le=1_000_000_000,
+        description="Most rows with faults that a stream reports before it ends.",
+    )
     max_batches: int = Field(
         4, ge=1, le=1000, description="Most batches at work at once, in each worker."
     )

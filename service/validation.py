@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from model.arrays import Array
 from model.features import FeatureSet
 from service.errors import InvalidInput
-from service.faults import FaultFinder, kept_names
+from service.faults import FaultFinder, Hints, kept_names
 from service.metrics.predictions import PredictionMeter
 from service.schemas import Record, record_type
 
@@ -60,20 +60,27 @@ class Validator:
             raise self._refusal(self._record_faults, [], body)
         return X
 
-    def line(self, body: bytes) -> Array:
+    def line(self, body: bytes, hints: Hints | None = None) -> Array:
         """Return the values of a record that may have an id, of shape (1, n_features).
+
+        Faults are not counted: other rows of the same request decide what it is answered.
 
         Raises
         ------
         InvalidInput
             With every fault of the record.
         """
-        X = self._matrix([self._validated(self._line, body, self._line_faults)])
+        try:
+            record = self._line.validate_json(body)
+        except ValidationError as error:
+            errors = error.errors(include_url=False, include_context=False)
+            raise self._line_faults.refusal(errors, body, hints) from None
+        X = self._matrix([record])
         # An id may hold colons, so that names are looked at wherever there is one.
         if X is None or body.count(b":") != X.size:
-            refusal = self._line_faults.refusal([], body)
+            refusal = self._line_faults.refusal([], body, hints)
             if X is None or refusal.faults:
-                raise self._counted(refusal)
+                raise refusal
         return X
 
     def check_columns(self, names: Sequence[str]) -> None:

@@ -60,7 +60,7 @@ class PredictionMeter:
         )
         faults = registry.counter(
             "heartline_validation_faults_total",
-            "Faults told in refusals, by known field and kind.",
+            "Faults listed in refusals and in reported rows, by known field and kind.",
             {"field": _fields(artifact), "kind": FAULT_TYPES},
         )
         self._rows = list(rows.places.values())

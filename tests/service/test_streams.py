@@ -6,7 +6,8 @@ import asyncio
 import csv
 import gzip
 import json
-from collections.abc import AsyncIterator
+import zlib
+from collections.abc import AsyncIterator, Callable
 from io import StringIO
 from random import Random
 from typing import Any
@@ -23,10 +24,10 @@ from service.app import create_app
 from service.lines import BLOCK_LINES, blocks_of_lines
 from service.scoring import Scorer
 from service.settings import Settings
-from service.streams import CsvStream, NdjsonStream
+from service.streams import CsvStream, NdjsonStream, Stream
 from tests.conftest import ARTIFACT
 from tests.service import hostile
-from tests.service.samples import FEATURES, JSON, PROBLEM, example, random_records
+from tests.service.samples import FEATURES, JSON, PROBLEM, as_object, example, random_records
 
 pytestmark = pytest.mark.anyio
 
@@ -86,10 +87,10 @@ async def test_each_row_gets_what_it_would_get_alone(
 
 
 async def test_a_line_of_ndjson_has_these_members(client: httpx.AsyncClient) -> None:
-    body = as_lines([{"id": {"of": ["any", 1]}, **example()}, example(age=105)])
+    body = as_lines([{"id": "any: text", **example()}, example(age=105)])
     first, second = read(await client.post(PATH, content=body, headers=NDJSON))
     assert list(first) == ["id", "probability", *TOLD[:-1]]
-    assert (first["id"], first["warnings"]) == ({"of": ["any", 1]}, [])
+    assert (first["id"], first["warnings"]) == ("any: text", [])
     assert "id" not in second
     assert [warning["loc"] for warning in second["warnings"]] == [["body", "age"]]
 
@@ -256,6 +257,76 @@ async def test_a_compressed_stream_is_read_and_a_damaged_one_ends_with_a_line_th
     assert last["errors"][0]["type"] == "cut_short"
 
 
+RECORD = json.dumps(example())
+CODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "identity": bytes, "gzip": gzip.compress, "deflate": zlib.compress
+}  # fmt: skip
+SPLIT = [
+    [
+        '{"age": 54',
+        f'"sex": 1, {RECORD[RECORD.index(chr(34) + "chest_pain") :]}',
+        f"{RECORD},{RECORD}",
+    ],
+    ['{"id": "a', f'b", {RECORD[1:]}', f"{RECORD},{RECORD}"],
+    [RECORD[:-1], '"id": 1}', f"{RECORD},{RECORD}"],
+    [f"{RECORD},{RECORD}", "{", RECORD[1:]],
+    [f"{RECORD}{RECORD}", RECORD],
+    ["[" + RECORD, RECORD + "]"],
+    [f'{RECORD[:-1]}, "id": [1', "2]}", f"{RECORD},{RECORD}"],
+]
+"""Lines that are malformed alone, and well formed when joined."""
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("lines", SPLIT, ids=range(len(SPLIT)))
+async def test_lines_that_are_malformed_alone_are_refused(
+    client: httpx.AsyncClient, lines: list[str], coding: str
+) -> None:
+    headers = {**NDJSON, "Content-Encoding": coding}
+    body = CODINGS[coding]("".join(f"{line}\n" for line in lines).encode())
+    refused = await client.post(PATH, content=body, headers=headers)
+    reported = await client.post(f"{PATH}?on_error=report", content=body, headers=headers)
+    assert refused.status_code == 422
+    assert ["errors" in row for row in read(reported)] == [line != RECORD for line in lines]
+
+
+@settings(max_examples=100, derandomize=True, deadline=None, database=None)
+@given(rng=st.randoms(use_true_random=False))
+def test_a_line_is_answered_as_it_would_be_alone(predictor: Predictor, rng: Random) -> None:
+    scorer = Scorer(predictor, 1000)
+    texts = [as_object([*hostile.good_pairs(rng), *own(rng)]) for _ in range(3)]
+    lines = [text.encode() for text in texts]
+    if rng.random() < 0.9:  # cut what is well formed as a whole into lines that are not
+        whole = b",".join(lines)
+        commas = [place for place, byte in enumerate(whole) if byte == ord(",")]
+        start, end = sorted(rng.sample(commas, 2))
+        lines = [whole[:start], whole[start + 1 : end], whole[end + 1 :]]
+    header = [",".join(["id", *FEATURES.names]).encode()]
+    rows = [b",".join(cell_of_csv(rng) for _ in range(14)) for _ in range(3)]
+    kinds: list[tuple[type[Stream], list[bytes], list[bytes]]] = [
+        (NdjsonStream, [], lines), (CsvStream, header, rows)
+    ]  # fmt: skip
+    for make, names, some in kinds:
+        together, *alone = (make(scorer) for _ in range(4))
+        for stream in (together, *alone):
+            if names:
+                stream.without_header(names)
+        answers = together.plain_answers(some) or together.other_answers(some)
+        for number, (stream, line, answer) in enumerate(zip(alone, some, answers, strict=True)):
+            stream.rows = number
+            told = stream.plain_answers([line]) or stream.other_answers([line])
+            assert stream.written(told) == stream.written([answer])
+
+
+def own(rng: Random) -> list[tuple[str, str]]:
+    """Return an id, or none."""
+    return [('"id"', rng.choice(['"a"', "7", "-0", "1e400", '"a:b"', "[1]"]))][: rng.randrange(2)]
+
+
+def cell_of_csv(rng: Random) -> bytes:
+    return rng.choice([b"1", b"1", b"0", b" 1", b"1 ", b"p1 ", b"1],[2", b'"1"', b"\xff", b""])
+
+
 async def test_answers_come_while_the_request_still_arrives(app: FastAPI) -> None:
     line = f"{json.dumps(example())}\n".encode()
     arriving: asyncio.Queue[Message] = asyncio.Queue()
@@ -294,7 +365,7 @@ async def test_lines_come_out_as_they_were_cut_or_not() -> None:
 
     for size in range(1, len(body) + 1):
         lines = [line async for block in blocks_of_lines(pieces(size), 100) for line in block]
-        assert lines == [b"one", b"two", b"three"]
+        assert lines == [b"one", b"two ", b" three"]
 
 
 @settings(max_examples=200, derandomize=True, deadline=None, database=None)

@@ -1,0 +1,75 @@
+"""Ids: what a row of a stream may have beside its values, and gets back as it was sent."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import msgspec
+from pydantic_core import from_json
+
+from service.faults import fault
+
+ID = "id"
+
+MAX_DIGITS = 1000
+"""Of a whole number; pydantic and Python refuse to read one of more than 4,300."""
+
+WHOLE_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]{0,%d})" % (MAX_DIGITS - 1))
+
+
+class _Owner(msgspec.Struct):
+    id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_owner = msgspec.json.Decoder(_Owner)
+_text = msgspec.json.Decoder(str)
+
+
+def is_id(raw: bytes) -> bool:
+    """Return whether a JSON value is an id: a string or a whole number."""
+    if not raw.startswith(b'"'):
+        return WHOLE_NUMBER.fullmatch(raw) is not None
+    try:
+        _text.decode(raw)
+    except (msgspec.MsgspecError, ValueError):
+        return False
+    return True
+
+
+def id_of(line: bytes) -> bytes | msgspec.UnsetType | None:
+    """Return the id of a JSON object as it was sent; UNSET without one, None if it is not valid."""
+    own: Any
+    try:
+        own = _owner.decode(line).id
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        own = _id_beside_faults(line)
+    if isinstance(own, msgspec.UnsetType):
+        return own
+    raw = bytes(own)
+    return raw if is_id(raw) else None
+
+
+def _id_beside_faults(line: bytes) -> bytes | msgspec.UnsetType:
+    """Return the id of an object that is JSON but for NaN or infinities."""
+    try:
+        document = from_json(line)
+    except ValueError:
+        return msgspec.UNSET
+    if not isinstance(document, dict) or ID not in document:
+        return msgspec.UNSET
+    return json.dumps(document[ID]).encode()
+
+
+def is_text_id(cell: str) -> bool:
+    """Return whether a cell of CSV, decoded with surrogates for bytes that are not UTF-8, is an id.
+
+    A carriage return would end the row for some readers of the answer.
+    """
+    return "\r" not in cell and not any("\ud800" <= char <= "\udfff" for char in cell)
+
+
+def id_fault(expected: str) -> dict[str, Any]:
+    """Return the fault of an id that is not valid."""
+    return fault((ID,), f"Expected {expected}.", "invalid_id")

@@ -1,0 +1,190 @@
+"""What is refused is not counted as predicted; what is answered is, whatever its form."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from model.predictor import Predictor
+from service.answers import Answers
+from service.app import create_app
+from service.lines import BLOCK_LINES
+from service.scoring import Scorer
+from service.settings import Settings
+from tests.conftest import ARTIFACT
+from tests.exposition import read, total
+from tests.service.exchanges import Exchange
+from tests.service.samples import FEATURES, JSON, example, raw
+
+pytestmark = pytest.mark.anyio
+
+CSV = {"Content-Type": "text/csv"}
+NDJSON = {"Content-Type": "application/x-ndjson"}
+ROWS = "heartline_rows_predicted_total"
+PROBABILITIES = "heartline_predicted_probability_count"
+FAULTS = "heartline_validation_faults_total"
+GOOD, BAD = json.dumps(example()), raw({"age": "5", "sex": "7"})
+
+
+def batch(rows: list[str]) -> bytes:
+    return f'{{"instances": [{",".join(rows)}]}}'.encode()
+
+
+def table(rows: list[str]) -> bytes:
+    data = [[*json.loads(row).values()] for row in rows]
+    return json.dumps({"columns": FEATURES.names, "data": data}).encode()
+
+
+def lines(rows: list[str]) -> bytes:
+    return "\n".join(rows).encode()
+
+
+def csv(rows: list[str]) -> bytes:
+    cells = [",".join(map(str, json.loads(row).values())) for row in rows]
+    return "\n".join([",".join(FEATURES.names), *cells]).encode()
+
+
+FORMS: list[tuple[Callable[[list[str]], bytes], dict[str, str]]] = [
+    (batch, JSON), (table, JSON), (lines, NDJSON), (csv, CSV)
+]  # fmt: skip
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    return create_app(Settings(artifact=ARTIFACT, max_batch_rows=3 * BLOCK_LINES))
+
+
+async def counted(client: httpx.AsyncClient) -> tuple[float, float]:
+    """Return how many rows, and how many faults, have been counted."""
+    samples = read((await client.get("/metrics")).text)
+    assert total(samples, ROWS) == total(samples, PROBABILITIES)
+    return total(samples, ROWS), total(samples, FAULTS)
+
+
+@pytest.mark.parametrize(("write", "headers"), FORMS)
+async def test_a_batch_that_is_answered_is_counted_once(
+    client: httpx.AsyncClient, write: Callable[[list[str]], bytes], headers: dict[str, str]
+) -> None:
+    answer = await client.post("/predict/batch", content=write([GOOD] * 1500), headers=headers)
+    assert answer.status_code == 200
+    assert await counted(client) == (1500, 0)
+
+
+@pytest.mark.parametrize(("write", "headers"), FORMS)
+@pytest.mark.parametrize("place", ["first", "last"])
+async def test_a_batch_that_is_refused_counts_its_faults_alone(
+    client: httpx.AsyncClient,
+    write: Callable[[list[str]], bytes],
+    headers: dict[str, str],
+    place: str,
+) -> None:
+    rows = [BAD, *[GOOD] * 1500] if place == "first" else [*[GOOD] * 1500, BAD]
+    answer = await client.post("/predict/batch", content=write(rows), headers=headers)
+    assert answer.status_code == 422
+    assert len(answer.json()["errors"]) == 2
+    assert await counted(client) == (0, 2)
+
+
+@pytest.mark.parametrize(("write", "headers"), FORMS)
+async def test_of_many_bad_rows_the_faults_that_are_listed_are_counted(
+    client: httpx.AsyncClient, write: Callable[[list[str]], bytes], headers: dict[str, str]
+) -> None:
+    body = write([GOOD, *[BAD] * 1500])
+    answer = await client.post("/predict/batch", content=body, headers=headers)
+    assert len(answer.json()["errors"]) == 200
+    assert await counted(client) == (0, 200)
+
+
+@pytest.mark.parametrize(("write", "headers"), FORMS)
+@pytest.mark.parametrize("row", [GOOD, BAD], ids=["good", "bad"])
+async def test_a_batch_of_too_many_rows_counts_nothing(
+    client: httpx.AsyncClient,
+    write: Callable[[list[str]], bytes],
+    headers: dict[str, str],
+    row: str,
+) -> None:
+    body = write([row] * (3 * BLOCK_LINES + 1))
+    answer = await client.post("/predict/batch", content=body, headers=headers)
+    assert answer.status_code == 413
+    assert await counted(client) == (0, 0)
+
+
+@pytest.mark.parametrize(("write", "headers"), FORMS)
+async def test_a_damaged_batch_counts_nothing(
+    client: httpx.AsyncClient, write: Callable[[list[str]], bytes], headers: dict[str, str]
+) -> None:
+    body = gzip.compress(write([GOOD] * 2000))[:-8] + bytes(8)
+    coded = {**headers, "Content-Encoding": "gzip"}
+    answer = await client.post("/predict/batch", content=body, headers=coded)
+    assert answer.status_code == 400
+    assert await counted(client) == (0, 0)
+
+
+@pytest.mark.parametrize(("write", "headers"), FORMS)
+async def test_a_batch_whose_client_leaves_counts_nothing(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    write: Callable[[list[str]], bytes],
+    headers: dict[str, str],
+) -> None:
+    exchange = Exchange(app, headers, "/predict/batch")
+    exchange.arrives(write([GOOD] * 2000), more=True)
+    exchange.leaves()
+    await exchange.run()
+    assert exchange.status == 400
+    assert await counted(client) == (0, 0)
+
+
+@pytest.mark.parametrize(("write", "headers"), FORMS[2:])
+async def test_of_a_stream_each_row_and_fault_that_is_reported_is_counted(
+    client: httpx.AsyncClient, write: Callable[[list[str]], bytes], headers: dict[str, str]
+) -> None:
+    target = "/predict/batch?on_error=report"
+    body = write([GOOD, BAD, GOOD, *[GOOD] * 1500, BAD])
+    await client.post(target, content=body, headers=headers)
+    assert await counted(client) == (1502, 4)
+    coded = {**headers, "Content-Encoding": "gzip"}
+    cut = await client.post(target, content=gzip.compress(body)[:-8], headers=coded)
+    assert "cut_short" in cut.text
+    faults = sum(map(cut.text.count, ("out_of_range", "unknown_code", "cut_short")))
+    assert await counted(client) == (1502 + cut.text.count("absence"), 4 + faults)
+
+
+@pytest.mark.parametrize(("write", "headers"), FORMS[2:])
+async def test_a_stream_that_is_refused_at_its_start_counts_nothing(
+    client: httpx.AsyncClient, write: Callable[[list[str]], bytes], headers: dict[str, str]
+) -> None:
+    body = write([GOOD]).replace(b"age", b"age" + b"x" * 70_000)
+    answer = await client.post("/predict/batch?on_error=report", content=body, headers=headers)
+    assert answer.status_code == 413
+    assert await counted(client) == (0, 0)
+
+
+class Counted:
+    """A meter that notes what it is given."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: self.calls.append(name)
+
+
+@pytest.mark.parametrize("body", [GOOD, raw({"sex": '"male"'}), batch([GOOD]), table([GOOD])])
+def test_an_answer_that_cannot_be_written_is_not_counted(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch, body: str | bytes
+) -> None:
+    meter: Any = Counted()
+    scorer = Scorer(predictor, 10).counting(meter)
+    for name in ("record", "batch", "table"):
+        monkeypatch.setattr(Answers, name, lambda *_: 1 / 0)
+    predict = scorer.predict_batch if isinstance(body, bytes) else scorer.predict
+    with pytest.raises(ZeroDivisionError):
+        predict(body if isinstance(body, bytes) else body.encode())
+    assert meter.calls == []
