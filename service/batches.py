@@ -14,6 +14,8 @@ from service.errors import ContentTooLarge, InvalidInput, Refusal
 from service.faults import MAX_BAD_ROWS
 from service.lines import blocks_of_lines
 from service.models import ServedModel
+from service.pace import Pace
+from service.peer import check_peer
 from service.settings import Settings
 from service.steps import interleave
 from service.streamed import StreamedResponse
@@ -53,6 +55,7 @@ class Batches:
         with self._admission.place():
             body = await read_body(request, self._settings.max_batch_bytes)
             async with self._admission.turn():
+                check_peer(request)
                 return await interleave(self._model.scorer.batch(body))
 
     async def _whole(self, request: Request, stream: Stream) -> bytes:
@@ -61,7 +64,7 @@ class Batches:
         most = self._settings.max_batch_rows
         chunks = body_chunks(request, self._settings.max_batch_bytes)
         with self._admission.place():
-            async for answers in self._answers(stream, chunks):
+            async for answers in self._answers(request, stream, chunks):
                 if stream.rows > most:
                     raise ContentTooLarge(f"A batch holds at most {most} records; split it.")
                 if stream.bad_rows:
@@ -76,37 +79,47 @@ class Batches:
 
     async def _reported(self, request: Request, stream: Stream) -> AsyncGenerator[bytes]:
         """Yield the answers to rows, and the faults of the others in their places."""
-        has_begun = False
-        chunks = body_chunks(request, self._settings.max_stream_bytes)
+        pace = self._pace()
+        chunks = body_chunks(request, self._settings.max_stream_bytes, pace)
         with self._admission.place():
             try:
-                async for answers in self._answers(stream, chunks):
+                async for answers in self._answers(request, stream, chunks):
                     stream.count(answers)
-                    yield (b"" if has_begun else stream.header()) + stream.written(answers)
-                    has_begun = True
+                    yield (b"" if pace.is_due else stream.header()) + stream.written(answers)
+                    pace.is_due = True
                     if stream.is_cut_short:
                         raise InvalidInput(f"More than {stream.bad_rows} rows have faults.", [])
             except Refusal as refusal:
-                if not has_begun:
+                if not pace.is_due:
                     raise
                 last = [stream.end(str(refusal))]
                 stream.count(last)
                 yield stream.written(last)
-        if not has_begun:
+        if not pace.is_due:
             yield stream.header()
 
     async def _answers(
-        self, stream: Stream, chunks: AsyncIterator[bytes]
+        self, request: Request, stream: Stream, chunks: AsyncIterator[bytes]
     ) -> AsyncGenerator[list[Answer]]:
         async for lines in blocks_of_lines(chunks, self._settings.max_record_bytes):
             rows = stream.without_header(lines)
             async with self._admission.turn():
+                check_peer(request)
                 answers = stream.plain_answers(rows)
                 if answers is None:
                     # Slow enough to hold up the others, hence in a thread.
                     answers = await to_thread(stream.other_answers, rows)
+            check_peer(request)
             yield answers
         stream.without_header([b""])  # where no line has come, the names are missing
+
+    def _pace(self) -> Pace:
+        settings = self._settings
+        return Pace(
+            settings.max_stream_idle_seconds,
+            settings.min_stream_bytes_per_second,
+            settings.max_body_seconds,
+        )
 
 
 def _on_error(request: Request, media_type: str) -> str:

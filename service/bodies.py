@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from starlette.requests import Request
 
 from service.errors import ContentTooLarge, DamagedBody, UnsupportedMediaType
+from service.pace import Pace
+from service.peer import check_peer
 
 JSON = "application/json"
+
+SLICE = 2**16
+"""Most bytes of a body that are decompressed or split between two turns of the event loop."""
 
 WINDOW_BITS = {
     "gzip": 16 + zlib.MAX_WBITS,
@@ -34,49 +40,80 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     return b"".join([chunk async for chunk in body_chunks(request, max_bytes)])
 
 
-async def body_chunks(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
-    """Yield a body as it arrives, decompressed; raise what `read_body` does.
+async def body_chunks(
+    request: Request, max_bytes: int, pace: Pace | None = None
+) -> AsyncIterator[bytes]:
+    """Yield a body as it arrives, decompressed, in slices; raise what `read_body` does.
 
+    Others have a turn of the event loop between any two slices, however much one chunk becomes.
     FastAPI's own `max_body_size` answers in plain text what declares too much, whatever the
     exception handlers say; so the limit is kept here, where the body is read.
+
+    Parameters
+    ----------
+    request : Request
+        Whose body it is.
+    max_bytes : int
+        Most bytes, as sent and decompressed.
+    pace : Pace, optional
+        How fast the body must arrive.
     """
     inflater = _inflater(request)
-    too_large = ContentTooLarge(f"The body may have {max_bytes} bytes, decompressed.")
+    too_large = ContentTooLarge(f"The body is larger than {max_bytes} bytes, decompressed.")
     if _declared_bytes(request) > max_bytes:
         raise too_large
+    chunks = request.stream()
     arrived = size = 0
-    async for chunk in request.stream():
+    async for chunk in pace.keep(chunks) if pace else chunks:
         arrived += len(chunk)
-        part = inflater.inflate(chunk, max_bytes + 1 - size) if inflater else chunk
-        size += len(part)
-        if max(arrived, size) > max_bytes:
+        if arrived > max_bytes:
             raise too_large
-        yield part
+        for number, part in enumerate(inflater.slices(chunk) if inflater else _slices(chunk)):
+            if number:
+                await asyncio.sleep(0)
+                check_peer(request)
+            size += len(part)
+            if size > max_bytes:
+                raise too_large
+            yield part
     if inflater:
         inflater.finish()
 
 
+def _slices(chunk: bytes) -> Iterator[bytes]:
+    for start in range(0, len(chunk), SLICE):
+        yield chunk[start : start + SLICE]
+
+
 class _Inflater:
-    """Decompresses a body bit by bit, never further than asked."""
+    """Decompresses a body slice by slice."""
 
     def __init__(self, coding: str) -> None:
         self._coding = coding
         self._stream = zlib.decompressobj(WINDOW_BITS[coding])
 
-    def inflate(self, chunk: bytes, most: int) -> bytes:
-        """Return what a chunk decompresses to, cut at `most` bytes."""
-        try:
-            part = self._stream.decompress(chunk, most)
-        except zlib.error:
-            raise DamagedBody(f"The body is not whole and valid {self._coding}.") from None
+    def slices(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what a chunk decompresses to, each slice when it is asked for."""
+        while part := self._slice(chunk):
+            yield part
+            # Even where no input is left, some output may be.
+            chunk = self._stream.unconsumed_tail
         if self._stream.unused_data:
             # A body of many tiny streams would take seconds: each costs a window of its own.
             raise DamagedBody(f"The body goes on after its {self._coding} stream; send one.")
-        return part
 
     def finish(self) -> None:
         if not self._stream.eof:
-            raise DamagedBody(f"The body is not whole and valid {self._coding}.")
+            raise self._damaged()
+
+    def _slice(self, chunk: bytes) -> bytes:
+        try:
+            return self._stream.decompress(chunk, SLICE)
+        except zlib.error:
+            raise self._damaged() from None
+
+    def _damaged(self) -> DamagedBody:
+        return DamagedBody(f"The body is not whole and valid {self._coding}.")
 
 
 def _declared_bytes(request: Request) -> int:

@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 from service.connection_limit import ConnectionLimit, Place
 from service.errors import Refusal, TooSlow
 from service.framing import Expected, FramedProtocol
+from service.peer import PEER, Peer
 from service.problems import MEDIA_TYPE, kind_of, problem_bytes
 from service.settings import Settings
 from service.write_deadline import WriteDeadline
@@ -64,6 +65,8 @@ class LimitedProtocol(FramedProtocol):
         self._is_above_limit = False
         self._keep_alive = True
         self._deadline: TimerHandle | None = None
+        self._peer = Peer()
+        self.app_state = {**self.app_state, PEER: self._peer}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.made_over(transport, transport)
@@ -89,6 +92,7 @@ class LimitedProtocol(FramedProtocol):
         self._set_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._peer.has_left = True
         self._clear_deadline()
         self._writing.stop()
         self._limit.forget(self)
@@ -158,6 +162,12 @@ class LimitedProtocol(FramedProtocol):
         """Return whether the body that arrives belongs to a request that has been answered."""
         return self._expected is Expected.BODY and bool(self.cycle.response_complete)
 
+    def _is_streamed(self) -> bool:
+        """Return whether the body that arrives is being answered: `pace` limits its time."""
+        cycle = self.cycle
+        is_begun = cycle is not None and cycle.response_started and not cycle.response_complete
+        return self._expected is Expected.BODY and is_begun
+
     def _read_on(self, size: int) -> None:
         """Read a long body that nobody wants at a pace that leaves the others their time."""
         self._unwanted_bytes += size
@@ -185,8 +195,8 @@ class LimitedProtocol(FramedProtocol):
 
     def _run_out(self, seconds: int) -> None:
         self._deadline = None
-        if not self.flow.is_reading and not self._is_unwanted():
-            self._set_deadline()  # Nobody has asked the client for more.
+        if self._is_streamed() or not (self.flow.is_reading or self._is_unwanted()):
+            self._set_deadline()  # The application waits for it, or has not asked for more.
             return
         self._refuse(TooSlow(f"The {self._expected.value} of a request may take {seconds} s."))
 

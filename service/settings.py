@@ -196,6 +196,18 @@ class Settings(BaseSettings):
         le=1_000_000_000,
         description="Most rows with faults that a stream reports before it ends.",
     )
+    max_stream_idle_seconds: float = Field(
+        10,
+        ge=0.1,
+        le=3600,
+        description="Longest time without a byte of a stream that is being answered, in seconds.",
+    )
+    min_stream_bytes_per_second: int = Field(
+        20,
+        ge=1,
+        le=1_000_000,
+        description="Least rate of a stream that is being answered, in bytes a second.",
+    )
     max_batches: int = Field(
         4, ge=1, le=1000, description="Most batches at work at once, in each worker."
     )

@@ -11,6 +11,7 @@ import httpx
 from fastapi import FastAPI
 from starlette.types import Message
 
+from service.peer import PEER, Peer
 from tests.exposition import read, total
 
 
@@ -19,6 +20,8 @@ class Exchange:
 
     Attributes
     ----------
+    peer : Peer
+        The client.
     sent : list of dict
         The messages of the application.
     """
@@ -26,12 +29,13 @@ class Exchange:
     def __init__(self, app: FastAPI, headers: dict[str, str], target: str) -> None:
         self._app = app
         path, _, query = target.partition("?")
+        self.peer = Peer()
         self.sent: list[Message] = []
         self._arriving: asyncio.Queue[Message] = asyncio.Queue()
         self._scope = {
             "type": "http", "method": "POST", "path": path, "query_string": query.encode(),
             "headers": [(n.lower().encode(), v.encode()) for n, v in headers.items()],
-            "state": {},
+            "state": {PEER: self.peer},
         }  # fmt: skip
 
     def arrives(self, body: bytes, *, more: bool = False) -> None:
