@@ -16,7 +16,7 @@ import msgspec
 from model.arrays import Array
 from model.classes import probability_names
 from service.errors import InvalidInput
-from service.faults import Hints, as_text, bad_rows_detail, fault, kept_names
+from service.faults import MAX_BAD_ROWS, Hints, as_text, bad_rows_detail, fault, kept_names
 from service.ids import ID, MAX_DIGITS, id_fault, id_of, is_id, is_text_id
 from service.scoring import Scored, Scorer
 
@@ -42,7 +42,8 @@ class Stream(ABC):
     scorer : Scorer
         Answers the whole stream, whichever model is served meanwhile.
     max_bad_rows : int, optional
-        So many rows with faults are reported. Without it all are answered with all their faults.
+        So many rows with faults are reported. Without it the batch is refused for one, and the
+        first `MAX_BAD_ROWS` are answered with all their faults.
 
     Attributes
     ----------
@@ -118,6 +119,10 @@ class Stream(ABC):
 
     def _answer(self, line: bytes) -> Answer:
         own, record = self._record(line)
+        if self._max_bad_rows is None and self.bad_rows >= MAX_BAD_ROWS:
+            # Refused with the batch, which lists no more faults: to find them all takes seconds.
+            is_bad = own is None or self._scorer.validator.has_faults(record)
+            return {"errors": []} if is_bad else {}
         faults: list[dict[str, Any]] = []
         try:
             X = self._scorer.validator.line(record, self._hints)

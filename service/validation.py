@@ -83,6 +83,16 @@ class Validator:
                 raise refusal
         return X
 
+    def has_faults(self, body: bytes) -> bool:
+        """Return whether `line` refuses a record, without a list of what is wrong with it."""
+        try:
+            X = self._matrix([self._line.validate_json(body)])
+        except ValidationError:
+            return True
+        if X is None or body.count(b":") == X.size:
+            return X is None
+        return bool(self._line_faults.refusal([], body).faults)
+
     def check_columns(self, names: Sequence[str]) -> None:
         """Check the names of the columns that lines have.
 

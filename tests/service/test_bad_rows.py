@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
 from service.app import create_app
+from service.faults import MAX_BAD_ROWS
 from service.settings import Settings
 from service.streams import MAX_REPORTED_FAULTS
+from service.validation import Validator
 from tests.conftest import ARTIFACT
 from tests.service.exchanges import answered, metric
 from tests.service.samples import FEATURES, example
@@ -77,6 +80,30 @@ async def test_the_faults_of_a_reported_row_are_few_and_short(app: FastAPI, row:
 
 RATIO = 20
 """The answer to a valid row is at most so many times as large."""
+
+BAD_LINES = [b"{}", b'{"age": 1}', RECORD[:-1] + b',"x":1}', RECORD[:-1] + b',"id":1.5}', b"["]
+
+
+@pytest.mark.parametrize("line", BAD_LINES)
+async def test_of_a_refused_batch_all_bad_rows_are_counted_and_the_first_are_searched(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch, line: bytes
+) -> None:
+    searched = 0
+    validate = Validator.line
+
+    def counted(self: Validator, *arguments: Any) -> Any:
+        nonlocal searched
+        searched += 1
+        return validate(self, *arguments)
+
+    monkeypatch.setattr(Validator, "line", counted)
+    body = (line + b"\n" + RECORD + b"\n") * 1000
+    exchange = await answered(app, NDJSON, PATH, [body])
+    problem = json.loads(exchange.body)
+    assert problem["detail"].startswith("1000 records have faults")
+    assert {fault["loc"][1] for fault in problem["errors"]} == {*range(0, 200, 2)}
+    assert searched < 2 * MAX_BAD_ROWS
+
 
 UNSEEN = [
     feature.codes[-1][0] if feature.is_coded else int(feature.maximum) for feature in FEATURES

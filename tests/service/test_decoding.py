@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from model.arrays import Array
 from service.batch_validation import BatchValidator
 from service.decoding import PlainDecoder
+from service.errors import InvalidInput
 from service.steps import finish
 from service.validation import Validator
 from tests.service import hostile
@@ -55,6 +56,18 @@ def test_a_batch_that_is_read_quickly_is_read_the_same_with_care(rng: Random) ->
     for X in (DECODER.batch(body), DECODER.table(body)):
         if X is not None:
             assert X.tolist() == _read_with_care(body).tolist()
+
+
+@MANY
+@given(rng=st.randoms(use_true_random=False))
+def test_a_line_has_faults_where_it_is_refused(rng: Random) -> None:
+    body = hostile.body(rng, is_batch=False)
+    try:
+        VALIDATOR.line(body)
+    except InvalidInput:
+        assert VALIDATOR.has_faults(body)
+    else:
+        assert not VALIDATOR.has_faults(body)
 
 
 @pytest.mark.parametrize("write", [_as_batch, _as_table])
