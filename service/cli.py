@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import signal
 import sys
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -14,14 +13,7 @@ import click
 
 from model.errors import HeartlineError
 from model.files import check_writable
-from service.interrupts import (
-    STOPS,
-    Stopped,
-    die,
-    die_of_signals,
-    finishing,
-    unwind_at_signals,
-)
+from service.interrupts import die_of_signals, finishing
 from service.standard_streams import discard_output, fill_missing
 
 if TYPE_CHECKING:
@@ -34,14 +26,15 @@ if TYPE_CHECKING:
     from model.predictor import Predictor
     from model.recipes import Recipe
     from service.files.scoring import Tally
+    from service.files.stops import Stops
 
 
 ARTIFACT_BYTES = 2**16
 REPORT_BYTES = 2**20
 """So much is written to see whether there is room, before the work begins."""
 
-SOME_REFUSED = 3
-"""Exit code of `heartline predict` where rows were refused; 2 is that of a wrong command line."""
+SOME_REJECTED = 3
+"""Exit code of `heartline predict` where rows were rejected; 2 is that of a wrong command line."""
 
 
 class PartsMissing(HeartlineError):
@@ -190,22 +183,24 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
     pattern such as 'data/*.parquet'.
     """
     from model.predictor import Predictor
+    from service.files.quiet import native_output_discarded
+    from service.files.stops import ended_by_stops
     from service.model_file import ModelFile
     from service.settings import read_settings
 
-    if cluster is None:
-        heed_stops = _stops_at_heed()
+    with ended_by_stops() as stops, native_output_discarded():
         predictor = Predictor(ModelFile(read_settings()).artifact)
-        tally = _score_file(predictor, Path(file), output, heed_stops)
-    else:
-        unwind_at_signals()
-        predictor = Predictor(ModelFile(read_settings()).artifact)
-        tally = _score_files(predictor, file, output, cluster)
-    _say(f"scored     {tally.scored} rows, {output}")
-    if tally.refused:
+        if cluster is None:
+            tally = _score_file(predictor, Path(file), output, stops)
+        else:
+            tally = _score_files(predictor, file, output, cluster, stops)
+    told = [f"scored     {tally.scored} rows, {output}"]
+    if tally.rejected:
         bad = output.with_suffix(".rejected.*") if cluster is None else output / "*.rejected.*"
-        _say(f"refused    {tally.refused} rows, {bad}")
-        sys.exit(SOME_REFUSED)
+        told.append(f"rejected   {tally.rejected} rows, {bad}")
+    _print_summary("\n".join(told))
+    if tally.rejected:
+        sys.exit(SOME_REJECTED)
 
 
 @cli.command()
@@ -234,8 +229,6 @@ def main() -> None:
     fill_missing()
     try:
         cli()
-    except Stopped as stopped:
-        die(stopped.number)
     except HeartlineError as error:
         _fail(str(error))
     except OSError as error:  # a file or an output that cannot be written
@@ -276,48 +269,47 @@ def _parts(purpose: str, extra: str) -> Iterator[None]:
         ) from None
 
 
-def _stops_at_heed() -> Callable[[], None]:
-    """Hold Ctrl-C and SIGTERM until the returned function is called, which ends the command.
-
-    An interrupt in the midst of a library becomes whatever error that library makes of it.
-    """
-    asked: list[int] = []
-    for number in STOPS:
-        signal.signal(number, lambda number, _: asked.append(number))
-
-    def heed_stops() -> None:
-        if asked:
-            raise Stopped(asked[0])
-
-    return heed_stops
+def _print_summary(told: str) -> None:
+    """Print what was done; where that fails, the exit code still tells of the files."""
+    try:
+        _say(told)
+    except OSError as error:
+        with suppress(OSError):
+            click.echo(f"heartline: {error.filename}: {error.strerror}", err=True)
+        discard_output()
 
 
-def _score_file(
-    predictor: Predictor, file: Path, output: Path, heed_stops: Callable[[], None]
-) -> Tally:
+def _score_file(predictor: Predictor, file: Path, output: Path, stops: Stops) -> Tally:
     with _parts("scoring files", "files"):
         from service.files.reading import rows_about
         from service.files.scoring import score_file
     gc.freeze()  # all that was imported is looked at no more, which at the end takes 0.1 s
-    with _bar(rows_about(file) if sys.stderr.isatty() else 0) as bar:
+    with _bar(rows_about(file) if _is_watched() else 0) as bar:
 
         def on_rows(number: int) -> None:
             bar.update(number)
-            heed_stops()
+            stops.heed()
 
         return score_file(predictor, file, output, on_rows)
 
 
-def _score_files(predictor: Predictor, pattern: str, folder: Path, address: str) -> Tally:
+def _score_files(
+    predictor: Predictor, pattern: str, folder: Path, address: str, stops: Stops
+) -> Tally:
     with _parts("scoring on a cluster", "cluster"):
         from service.files.cluster import find_files, score_files
     files = find_files(pattern)
+    stops.interrupt()
     with _bar(len(files)) as bar:
-        return score_files(predictor, files, folder, address, bar.update)
+        return score_files(predictor, files, folder, address, bar.update, stops.hold)
 
 
 def _bar(length: int) -> ProgressBar[int]:
-    return click.progressbar(length=length, file=sys.stderr, hidden=not sys.stderr.isatty())
+    return click.progressbar(length=length, file=sys.stderr, hidden=not _is_watched())
+
+
+def _is_watched() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _find_recipe(name: str) -> Recipe:

@@ -34,12 +34,6 @@ def die_of_signals() -> None:
         signal.signal(number, die)
 
 
-def unwind_at_signals() -> None:
-    """Let each signal raise `Stopped` wherever the program is."""
-    for number in STOPS:
-        signal.signal(number, _raise_stopped)
-
-
 @contextmanager
 def finishing() -> Iterator[None]:
     """Put off both signals until the block is done: what is being written becomes whole."""
@@ -61,7 +55,3 @@ def die(number: int, _frame: FrameType | None = None) -> None:
     signal.signal(number, signal.SIG_DFL)
     signal.raise_signal(number)
     os._exit(128 + number)  # the first process of a container outlives the signal
-
-
-def _raise_stopped(number: int, _frame: FrameType | None) -> None:
-    raise Stopped(number)

@@ -18,10 +18,20 @@ ROWS = 2000
 
 
 class Scored(NamedTuple):
-    """What became of the rows of a table: an answer, or a refusal with its reasons."""
+    """What became of some rows: each was answered, or rejected with its reasons."""
 
     answers: pl.DataFrame
-    refused: pl.DataFrame
+    rejected: pl.DataFrame
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return self.answers.height + self.rejected.height
+
+    def numbered_after(self, before: int) -> Scored:
+        """Return the same where so many numbers were given to rows before."""
+        later = pl.col("row") + before
+        return Scored(self.answers.with_columns(later), self.rejected.with_columns(later))
 
 
 class Answers:

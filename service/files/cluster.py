@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from functools import partial
 from glob import glob
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from distributed import Client, KilledWorker, LocalCluster, as_completed
 
 from model.errors import DataError, HeartlineError
 from model.predictor import Predictor
-from service.files.scoring import STAGING, Tally, check_formats, publish, score_file
+from service.files.outputs import Job, check_jobs, publish, staging
+from service.files.scoring import Tally, score_file
 
 PATIENCE = "5s"
 """How long a scheduler may take to answer."""
@@ -42,7 +42,8 @@ def score_files(
     sources: Sequence[Path],
     folder: Path,
     address: str,
-    on_file: Callable[[int], object],
+    on_file: Callable[[int], object] = id,
+    on_done: Callable[[], object] = tuple,
 ) -> Tally:
     """Score every row of many files.
 
@@ -58,6 +59,8 @@ def score_files(
         Address of the scheduler; empty for a cluster of this machine's processes.
     on_file : callable
         Called with 1 for every file that is done.
+    on_done : callable
+        Called when all are, before the first of them appears.
 
     Raises
     ------
@@ -72,22 +75,35 @@ def score_files(
     folder of this run until the last file is done, so that nothing is there half or twice, even if
     a worker that was given up goes on.
     """
-    check_formats(*sources)
+    jobs = [(source, folder / source.name) for source in sources]
     if len({source.name for source in sources}) < len(sources):
         raise DataError(folder, "two of the files have the same name")
-    # The processes of a cluster of this machine end before what they write is taken away.
-    with _staging(folder) as staged, _client(address) as client:
-        score = partial(_score, predictor, staged)
-        futures = client.map(score, [source.resolve() for source in sources], pure=False)
-        tally = Tally()
-        try:
-            for _, scored in as_completed(futures, with_results=True):
-                tally += scored
-                on_file(1)
-        except KilledWorker:
-            raise ClusterError("the workers end while they score; see their logs") from None
-        for source in sources:
-            publish(source, staged / source.name, folder / source.name)
+    check_jobs(jobs)
+    with _staging(folder) as staged:
+        # The processes of a cluster of this machine end before what they write is taken away.
+        with _client(address) as client:
+            tally = _scored(client, predictor, jobs, staged, on_file)
+        on_done()
+        publish(jobs, staged)
+    return tally
+
+
+def _scored(
+    client: Client,
+    predictor: Predictor,
+    jobs: Sequence[Job],
+    staged: Path,
+    on_file: Callable[[int], object],
+) -> Tally:
+    score = partial(_score, predictor, staged)
+    futures = client.map(score, [source.resolve() for source, _ in jobs], pure=False)
+    tally = Tally()
+    try:
+        for _, scored in as_completed(futures, with_results=True):
+            tally += scored
+            on_file(1)
+    except KilledWorker:
+        raise ClusterError("the workers end while they score; see their logs") from None
     return tally
 
 
@@ -103,9 +119,8 @@ def _score(predictor: Predictor, staged: Path, source: Path) -> Tally:
 def _staging(folder: Path) -> Iterator[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # A worker that was given up may be writing at the very moment that all is taken away.
-        with TemporaryDirectory(prefix=STAGING, dir=folder, ignore_cleanup_errors=True) as staged:
-            yield Path(staged).resolve()
+        with staging(folder, others_write=True) as staged:
+            yield staged
     except OSError as error:
         raise DataError(folder, error.strerror or "cannot be written") from None
 

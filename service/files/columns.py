@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 
 from model.errors import HeartlineError
 from model.features import FeatureSet
-from service.faults import FaultFinder, as_text, kept_names
+from service.faults import MAX_NAME, FaultFinder, as_text, kept_names
 
 Mask: TypeAlias = NDArray[np.bool_]
+
+TEXTS = (pl.String, pl.Categorical, pl.Enum)
+"""Types of columns that hold texts."""
 
 
 class BadColumns(HeartlineError):
@@ -26,16 +29,37 @@ def given_names(features: FeatureSet, names: Sequence[str]) -> dict[str, str]:
     Raises
     ------
     BadColumns
-        With everything that is wrong with the names. Where none is known they are not repeated:
-        the first row of a file without a header is a patient.
+        With everything that is wrong with the names. An unknown one is not repeated: where a
+        file has no header, or a bad line end after it, what stands there is a patient's value.
     """
     own = {name: feature.name for name, feature in features.by_accepted_name.items()}
     if not any(name in own for name in names):
         raise BadColumns(f"no names of columns that the model knows: {', '.join(features.names)}")
     finder = FaultFinder(features, {}, kept=kept_names(features))
     if faults := finder.name_faults(names):
-        raise BadColumns("; ".join(as_text(fault) for fault in faults))
+        raise BadColumns("; ".join(_as_text(fault, names) for fault in faults))
     return {own[name]: name for name in names if name in own}
+
+
+def check_ids(types: Mapping[str, pl.DataType], kept: Collection[str]) -> None:
+    """Look at the types of the columns that go through unread.
+
+    Raises
+    ------
+    BadColumns
+        When one holds anything but texts or whole numbers, which come back as they are.
+    """
+    for name in kept & types.keys():
+        if not (types[name] in TEXTS or types[name].is_integer()):
+            raise BadColumns(f"{name}: the column must hold texts or whole numbers")
+
+
+def _as_text(fault: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Return a fault of a name as a sentence, an unknown name's by the place of its column."""
+    if fault["type"] != "unknown_field":
+        return as_text(fault)
+    place = [name[:MAX_NAME] for name in names].index(fault["loc"][-1])
+    return f"column {place + 1}: {fault['msg']} ({fault['type']})"
 
 
 def joined(texts: Sequence[str], told: Mask) -> pl.Series:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
 
 import polars as pl
+from msgspec import UNSET, UnsetType
 from pydantic import TypeAdapter, ValidationError
 
 from model.predictor import Predictor
 from service.errors import InvalidInput
 from service.faults import FaultFinder, as_text, kept_names
 from service.files.answers import Answers, Scored
+from service.files.writing import RAW_ID
+from service.ids import ID, MAX_DIGITS, id_fault, id_of
 from service.schemas import Record, record_type
+
+BATCH_LINES = 10_000
+"""So many lines are scored at once: what is said of bad ones can be far longer than they are."""
+
+EXPECTED_ID = f"a string or a whole number of at most {MAX_DIGITS} digits"
+
+Own: TypeAlias = dict[str, str | None]
 
 
 class RecordScorer:
@@ -28,8 +39,23 @@ class RecordScorer:
         self._features = predictor.artifact.features
         self._kept = kept_names(self._features)
         self._answers = Answers(predictor)
+        self._places = {
+            "row": pl.Int64,
+            **dict.fromkeys((ID, RAW_ID) if self._kept else (), pl.String),
+        }
         self._record: TypeAdapter[Record] = TypeAdapter(record_type(self._features, self._kept))
         self._faults = FaultFinder(self._features, {}, self._kept)
+
+    def score_blocks(self, blocks: Iterable[bytes]) -> Iterator[Scored]:
+        """Score blocks of whole lines; each row has the number of its line, from 1."""
+        before = 0
+        for block in blocks:
+            lines = block.splitlines()
+            numbered = enumerate(lines, before + 1)
+            rows = [(row, line) for row, line in numbered if line and not line.isspace()]
+            for start in range(0, max(len(rows), 1), BATCH_LINES):
+                yield self.score(rows[start : start + BATCH_LINES])
+            before += len(lines)
 
     def score(self, lines: Iterable[tuple[int, bytes]]) -> Scored:
         """Score the good lines; say of the bad ones what is wrong.
@@ -41,28 +67,23 @@ class RecordScorer:
         """
         records: list[Record] = []
         places: list[dict[str, Any]] = []
-        refused: list[dict[str, Any]] = []
+        rejected: list[dict[str, Any]] = []
         for row, line in lines:
             try:
-                record = self._read(line)
+                record, own = self._read(line)
             except InvalidInput as refusal:
                 reasons = " ".join(as_text(fault) for fault in refusal.faults)
                 text = line.decode(errors="replace").rstrip()
-                refused.append({"row": row, "record": text, "reasons": reasons})
+                rejected.append({"row": row, "record": text, "reasons": reasons})
             else:
                 records.append(record)
-                places.append(
-                    {"row": row, **{name: _text(record.get(name)) for name in self._kept}}
-                )
-        kept = dict.fromkeys(self._kept, pl.String)
+                places.append({"row": row, **own})
         return Scored(
-            self._answers.table(
-                pl.DataFrame(places, {"row": pl.Int64, **kept}), self._features.matrix(records)
-            ),
-            pl.DataFrame(refused, {"row": pl.Int64, "record": pl.String, "reasons": pl.String}),
+            self._answers.table(pl.DataFrame(places, self._places), self._features.matrix(records)),
+            pl.DataFrame(rejected, {"row": pl.Int64, "record": pl.String, "reasons": pl.String}),
         )
 
-    def _read(self, line: bytes) -> Record:
+    def _read(self, line: bytes) -> tuple[Record, Own]:
         try:
             record = self._record.validate_json(line)
         except ValidationError as error:
@@ -70,12 +91,19 @@ class RecordScorer:
             raise self._faults.refusal(errors, line) from None
         # Without kept fields there are as many colons as fields, see `Scorer`; a line that has
         # them, or other names, is parsed once more to see which.
-        if not len(record) == len(self._features) == line.count(b":"):
+        is_plain = len(record) == len(self._features) == line.count(b":")
+        if not is_plain or ID in record:
             refusal = self._faults.refusal([], line)
             if refusal.faults:
                 raise refusal
-        return record
+        return record, self._own(record, line) if self._kept else {}
 
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    def _own(self, record: Record, line: bytes) -> Own:
+        """Return the id of a record: its text, and the JSON that it was."""
+        raw = id_of(line) if ID in record else UNSET
+        if isinstance(raw, UnsetType):
+            return {ID: None, RAW_ID: None}
+        if raw is None:
+            raise InvalidInput("The id is not valid.", [id_fault(EXPECTED_ID)])
+        text = raw.decode()
+        return {ID: json.loads(text) if text.startswith('"') else text, RAW_ID: text}

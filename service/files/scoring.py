@@ -2,49 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from model.errors import DataError
 from model.predictor import Predictor
-from service.files.reading import READERS, scored_batches
+from service.files.outputs import check_jobs, publish, rejects_path, staging
+from service.files.reading import scored_batches
 from service.files.writing import WRITERS
 
-STAGING = ".heartline-"
-"""Beginning of the name of the folder in which files are until they are whole."""
+OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How many rows of a file were scored, and how many refused."""
+    """How many rows of a file were scored, and how many rejected."""
 
     scored: int = 0
-    refused: int = 0
+    rejected: int = 0
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(self.scored + other.scored, self.refused + other.refused)
-
-
-def refusals_path(source: Path, target: Path) -> Path:
-    """Return where the bad rows go: beside the answers, in the format that they came in."""
-    return target.with_suffix(f".rejected{source.suffix}")
-
-
-def check_formats(*paths: Path) -> None:
-    """Look at the suffixes of files that are read and written.
-
-    Raises
-    ------
-    DataError
-        When there is one of an unknown format.
-    """
-    for path in paths:
-        if path.suffix not in READERS:
-            raise DataError(path, f"the name must end in one of {', '.join(READERS)}")
+        return Tally(self.scored + other.scored, self.rejected + other.rejected)
 
 
 def score_file(
@@ -59,47 +42,46 @@ def score_file(
     source, target : Path
         The file, and that of the answers; their suffixes tell the formats.
     on_rows : callable
-        Called with the number of rows of each piece that is done.
+        Called with the number of rows of each piece that is done, and with 0 when all are. What it
+        raises ends the work, and nothing is written.
 
     Raises
     ------
     DataError
-        When one of the files cannot be used; then none is written.
+        When one of the files cannot be used, or not every row can be accounted for; then none is
+        written.
     """
-    check_formats(source, target)
-    if source.resolve() in (target.resolve(), refusals_path(source, target).resolve()):
-        raise DataError(target, "the answers would replace the file that is scored")
+    jobs = [(source, target)]
+    check_jobs(jobs)
     try:
-        with TemporaryDirectory(prefix=STAGING, dir=target.parent) as folder:
-            staged = Path(folder, target.name)
-            tally = _score(predictor, source, staged, on_rows)
-            publish(source, staged, target)
+        with staging(target.parent) as folder:
+            tally = _score(predictor, source, folder / target.name, on_rows)
+            on_rows(0)
+            publish(jobs, folder)
             return tally
-    except (OSError, PolarsError) as error:
-        raise DataError(target, getattr(error, "strerror", None) or "cannot be written") from None
+    except (OSError, PolarsError, PanicException) as error:
+        raise DataError(target, _reason(error)) from None
 
 
-def publish(source: Path, staged: Path, target: Path) -> None:
-    """Put what was written of a file under the names that it is to have."""
-    refused, refusals = refusals_path(source, staged), refusals_path(source, target)
-    if refused.exists():
-        refused.replace(refusals)
-    else:  # what an earlier run refused says nothing of this one
-        refusals.unlink(missing_ok=True)
-    staged.replace(target)
+def _reason(error: BaseException) -> str:
+    """Return what the system says of a file, which Polars puts into a text of its own."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    found = OS_ERROR.search(str(error))
+    return os.strerror(int(found[1])) if found else "cannot be written"
 
 
 def _score(
     predictor: Predictor, source: Path, target: Path, on_rows: Callable[[int], object]
 ) -> Tally:
     tally = Tally()
-    refusals = refusals_path(source, target)
-    with WRITERS[target.suffix](target) as tell, WRITERS[source.suffix](refusals) as refuse:
+    rejects = rejects_path(source, target)
+    with WRITERS[target.suffix](target) as tell, WRITERS[source.suffix](rejects) as reject:
         for batch in scored_batches(source, predictor):
             tell(batch.answers)
-            refuse(batch.refused)
-            on_rows(len(batch.answers) + len(batch.refused))
-            tally += Tally(len(batch.answers), len(batch.refused))
-    if not tally.refused:
-        refusals.unlink()
+            reject(batch.rejected)
+            on_rows(batch.rows)
+            tally += Tally(batch.answers.height, batch.rejected.height)
+    if not tally.rejected:
+        rejects.unlink()
     return tally

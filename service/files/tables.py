@@ -12,12 +12,7 @@ from model.features import Feature, FeatureSet
 from model.predictor import Predictor
 from service.faults import as_text, kept_names, value_fault
 from service.files.answers import Answers, Scored
-from service.files.columns import Mask, given_names, joined
-
-SURPLUS = "\0"
-"""Column of the cells for which the header of a text file has no name; none is like this."""
-
-TEXTS = (pl.String, pl.Categorical, pl.Enum)
+from service.files.columns import TEXTS, Mask, check_ids, given_names, joined
 
 
 class TableScorer:
@@ -37,35 +32,34 @@ class TableScorer:
         self._answers = Answers(predictor)
         self._reads_text = reads_text
 
-    def score(self, table: pl.DataFrame, first_row: int = 1) -> Scored:
+    def score(self, table: pl.DataFrame, numbers: NDArray[np.int64] | None = None) -> Scored:
         """Score the good rows; say of the bad ones what is wrong.
 
         Parameters
         ----------
         table : DataFrame
             A column for each feature, under its name or an alias, and the kept ones.
-        first_row : int
-            Number of the first row.
+        numbers : NDArray of int64, of shape (n,), optional
+            The rows' numbers; by default they are counted from 1.
 
         Raises
         ------
         BadColumns
-            When the columns are others.
+            When the columns are others, or the ids are neither texts nor whole numbers.
         """
-        names = given_names(self._features, [name for name in table.columns if name != SURPLUS])
+        names = given_names(self._features, table.columns)
+        check_ids(table.schema, self._kept)
         given = table.select(names[feature.name] for feature in self._features)
-        numbers = self._numbers(given)
-        X = numbers.to_numpy()
-        surplus = _has_surplus(table)
-        good = self._features.accepts(X).all(axis=1) & ~surplus
-        row = pl.Series("row", np.arange(first_row, first_row + table.height))
+        values = self._numbers(given)
+        X = values.to_numpy()
+        good: Mask = np.logical_and.reduce(self._features.accepts(X), axis=1)
+        row = pl.Series("row", np.arange(1, table.height + 1) if numbers is None else numbers)
         places = table.select(row, *(name for name in table.columns if name in self._kept))
-        rows = table.select(row, pl.exclude(SURPLUS))
+        rows = table.select(row, pl.all())
         if good.all():
             none = rows.clear().with_columns(reasons=pl.lit(None, pl.String))
             return Scored(self._answers.table(places, X), none)
-        told = self._reasons(given.filter(~good), numbers.filter(~good), surplus[~good])
-        reasons, masks = zip(*told, strict=True)
+        reasons, masks = zip(*self._reasons(given.filter(~good), values.filter(~good)), strict=True)
         return Scored(
             self._answers.table(places.filter(good), X[good]),
             rows.filter(~good).with_columns(reasons=joined(reasons, np.column_stack(masks))),
@@ -96,10 +90,8 @@ class TableScorer:
             return named
         return texts.cast(pl.Float64, strict=False).fill_null(named)
 
-    def _reasons(
-        self, given: pl.DataFrame, numbers: pl.DataFrame, surplus: Mask
-    ) -> Iterator[tuple[str, Mask]]:
-        """Yield every fault of refused rows as a text, and which of them have it."""
+    def _reasons(self, given: pl.DataFrame, numbers: pl.DataFrame) -> Iterator[tuple[str, Mask]]:
+        """Yield every fault of bad rows as a text, and which of them have it."""
         for feature, texts, values in zip(self._features, given, numbers, strict=True):
             values_given = texts
             if self._reads_text and texts.dtype == pl.String:
@@ -108,13 +100,6 @@ class TableScorer:
             for kind in np.unique(kinds[kinds != ""]):
                 fault = value_fault((texts.name,), feature.expected, kind)
                 yield as_text(fault), kinds == kind
-        yield "There are more values than columns.", surplus
-
-
-def _has_surplus(table: pl.DataFrame) -> Mask:
-    if SURPLUS not in table.columns:
-        return np.zeros(table.height, np.bool_)
-    return table[SURPLUS].is_not_null().to_numpy()
 
 
 def _fault_kinds(feature: Feature, given: pl.Series, numbers: pl.Series) -> NDArray[np.str_]:

@@ -127,3 +127,4 @@ def test_a_stop_of_the_command_leaves_nothing(data: Path, tmp_path: Path) -> Non
         wait_until(lambda: any(scored.glob(".heartline-*/*.parquet")))
         assert stop(process, signal.SIGINT) == -signal.SIGINT
     assert list(scored.iterdir()) == []
+    assert log.read_text().splitlines()[-1] == "heartline: stopped; nothing was written"

@@ -179,10 +179,10 @@ def test_files_hold_names_alone(artifact: Artifact, tmp_path: Path, suffix: str)
     score_file(any_model, codes, target)
     expected = read(target)
     tally = score_file(names_model, named, target)
-    assert (tally.scored, tally.refused) == (3, 0)
+    assert (tally.scored, tally.rejected) == (3, 0)
     assert read(target) == expected
     tally = score_file(names_model, codes, target)
-    assert (tally.scored, tally.refused) == (0, 3)
+    assert (tally.scored, tally.rejected) == (0, 3)
     reasons = read(tmp_path / f"answers.rejected{suffix}")[0]["reasons"]
     assert reasons == _reasons(names_model, example())
     assert reasons.count("unknown_code") == len(CODED)
@@ -196,7 +196,7 @@ def test_a_category_of_parquet_is_a_name(artifact: Artifact, tmp_path: Path) -> 
     assert score_file(predictor, source, target).scored == 1
     texts = {feature.name: str(example()[feature.name]) for feature in CODED}
     pl.DataFrame([{**NAMED, **texts}]).write_parquet(source)
-    assert score_file(predictor, source, target).refused == 1
+    assert score_file(predictor, source, target).rejected == 1
 
 
 def _reasons(predictor: Predictor, record: dict[str, Any]) -> str:

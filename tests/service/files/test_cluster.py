@@ -8,7 +8,8 @@ import pytest
 
 from model.errors import DataError
 from model.predictor import Predictor
-from service.files.cluster import find_files, score_files
+from service.files.cluster import _score, find_files, score_files
+from service.files.scoring import Tally
 from tests.service.files.samples import write
 from tests.service.samples import example
 
@@ -42,3 +43,11 @@ def test_files_that_cannot_go_together_are_refused(
     with pytest.raises(DataError, match=told):
         score_files(predictor, files, data / "scored", "", print)
     assert not (data / "scored").exists()
+
+
+def test_a_worker_accounts_for_every_row(predictor: Predictor, data: Path) -> None:
+    source = data / "a.csv"
+    header, row = source.read_text().splitlines()
+    source.write_text("\n".join([header, f'"{row}', *[row] * 1000, '"']))
+    assert _score(predictor, data / "in", source) == Tally(1000, 2)
+    assert (data / "in" / "a.rejected.csv").exists()

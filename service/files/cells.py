@@ -1,0 +1,163 @@
+"""Cells: lines of CSV, cut at their commas.
+
+A row is one line: a value in quotation marks may hold commas and doubled quotation marks, but no
+line end. So a stray quotation mark spoils its own row and no other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from model.errors import HeartlineError
+
+CELL = re.compile(r',("[^"]*+(?:""[^"]*+)*+"|[^",]*+)')
+
+NOT_UTF8 = "The line is not UTF-8."
+BAD_QUOTES = (
+    "A quotation mark is not closed on its line, or is within a value that has none around it."
+)
+TOO_FEW = "There are fewer values than columns."
+TOO_MANY = "There are more values than columns."
+
+
+class RowsLost(HeartlineError):
+    """Rows that went in and did not come out."""
+
+
+class CsvRows(NamedTuple):
+    """The rows of a block: those with a text for each column, and those without."""
+
+    texts: pl.DataFrame
+    numbers: NDArray[np.int64]
+    broken: pl.DataFrame
+
+
+def split_line(line: str) -> list[str] | None:
+    """Return the values of a line; None where its quotation marks do not enclose whole values."""
+    found = CELL.findall(f",{line}")
+    if sum(map(len, found)) + len(found) != len(line) + 1:
+        return None
+    return [cell[1:-1].replace('""', '"') if cell[:1] == '"' else cell for cell in found]
+
+
+class CellReader:
+    """Reads blocks of lines of CSV.
+
+    Polars cuts the lines that need no thought: without a quotation mark, in UTF-8, and with a comma
+    between any two columns. All others are cut one by one.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the columns.
+    numbers : container of str
+        Names of those that hold numbers.
+    """
+
+    def __init__(self, names: Sequence[str], numbers: Container[str]) -> None:
+        self._names = list(names)
+        self._schema = dict.fromkeys(names, pl.String())
+        # With a line before them Polars takes no block for one that has a byte order mark or is
+        # compressed. Its own names are plain, whatever those of the columns are.
+        places = [str(place) for place in range(len(names))]
+        kinds = [pl.Float64() if name in numbers else pl.String() for name in names]
+        self._texts = dict.fromkeys(places, pl.String())
+        self._numbers = dict(zip(places, kinds, strict=True))
+        self._head = f"{','.join(places)}\n".encode()
+
+    def read_numbers(self, block: bytes) -> pl.DataFrame | None:
+        """Return the rows of a block with numbers as such; None where it holds anything else."""
+        rows = self._rows_if_plain(block)
+        try:
+            return self._cut(block, rows, self._numbers) if rows else None
+        except pl.exceptions.ComputeError:
+            return None
+
+    def read(self, block: bytes) -> CsvRows:
+        """Return the rows of a block, numbered from 1; blank lines are none."""
+        lines = [line for line in block.split(b"\n") if line and not line.isspace()]
+        plain, plain_numbers = [], []
+        rows, numbers = [], []
+        broken = []
+        for number, line in enumerate(lines, start=1):
+            if self._is_plain(line):
+                plain.append(line)
+                plain_numbers.append(number)
+                continue
+            cells, reason = self._cells(line)
+            if reason:
+                broken.append((number, *cells, reason))
+            else:
+                rows.append(cells)
+                numbers.append(number)
+        cut = self._cut(b"\n".join([*plain, b""]), len(plain), self._texts)
+        careful = pl.DataFrame(rows, self._schema, orient="row")
+        all_numbers = np.array([*plain_numbers, *numbers], np.int64)
+        order = np.argsort(all_numbers)
+        return CsvRows(pl.concat([cut, careful])[order], all_numbers[order], self.broken(broken))
+
+    def broken(self, rows: Sequence[tuple[object, ...]]) -> pl.DataFrame:
+        """Return a table of a row's number, its texts, and what is wrong with it."""
+        schema = {"row": pl.Int64(), **self._schema, "reasons": pl.String()}
+        return pl.DataFrame(rows, schema, orient="row")
+
+    def _rows_if_plain(self, block: bytes) -> int:
+        """Return how many lines a block has if all are plain, 0 if any is not."""
+        commas_each = len(self._names) - 1
+        if not commas_each or b'"' in block or not _is_utf8(block):
+            return 0
+        text = np.frombuffer(block, np.uint8)
+        ends, commas = np.flatnonzero(text == ord("\n")), np.flatnonzero(text == ord(","))
+        if commas.size != ends.size * commas_each:
+            return 0
+        by_line = commas.reshape(ends.size, commas_each)
+        own = (by_line[:, -1] < ends).all() and (by_line[1:, 0] > ends[:-1]).all()
+        return ends.size if own else 0
+
+    def _is_plain(self, line: bytes) -> bool:
+        return b'"' not in line and line.count(b",") == len(self._names) - 1 and _is_utf8(line)
+
+    def _cells(self, line: bytes) -> tuple[list[str | None], str]:
+        """Return a text for each column, and what is wrong with the line."""
+        width, text = len(self._names), line.decode(errors="replace")
+        cells = split_line(text)
+        shown = [cell or None for cell in (cells or text.split(","))[:width]]
+        shown += [None] * (width - len(shown))
+        if not _is_utf8(line):
+            return shown, NOT_UTF8
+        if cells is None:
+            return shown, BAD_QUOTES
+        return shown, TOO_FEW if len(cells) < width else TOO_MANY if len(cells) > width else ""
+
+    def _cut(self, block: bytes, rows: int, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+        """Cut lines that are plain, which a comma and a line feed always do."""
+        if not rows:  # of which Polars makes an error
+            return pl.DataFrame(schema=self._schema)
+        table = pl.read_csv(self._head + block, schema=schema, quote_char=None)
+        table.columns = self._names
+        if table.height != rows:
+            raise RowsLost(f"{rows} lines were read as {table.height} rows")
+        return table
+
+
+def with_line_feeds(block: bytes) -> bytes:
+    """Return lines with a line feed at the end of each, the last included."""
+    if b"\r" in block:
+        block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return block if block.endswith(b"\n") else block + b"\n"
+
+
+def _is_utf8(text: bytes) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,80 @@
+"""CSV: a header, and blocks of lines that are scored under it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from model.predictor import Predictor
+from service.files.answers import Scored
+from service.files.cells import CellReader, split_line, with_line_feeds
+from service.files.columns import BadColumns, given_names
+from service.files.tables import TableScorer
+
+
+def header_names(blocks: Iterator[bytes]) -> tuple[list[str], bytes]:
+    """Return the names in the first line that is not blank, and what its block holds after it.
+
+    Raises
+    ------
+    BadColumns
+        When there is no such line, or it is no line of CSV.
+    """
+    for block in blocks:
+        lines = iter(block.splitlines(keepends=True))
+        for line in lines:
+            if not line.isspace():
+                return _names(line), b"".join(lines)
+    raise BadColumns("the file is empty")
+
+
+def _names(line: bytes) -> list[str]:
+    try:
+        names = split_line(line.decode().rstrip("\r\n"))
+    except UnicodeDecodeError:
+        raise BadColumns("the header is not UTF-8") from None
+    if names is None:
+        raise BadColumns("the header has a quotation mark that does not enclose a whole name")
+    return [name.strip() for name in names]
+
+
+class CsvScorer:
+    """Scores blocks of lines of CSV.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        The model.
+    names : sequence of str
+        Names of the columns.
+
+    Raises
+    ------
+    BadColumns
+        When they are not those of the model.
+    """
+
+    def __init__(self, predictor: Predictor, names: Sequence[str]) -> None:
+        features = predictor.artifact.features
+        self._tables = TableScorer(predictor, reads_text=True)
+        own = given_names(features, names)
+        numbers = {own[feature.name] for feature in features if not feature.named_only}
+        self._cells = CellReader(names, numbers)
+
+    def score(self, block: bytes) -> Scored:
+        """Score the good rows of a block, numbered from 1; say of the bad ones what is wrong.
+
+        A block in which all is good and plain is read several times as fast.
+        """
+        block = with_line_feeds(block)
+        numbers = self._cells.read_numbers(block)
+        if numbers is not None:
+            scored = self._tables.score(numbers)
+            if scored.rejected.is_empty():
+                return Scored(scored.answers, self._cells.broken([]))
+        rows = self._cells.read(block)
+        answers, rejected = self._tables.score(rows.texts, rows.numbers)
+        if not rows.broken.is_empty():
+            rejected = pl.concat([rejected, rows.broken]).sort("row")
+        return Scored(answers, rejected)
