@@ -1,6 +1,6 @@
-"""Fuzzes the parsers guided by the coverage of service and model; needs atheris.
+"""Fuzzes how every form of request is read, guided by the coverage of service and model.
 
-Run by ``scripts/fuzz``; the arguments are libFuzzer's.
+It needs atheris. Run by ``scripts/fuzz``; the arguments are libFuzzer's.
 """
 
 from __future__ import annotations
@@ -15,32 +15,34 @@ import atheris
 with atheris.instrument_imports(include=["service", "model"]):
     from model.artifact import Artifact
     from model.predictor import Predictor
-    from service.errors import InvalidInput
-    from service.scoring import Scorer
+    from service.app import create_app
+    from service.settings import Settings
 
 from tests.conftest import ARTIFACT
-from tests.service import hostile
+from tests.service.asking import Asker
+from tests.service.careful import FORMS
+from tests.service.differences import Finding
+from tests.service.questions import LINES, Question, Way, body, check
 
-SCORER = Scorer(Predictor(Artifact.load(ARTIFACT)), max_rows=10_000)
+ASK = Asker(create_app(Settings(artifact=ARTIFACT)))
+PREDICTOR = Predictor(Artifact.load(ARTIFACT))
 
 
 def fuzz(data: bytes) -> None:
-    """Score bytes: the first says whether as a batch, and whether they are the body or a seed."""
-    is_batch, is_seed = bool(data[:1] < b"\x80"), data[:1] and data[0] % 2 == 0
-    body = hostile.body(Random(data), is_batch=is_batch) if is_seed else data[1:]
-    score = SCORER.predict_batch if is_batch else SCORER.predict
+    """Send bytes; the first selects the form, and whether the rest is the body or a seed."""
+    kind, is_seed = divmod(data[0] if data else 0, 2)
+    kind, is_report = divmod(kind, 2)
+    form = FORMS[kind % len(FORMS)]
+    way: Way = "report" if is_report and form in LINES else "refuse"
+    asked = Question(form, body(Random(data), form) if is_seed else data[1:], way)
     try:
-        score(body)
-    except InvalidInput as refusal:
-        told = hostile.without_loc({"detail": str(refusal), "errors": refusal.faults})
-        assert not [mark for mark in hostile.MARKS if mark in told]
-        assert hostile.meaning(body, is_batch=is_batch) is None
-    else:
-        assert hostile.meaning(body, is_batch=is_batch) is not None
+        check(asked, ASK(asked.path, asked.sent, headers=asked.headers), PREDICTOR)
+    except Exception as error:
+        raise Finding(asked, error) from error
 
 
 if __name__ == "__main__":
-    # libFuzzer's clock goes on while Python ends, when there is nobody left to take its signal.
+    # libFuzzer's timer would go on while Python ends, when nothing handles its signal.
     atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
     atheris.Setup(sys.argv, fuzz)
     atheris.Fuzz()

@@ -1,4 +1,4 @@
-"""Hostile bodies, headers and paths, made by chance, and what a body means to a careful reader."""
+"""Hostile bodies, headers and paths, made by chance."""
 
 from __future__ import annotations
 
@@ -44,16 +44,31 @@ Pairs = list[tuple[str, str]]
 
 def value(rng: Random, feature: Feature) -> str:
     """Return a good value."""
-    if feature.is_coded:
+    if feature.is_coded and rng.random() < 0.3:
         code, name = rng.choice(feature.codes)
-        return rng.choice([str(code), f"{code}.0", f'"{name}"'])
+        return rng.choice([f"{code}.0", f'"{name}"'])
+    return plain_value(rng, feature)
+
+
+def plain_value(rng: Random, feature: Feature) -> str:
+    """Return a good value as a plain number."""
+    if feature.is_coded:
+        return str(rng.choice(feature.codes)[0])
     if feature.kind == "count":
         return str(rng.randint(int(feature.minimum), int(feature.maximum)))
     return f"{rng.randint(ceil(feature.minimum), floor(feature.maximum) - 1)}{FRACTION}"
 
 
 def good_pairs(rng: Random) -> Pairs:
+    """Return a good record, written plainly or in any other way."""
+    if rng.random() < 0.5:
+        return plain_pairs(rng)
     return [(f'"{rng.choice(f.accepted_names)}"', value(rng, f)) for f in FEATURES]
+
+
+def plain_pairs(rng: Random) -> Pairs:
+    """Return a good record as the quick way of reading takes it."""
+    return [(f'"{f.name}"', plain_value(rng, f)) for f in FEATURES]
 
 
 def _replace_value(rng: Random, pairs: Pairs) -> None:
@@ -167,63 +182,6 @@ def body(rng: Random, *, is_batch: bool) -> bytes:
     text = batch(rng) if is_batch else record(rng)
     whole = text.encode("utf-8", "surrogatepass")
     return rng.choice(MANGLINGS)(rng, whole) if rng.random() < 0.25 else whole
-
-
-def meaning(body: bytes, *, is_batch: bool) -> list[dict[str, float]] | None:
-    """Return the records of a body if nothing at all is wrong with it.
-
-    It is written for the reader alone, with the standard library's parser, to hold the service
-    to it.
-    """
-    try:
-        document = json.loads(body.decode(), object_pairs_hook=tuple)
-    except (ValueError, RecursionError):
-        return None
-    if not is_batch:
-        documents: Any = [document]
-    elif isinstance(document, tuple) and [name for name, _ in document] == ["instances"]:
-        documents = document[0][1]
-    elif isinstance(document, tuple) and {name for name, _ in document} == {"columns", "data"}:
-        documents = _rows(document)
-    else:
-        return None
-    if not isinstance(documents, list):
-        return None
-    records = [_record(pairs) for pairs in documents]
-    return None if None in records else [record for record in records if record]
-
-
-def _rows(pairs: tuple[tuple[str, Any], ...]) -> list[Any] | None:
-    """Return the rows of a table as records."""
-    columns, data = (dict(pairs)[name] for name in ("columns", "data"))
-    if len(pairs) > 2 or type(columns) is not list or type(data) is not list:
-        return None
-    named = all(isinstance(name, str) for name in columns)
-    known = [FEATURES.by_accepted_name.get(name) for name in columns] if named else []
-    if sorted(feature.name for feature in known if feature) != sorted(FEATURES.names):
-        return None
-    if any(type(row) is not list or len(row) != len(known) for row in data):
-        return None
-    return [tuple(zip(columns, row, strict=True)) for row in data] if None not in known else None
-
-
-def _record(pairs: Any) -> dict[str, float] | None:
-    known = FEATURES.by_accepted_name
-    if not isinstance(pairs, tuple) or any(name not in known for name, _ in pairs):
-        return None
-    if sorted(known[name].name for name, _ in pairs) != sorted(FEATURES.names):
-        return None
-    numbers = {known[name].name: _number(known[name], value) for name, value in pairs}
-    return None if None in numbers.values() else numbers  # type: ignore[return-value]
-
-
-def _number(feature: Feature, value: Any) -> float | None:
-    for code, name in feature.codes:
-        if value == name:
-            return float(code)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    return float(value) if feature.accepts(value) else None
 
 
 def without_loc(problem: dict[str, Any]) -> str:

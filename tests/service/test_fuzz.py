@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
+from collections.abc import Iterator
+from contextlib import closing
 from random import Random
-from typing import Any, NamedTuple
-from urllib.parse import unquote
+from typing import Any
 
-import numpy as np
 import pytest
 from fastapi import FastAPI
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from starlette.types import Message
 
 from model.predictor import Predictor
 from service.app import create_app
@@ -22,6 +20,9 @@ from service.problems import KINDS, KINDS_BY_STATUS
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 from tests.service import hostile
+from tests.service.asking import JSON, Answer, Asker
+from tests.service.careful import FORMS, Form
+from tests.service.questions import Question, check, marks_in
 from tests.service.samples import PROBLEM, as_object
 
 FEW = settings(max_examples=300, derandomize=True, deadline=None, database=None)
@@ -32,55 +33,7 @@ MEMBERS = ["type", "title", "status", "detail", "errors"]
 REFUSED = {
     kind.status for kind in (*KINDS.values(), *KINDS_BY_STATUS.values()) if kind.status < 500
 }
-JSON = [(b"content-type", b"application/json")]
 KEY = "a-key-of-the-fuzzing-test"
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-def ask(
-    app: FastAPI,
-    path: str,
-    body: bytes = b"",
-    method: str = "POST",
-    headers: list[tuple[bytes, bytes]] = JSON,
-) -> Answer:
-    """Ask as a server would: what it lets through, and it alone, is free to be anything."""
-    raw_path, _, query = path.partition("?")
-    length = (b"content-length", b"%d" % len(body))
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "scheme": "http",
-        "method": method,
-        "path": unquote(raw_path),
-        "raw_path": raw_path.encode(),
-        "query_string": query.encode(),
-        "headers": [*headers, length],
-        "server": ("127.0.0.1", 8000),
-        "client": ("127.0.0.1", 9000),
-        "state": {},
-    }
-    arriving: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        if not arriving:
-            await asyncio.Event().wait()  # the client stays
-        return arriving.pop()
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    asyncio.run(app(scope, receive, send))
-    start, *parts = sent
-    given_headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in start["headers"]}
-    return Answer(start["status"], given_headers, b"".join(part["body"] for part in parts))
 
 
 def check_refusal(answer: Answer, *, is_head: bool = False) -> None:
@@ -97,56 +50,23 @@ def check_refusal(answer: Answer, *, is_head: bool = False) -> None:
     for error in problem["errors"]:
         assert list(error) == ["loc", "msg", "type"]
         assert error["loc"][0] == "body"
-    told = hostile.without_loc(problem)
-    assert not [mark for mark in hostile.MARKS if mark in told]
+    assert not marks_in(hostile.without_loc(problem))
 
 
-def check_answer(answer: Answer, body: bytes, predictor: Predictor, *, is_batch: bool) -> None:
-    """Hold an answer to what a careful reader and the predictor make of the body."""
-    records = hostile.meaning(body, is_batch=is_batch)
-    if records is None:
-        assert answer.status == 422
-        check_refusal(answer)
-        return
-    assert answer.status == 200
-    told = json.loads(answer.body)
-    expected = predictor.predict_records(records) if records else np.empty(0)
-    assert _probabilities(told) == expected.tolist()
-    assert told["model_version"] == predictor.artifact.version
-
-
-def _probabilities(told: dict[str, Any]) -> list[float]:
-    if "data" in told:
-        return [row[told["columns"].index("probability")] for row in told["data"]]
-    return [row["probability"] for row in told.get("predictions", [told])]
-
-
-@MANY
-@given(rng=CHANCE)
-def test_a_record_is_refused_or_gets_what_the_predictor_gives(
-    app: FastAPI, predictor: Predictor, rng: Random
-) -> None:
-    body = hostile.body(rng, is_batch=False)
-    check_answer(ask(app, "/predict", body), body, predictor, is_batch=False)
-
-
-@MANY
-@given(rng=CHANCE)
-def test_a_batch_is_refused_or_gets_what_the_predictor_gives(
-    app: FastAPI, predictor: Predictor, rng: Random
-) -> None:
-    body = hostile.body(rng, is_batch=True)
-    check_answer(ask(app, "/predict/batch", body), body, predictor, is_batch=True)
+@pytest.fixture(scope="module")
+def ask(app: FastAPI) -> Iterator[Asker]:
+    with closing(Asker(app)) as asker:
+        yield asker
 
 
 @FEW
-@given(body=st.binary(max_size=200), is_batch=st.booleans())
-@example(body=b"", is_batch=False)
+@given(body=st.binary(max_size=200), form=st.sampled_from(FORMS))
+@example(body=b"", form="record")
 def test_bytes_without_sense_are_refused(
-    app: FastAPI, predictor: Predictor, body: bytes, is_batch: bool
+    ask: Asker, predictor: Predictor, body: bytes, form: Form
 ) -> None:
-    path = "/predict/batch" if is_batch else "/predict"
-    check_answer(ask(app, path, body), body, predictor, is_batch=is_batch)
+    asked = Question(form, body)
+    check(asked, ask(asked.path, body, headers=asked.headers), predictor)
 
 
 JSON_VALUES = st.recursive(
@@ -157,44 +77,49 @@ JSON_VALUES = st.recursive(
 
 
 @FEW
-@given(value=JSON_VALUES, is_batch=st.booleans(), ascii_only=st.booleans())
+@given(
+    value=JSON_VALUES, form=st.sampled_from(["record", "batch", "ndjson"]), is_ascii=st.booleans()
+)
 def test_any_json_is_refused(
-    app: FastAPI, predictor: Predictor, value: object, is_batch: bool, ascii_only: bool
+    ask: Asker, predictor: Predictor, value: object, form: Form, is_ascii: bool
 ) -> None:
-    body = json.dumps({"instances": value} if is_batch else value, ensure_ascii=ascii_only)
-    path = "/predict/batch" if is_batch else "/predict"
-    check_answer(ask(app, path, body.encode()), body.encode(), predictor, is_batch=is_batch)
+    document = {"instances": value} if form == "batch" else value
+    asked = Question(form, json.dumps(document, ensure_ascii=is_ascii).encode())
+    check(asked, ask(asked.path, asked.body, headers=asked.headers), predictor)
 
 
 @pytest.fixture(scope="module")
-def guarded() -> FastAPI:
-    return create_app(Settings(artifact=ARTIFACT, api_keys=f"me:{KEY}"))
+def guarded() -> Iterator[Asker]:
+    app = create_app(Settings(artifact=ARTIFACT, api_keys=f"me:{KEY}"))
+    with closing(Asker(app)) as asker:
+        yield asker
 
 
 @MANY
 @given(rng=CHANCE)
-def test_headers_are_taken_or_refused(app: FastAPI, predictor: Predictor, rng: Random) -> None:
-    body = as_object(hostile.good_pairs(rng)).encode()
-    answer = ask(app, "/predict", body, headers=[*rng.choice([JSON, []]), *hostile.headers(rng)])
+def test_headers_are_taken_or_refused(ask: Asker, predictor: Predictor, rng: Random) -> None:
+    asked = Question("record", as_object(hostile.good_pairs(rng)).encode())
+    given_headers = [*rng.choice([JSON, []]), *hostile.headers(rng)]
+    answer = ask(asked.path, asked.body, headers=given_headers)
     if answer.status == 200:
-        check_answer(answer, body, predictor, is_batch=False)
+        check(asked, answer, predictor)
     else:
         check_refusal(answer)
 
 
 @FEW
 @given(rng=CHANCE)
-def test_no_header_opens_what_needs_a_key(guarded: FastAPI, rng: Random) -> None:
-    answer = ask(guarded, "/model", method="GET", headers=[*hostile.headers(rng)])
+def test_no_header_opens_what_needs_a_key(guarded: Asker, rng: Random) -> None:
+    answer = guarded("/model", method="GET", headers=[*hostile.headers(rng)])
     assert answer.status == 401
     check_refusal(answer)
 
 
 @FEW
 @given(key=st.binary(max_size=40) | st.sampled_from([KEY.encode(), KEY.upper().encode()]))
-def test_the_key_alone_opens_it(guarded: FastAPI, key: bytes) -> None:
+def test_the_key_alone_opens_it(guarded: Asker, key: bytes) -> None:
     headers = [(b"authorization", b"Bearer " + key)]
-    answer = ask(guarded, "/model", method="GET", headers=headers)
+    answer = guarded("/model", method="GET", headers=headers)
     assert (answer.status == 200) == (key.strip() == KEY.encode())
     if answer.status != 200:
         check_refusal(answer)
@@ -202,9 +127,9 @@ def test_the_key_alone_opens_it(guarded: FastAPI, key: bytes) -> None:
 
 @MANY
 @given(rng=CHANCE)
-def test_every_path_is_answered_or_refused(app: FastAPI, rng: Random) -> None:
+def test_every_path_is_answered_or_refused(ask: Asker, rng: Random) -> None:
     method = rng.choice(hostile.METHODS)
-    answer = ask(app, hostile.path(rng), method=method, headers=[*hostile.headers(rng)])
+    answer = ask(hostile.path(rng), method=method, headers=[*hostile.headers(rng)])
     if answer.status >= 400:
         check_refusal(answer, is_head=method == "HEAD")
     else:

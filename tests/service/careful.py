@@ -1,0 +1,216 @@
+"""The careful reader: what the body of a request means, row by row, in each of its forms.
+
+Tests compare the service with it. It shares no code with the service: it is written to be easy to
+read, with the standard library's JSON parser.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from model.features import Feature
+from tests.service.samples import FEATURES
+
+Form: TypeAlias = Literal["record", "batch", "table", "ndjson", "csv"]
+
+FORMS: tuple[Form, ...] = ("record", "batch", "table", "ndjson", "csv")
+
+ID = "id"
+JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+WHITE_SPACE = b" \t\r"
+
+
+class Row(NamedTuple):
+    """A row of a request.
+
+    Parameters
+    ----------
+    numbers : dict or None
+        The value of each feature; None for a row that must be refused.
+    id : str or None
+        Its id as JSON; a number has the digits that were sent.
+    """
+
+    numbers: dict[str, float] | None
+    id: str | None = None
+
+
+BAD = Row(None)
+
+
+class Whole(str):
+    """The digits of a whole number in JSON."""
+
+    __slots__ = ()
+
+
+class Fraction(str):
+    """The digits of any other number in JSON."""
+
+    __slots__ = ()
+
+
+class Pairs(list[tuple[str, Any]]):
+    """A JSON object that keeps repeated names."""
+
+
+def rows_of(form: Form, body: bytes) -> list[Row] | None:
+    """Return the rows of a body; None if the whole body must be refused."""
+    if form == "csv":
+        return _csv_rows(lines_of(body))
+    if form == "ndjson":
+        return [_row(_json(line), may_have_id=True) for line in lines_of(body)]
+    document = _json(body)
+    if form == "record":
+        row = _row(document)
+        return None if row is BAD else [row]
+    return _batch_rows(document)
+
+
+def lines_of(body: bytes) -> list[bytes]:
+    """Return the lines of a body that are not blank, without their line ends."""
+    lines = [line.removesuffix(b"\r") for line in body.split(b"\n")]
+    return [line for line in lines if line.strip(WHITE_SPACE)]
+
+
+def read_json(text: str) -> Any:
+    """Read JSON, its numbers as digits and its objects as pairs.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        When it is not JSON, or nested too deep.
+    """
+    return json.loads(
+        text,
+        object_pairs_hook=Pairs,
+        parse_int=Whole,
+        parse_float=Fraction,
+        parse_constant=_refuse,
+    )
+
+
+def id_of(value: Any) -> str | None:
+    """Return an id as JSON; None if the value is not a valid id."""
+    if isinstance(value, Whole):
+        return str(value)
+    if type(value) is str and not any("\ud800" <= letter <= "\udfff" for letter in value):
+        return json.dumps(value)
+    return None
+
+
+def cells_of(line: bytes) -> list[str] | None:
+    """Return the cells of a line of CSV; None where its quotes or its bytes are wrong."""
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        return None
+    cells = []
+    while True:
+        cell, text = _cell(text)
+        if cell is None or text[:1] not in ("", ","):
+            return None
+        cells.append(cell)
+        if not text:
+            return cells
+        text = text[1:]
+
+
+def _refuse(_: str) -> None:
+    raise ValueError("no JSON")
+
+
+def _json(body: bytes) -> Any:
+    """Return the document, or None, which is valid nowhere, if it is not JSON."""
+    try:
+        return read_json(body.decode())
+    except (ValueError, RecursionError):
+        return None
+
+
+def _batch_rows(document: Any) -> list[Row] | None:
+    """Return the rows of a list of records, or of a table."""
+    if not isinstance(document, Pairs):
+        return None
+    names = [name for name, _ in document]
+    parts = dict(document)
+    if any(type(part) is not list for part in parts.values()):
+        return None
+    if names == ["instances"]:
+        return [_row(record) for record in parts["instances"]]
+    if sorted(names) != ["columns", "data"]:
+        return None
+    columns = parts["columns"]
+    if not all(type(name) is str for name in columns) or not _are_names(columns):
+        return None
+    return [_table_row(columns, row) for row in parts["data"]]
+
+
+def _table_row(columns: Sequence[str], row: Any) -> Row:
+    if type(row) is not list or len(row) != len(columns):
+        return BAD
+    return _row(Pairs(zip(columns, row, strict=True)))
+
+
+def _csv_rows(lines: Sequence[bytes]) -> list[Row] | None:
+    header = cells_of(lines[0].removeprefix(b"\xef\xbb\xbf")) if lines else None
+    names = [name.strip(" \t") for name in header or []]
+    if not _are_names([name for name in names if name != ID]) or names.count(ID) > 1:
+        return None
+    return [_csv_row(names, cells_of(line)) for line in lines[1:]]
+
+
+def _csv_row(names: Sequence[str], cells: Sequence[str] | None) -> Row:
+    if cells is None or len(cells) != len(names):
+        return BAD
+    pairs = zip(names, cells, strict=True)
+    return _row(Pairs((n, c if n == ID else _csv_value(c)) for n, c in pairs), may_have_id=True)
+
+
+def _csv_value(cell: str) -> str:
+    text = cell.strip(" \t")
+    return Fraction(text) if JSON_NUMBER.fullmatch(text) else text
+
+
+def _cell(text: str) -> tuple[str | None, str]:
+    """Return the cell that a text begins with, and what follows it."""
+    if text[:1] != '"':
+        cell, comma, rest = text.partition(",")
+        return (None if "\r" in cell else cell), comma + rest
+    quoted = re.match(r'"((?:[^"]|"")*)"(?!")', text)
+    if not quoted:
+        return None, ""
+    return quoted[1].replace('""', '"'), text[quoted.end() :]
+
+
+def _row(document: Any, *, may_have_id: bool = False) -> Row:
+    if not isinstance(document, Pairs):
+        return BAD
+    ids = [value for name, value in document if name == ID] if may_have_id else []
+    fields = [(name, value) for name, value in document if not may_have_id or name != ID]
+    own = id_of(ids[0]) if ids else None
+    if len(ids) > 1 or (ids and own is None) or not _are_names([name for name, _ in fields]):
+        return BAD
+    known = FEATURES.by_accepted_name
+    numbers = {known[name].name: _number(known[name], value) for name, value in fields}
+    good = {name: number for name, number in numbers.items() if number is not None}
+    return Row(good if len(good) == len(numbers) else None, own)
+
+
+def _are_names(names: Sequence[str]) -> bool:
+    """Tell whether names are those of every feature, each once."""
+    known = FEATURES.by_accepted_name
+    return all(name in known for name in names) and sorted(
+        known[name].name for name in names
+    ) == sorted(FEATURES.names)
+
+
+def _number(feature: Feature, value: Any) -> float | None:
+    if isinstance(value, Whole | Fraction):
+        number = float(value)
+        return number if feature.accepts(number) else None
+    codes = {name: float(code) for code, name in feature.codes}
+    return codes.get(value) if isinstance(value, str) else None
