@@ -1,180 +1,200 @@
-"""Hostile connections: requests that are cut, glued, half closed or no HTTP at all."""
+"""Hostile connections: requests that are split, joined, half-closed, cut short or not HTTP."""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from itertools import islice, pairwise
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from random import Random
-from time import sleep
-from typing import Literal, NamedTuple
+from typing import Literal, TypeAlias
 
 from tests.service import hostile
+from tests.service.careful import Form
+from tests.service.differences import cut
+from tests.service.questions import Question, question
 
 JSON = [(b"content-type", b"application/json")]
-Headers = Iterable[tuple[bytes, bytes]]
+Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
+Ending: TypeAlias = Literal["open", "half-closed", "aborted", "disconnected"]
+
+OWN_ID = b"id-of-a-trailer"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request.
+
+    Parameters
+    ----------
+    method : str
+        Of its first line.
+    question : Question, optional
+        What the answer must answer; without one, any valid answer will do.
+    refused : int, optional
+        The status that must come instead.
+    version : str
+        The HTTP version of the client.
+    """
+
+    method: str = "POST"
+    question: Question | None = None
+    refused: int | None = None
+    version: str = "1.1"
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """What is sent on a connection, and which answers are due.
+    """What is sent on a connection, and the answers that must come.
 
     Parameters
     ----------
     pieces : tuple of bytes
-        Sent one after the other, as packets of their own.
-    methods : tuple of str
-        Those of the requests in it. A connection may be closed in place of an answer only where
-        `is_http` is false or it does not stay open.
-    ending : {"open", "half-closed", "aborted"}
-        What the client does to the connection once it has sent everything.
+        Sent one after the other, each by its own call of the system.
+    requests : tuple of Sent
+        The requests in it. The server may close without an answer only if `is_http` is false,
+        or the client closes first.
+    ending : {"open", "half-closed", "aborted", "disconnected"}
+        What the client does after it has sent everything: nothing, close its sending half,
+        close at once, or close when the first part of an answer has come.
     is_http : bool
-        Whether a server can make out where each request ends.
+        Whether the server can know where each request ends.
     """
 
     pieces: tuple[bytes, ...]
-    methods: tuple[str, ...]
-    ending: Literal["open", "half-closed", "aborted"] = "open"
+    requests: tuple[Sent, ...]
+    ending: Ending = "open"
     is_http: bool = True
 
 
-class Answer(NamedTuple):
-    status: int
-    media_type: str
-    body: bytes
+def head(method: str, path: str, headers: Headers, version: str = "1.1") -> bytes:
+    lines = [f"{method} {path} HTTP/{version}\r\nhost: x\r\n".encode("latin-1")]
+    return b"".join([*lines, *map(_field, headers), b"\r\n"])
 
 
-class Connection:
-    """A connection that reads answers as they come, and notes when it is closed."""
-
-    def __init__(self, port: int, patience: float) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), patience)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._unread = b""
-        self.is_closed = False
-
-    def send(self, exchange: Exchange, pause: float = 0) -> None:
-        """Send it all, and no more once the server has closed."""
-        with suppress(BrokenPipeError, ConnectionResetError):
-            for piece in exchange.pieces:
-                self._socket.sendall(piece)
-                if pause:
-                    sleep(pause)
-            if exchange.ending == "half-closed":
-                self._socket.shutdown(socket.SHUT_WR)
-        if exchange.ending == "aborted":
-            self.close()
-
-    def answers(self, exchange: Exchange) -> list[Answer]:
-        """Return what comes; TimeoutError says that a server neither answers nor closes."""
-        if self.is_closed:
-            return []
-        answers = list(islice(self._read(exchange.methods), len(exchange.methods)))
-        if exchange.ending != "open" or not exchange.is_http:
-            while not self.is_closed:  # what else was told before the end
-                self._receive()
-        return answers
-
-    def close(self) -> None:
-        self._socket.close()
-        self.is_closed = True
-
-    def _read(self, methods: Iterable[str]) -> Iterator[Answer]:
-        for method in methods:
-            head = self._until_blank_line()
-            while head.startswith(b"HTTP/1.1 1"):  # 100 Continue
-                head = self._until_blank_line()
-            if not head:
-                return
-            first, *lines = head.decode("latin-1").split("\r\n")
-            headers = dict(line.lower().split(": ", 1) for line in lines)
-            status = int(first.split(" ", 2)[1])
-            body = b"" if method == "HEAD" or status == 304 else self._body(headers)
-            if headers.get("connection") == "close":
-                self.close()
-            yield Answer(status, headers.get("content-type", ""), body)
-
-    def _until_blank_line(self) -> bytes:
-        while b"\r\n\r\n" not in self._unread:
-            if not self._receive():
-                return b""
-        head, _, self._unread = self._unread.partition(b"\r\n\r\n")
-        return head
-
-    def _body(self, headers: dict[str, str]) -> bytes:
-        # uvicorn's own refusal of what is no HTTP has no length: it ends with the connection.
-        length = int(headers.get("content-length", 2**62))
-        while len(self._unread) < length and self._receive():
-            pass
-        body, self._unread = self._unread[:length], self._unread[length:]
-        return body
-
-    def _receive(self) -> bytes:
-        try:
-            part = b"" if self.is_closed else self._socket.recv(2**16)
-        except ConnectionResetError:
-            part = b""
-        self._unread += part
-        if not part:
-            self.close()
-        return part
+def message(
+    method: str, path: str, headers: Headers, body: bytes = b"", version: str = "1.1"
+) -> bytes:
+    has_body = body or method == "POST"
+    length = [(b"content-length", b"%d" % len(body))] if has_body else []
+    return head(method, path, [*headers, *length], version) + body
 
 
-def message(method: str, path: str, headers: Headers, body: bytes = b"") -> bytes:
-    lines = [f"{method} {path} HTTP/1.1\r\nhost: x\r\n".encode("latin-1")]
-    lines += [name + b": " + value + b"\r\n" for name, value in headers]
-    if body or method == "POST":
-        lines.append(b"content-length: %d\r\n" % len(body))
-    return b"".join([*lines, b"\r\n", body])
+def asking(asked: Question, *headers: tuple[bytes, bytes], version: str = "1.1") -> bytes:
+    return message("POST", asked.path, [*asked.headers, *headers], asked.sent, version)
 
 
-def prediction(rng: Random) -> bytes:
-    is_batch = rng.random() < 0.25
-    body = hostile.body(rng, is_batch=is_batch)
-    return message("POST", "/predict/batch" if is_batch else "/predict", JSON, body)
+def _field(header: tuple[bytes, bytes]) -> bytes:
+    return b"%b: %b\r\n" % header
 
 
-def _record_or_batch(rng: Random) -> Exchange:
-    return Exchange((prediction(rng),), ("POST",))
+def single(rng: Random) -> Exchange:
+    asked = question(rng)
+    return Exchange((asking(asked),), (Sent(question=asked),))
 
 
-def _too_much(rng: Random) -> Exchange:
-    body = hostile.body(rng, is_batch=False) + b" " * rng.choice([60_000, 70_000, 300_000])
-    return Exchange((message("POST", "/predict", JSON, body),), ("POST",))
+def pipelined(rng: Random) -> Exchange:
+    asked = [question(rng) for _ in range(rng.randint(2, 8))]
+    return Exchange((b"".join(map(asking, asked)),), tuple(Sent(question=one) for one in asked))
 
 
-def _any_headers(rng: Random) -> Exchange:
+def half_closed(rng: Random) -> Exchange:
+    return replace(rng.choice([single, pipelined, chunked])(rng), ending="half-closed")
+
+
+def split(rng: Random) -> Exchange:
+    whole = rng.choice([single, pipelined, chunked, upgraded, half_closed])(rng)
+    pieces = tuple(piece for piece in cut(rng, b"".join(whole.pieces)) if piece)
+    return replace(whole, pieces=pieces)
+
+
+TRAILERS = [
+    *(b"x-request-id: " + OWN_ID, b"authorization: Bearer none", b"content-encoding: br"),
+    *(b"content-type: text/plain", b"a:", b"x: " + b"y" * 300, b"connection: close"),
+]
+
+
+def chunked(rng: Random) -> Exchange:
+    """Return a question with a chunked body, with or without trailers."""
+    asked = question(rng)
+    return Exchange(_chunks(rng, asked, asked.headers, _trailers(rng)), (Sent(question=asked),))
+
+
+def typed_too_late(rng: Random) -> Exchange:
+    """Return a question whose media type is in a trailer."""
+    asked = replace(question(rng), coding="")
+    trailers = [b"%b: %b" % header for header in asked.headers]
+    return Exchange(_chunks(rng, asked, [], trailers), (Sent(question=asked, refused=415),))
+
+
+def _trailers(rng: Random) -> list[bytes]:
+    return rng.choices(TRAILERS, k=rng.choice([0, 0, 1, 2, 5]))
+
+
+def _chunks(
+    rng: Random, asked: Question, headers: Headers, trailers: Iterable[bytes]
+) -> tuple[bytes, ...]:
+    """Return a request with a chunked body, in pieces or in one."""
+    end = b"".join(trailer + b"\r\n" for trailer in trailers)
+    pieces = [
+        head("POST", asked.path, [*headers, (b"transfer-encoding", b"chunked")]),
+        *(b"%x\r\n%b\r\n" % (len(part), part) for part in cut(rng, asked.sent) if part),
+        b"0\r\n%b\r\n" % end,
+    ]
+    return tuple(pieces) if rng.random() < 0.5 else (b"".join(pieces),)
+
+
+UPGRADES: list[list[tuple[bytes, bytes]]] = [
+    [
+        *((b"connection", b"Upgrade, HTTP2-Settings"), (b"upgrade", b"h2c")),
+        (b"http2-settings", b"AAMAAABkAAQAoAAAAAIAAAAA"),
+    ],
+    [(b"connection", b"upgrade"), (b"upgrade", b"websocket"), (b"sec-websocket-version", b"13")],
+    [(b"upgrade", b"TLS/1.0"), (b"connection", b"Upgrade")],
+]
+
+
+def upgraded(rng: Random) -> Exchange:
+    """Return a question with an Upgrade header, its body in the first or in a second piece."""
+    asked = question(rng)
+    whole = asking(asked, *rng.choice(UPGRADES))
+    if rng.random() < 0.5:
+        return Exchange((whole,), (Sent(question=asked),))
+    end = len(whole) - len(asked.sent)
+    return Exchange((whole[:end], whole[end:]), (Sent(question=asked),))
+
+
+def expecting(rng: Random) -> Exchange:
+    """Return a question that expects 100 Continue, from a client that does not wait for it."""
+    asked = question(rng)
+    whole = asking(asked, (b"expect", b"100-continue"))
+    end = len(whole) - len(asked.sent)
+    return Exchange((whole[:end], whole[end:]), (Sent(question=asked),))
+
+
+def old(rng: Random) -> Exchange:
+    """Return a question in HTTP/1.0, after which the connection ends."""
+    asked = question(rng)
+    whole = asking(asked, version="1.0")
+    if rng.random() < 0.5:
+        whole = whole.replace(b"host: x\r\n", b"", 1)
+    return Exchange((whole,), (Sent(question=asked, version="1.0"),))
+
+
+def too_much(rng: Random) -> Exchange:
+    body = question(rng, "record").body + b" " * rng.choice([60_000, 70_000, 300_000])
+    return Exchange((message("POST", "/predict", JSON, body),), (Sent(),))
+
+
+def any_headers(rng: Random) -> Exchange:
     headers = [*rng.choice([JSON, []]), *hostile.headers(rng)]
-    body = hostile.body(rng, is_batch=False)
-    return Exchange((message("POST", "/predict", headers, body),), ("POST",))
+    return Exchange(
+        (message("POST", "/predict", headers, question(rng, "record").body),), (Sent(),)
+    )
 
 
-def _any_path(rng: Random) -> Exchange:
+def any_path(rng: Random) -> Exchange:
     method = rng.choice(hostile.METHODS)
-    return Exchange((message(method, hostile.path(rng), hostile.headers(rng)),), (method,))
-
-
-def _pipelined(rng: Random) -> Exchange:
-    number = rng.randint(2, 8)
-    return Exchange((b"".join(prediction(rng) for _ in range(number)),), ("POST",) * number)
-
-
-def _split(rng: Random) -> Exchange:
-    whole = prediction(rng)
-    places = sorted(rng.randrange(len(whole)) for _ in range(rng.randint(1, 8)))
-    ends = [0, *places, len(whole)]
-    pieces = tuple(whole[a:b] for a, b in pairwise(ends))
-    return Exchange(pieces, ("POST",))
-
-
-def _chunked(rng: Random) -> Exchange:
-    body = hostile.body(rng, is_batch=False)
-    chunks = [b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:100], body[100:]) if part]
-    headers = [*JSON, (b"transfer-encoding", b"chunked")]
-    head = message("GET", "/predict", headers).replace(b"GET", b"POST", 1)
-    return Exchange((head, *chunks, b"0\r\n\r\n"), ("POST",))
+    whole = message(method, hostile.path(rng), hostile.headers(rng))
+    return Exchange((whole,), (Sent(method),))
 
 
 NO_HTTP = [
@@ -214,39 +234,57 @@ NO_HTTP = [
 ]
 
 
-def _no_http(rng: Random) -> Exchange:
-    return Exchange((rng.choice(NO_HTTP),), ("POST",), "half-closed", is_http=False)
+def no_http(rng: Random) -> Exchange:
+    return Exchange((rng.choice(NO_HTTP),), (Sent(),), "half-closed", is_http=False)
 
 
-def _cut_short(rng: Random) -> Exchange:
-    whole = prediction(rng)
-    piece = whole[: rng.randrange(len(whole))]
-    ending: Literal["half-closed", "aborted"] = rng.choice(["half-closed", "aborted"])
-    return Exchange((piece,), ("POST",), ending, is_http=False)
+def cut_short(rng: Random) -> Exchange:
+    """Return a question of which the client sends only a part."""
+    whole = b"".join(rng.choice([single, chunked])(rng).pieces)
+    ending: Ending = rng.choice(["half-closed", "aborted"])
+    return Exchange((whole[: rng.randrange(len(whole))],), (Sent(),), ending, is_http=False)
 
 
-def _half_closed(rng: Random) -> Exchange:
-    return Exchange((prediction(rng),), ("POST",), "half-closed")
+def aborted(rng: Random) -> Exchange:
+    return replace(single(rng), ending="aborted")
 
 
-def _aborted(rng: Random) -> Exchange:
-    return Exchange((prediction(rng),), ("POST",), "aborted")
+def disconnected(rng: Random) -> Exchange:
+    """Return a long stream from a client that disconnects while it is answered.
+
+    It is compressed: the server stops reading from a client that does not read its answers.
+    """
+    return Exchange((asking(stream := long_stream(rng)),), (Sent(question=stream),), "disconnected")
 
 
-KINDS = {
-    _record_or_batch: 60,
-    _any_path: 14,
-    _any_headers: 10,
-    _pipelined: 6,
-    _chunked: 3,
-    _split: 2,
-    _no_http: 2,
-    _cut_short: 1,
-    _half_closed: 1,
-    _aborted: 1,
-    _too_much: 0.1,
+def long_stream(rng: Random) -> Question:
+    """Return up to thousands of lines, good and bad ones, to be reported row by row."""
+    form: Form = rng.choice(["ndjson", "csv"])
+    while not (rows := (body := question(rng, form).body).split(b"\n")[1:]):
+        pass
+    lines = body + b"\n" + b"\n".join(rows * rng.choice([10, 1000, 3000]))
+    return Question(form, lines, "report", "gzip")
+
+
+KINDS: dict[Callable[[Random], Exchange], float] = {
+    single: 46,
+    any_path: 12,
+    any_headers: 8,
+    pipelined: 8,
+    split: 6,
+    half_closed: 6,
+    chunked: 4,
+    upgraded: 2,
+    no_http: 2,
+    cut_short: 2,
+    aborted: 1,
+    expecting: 1,
+    old: 1,
+    typed_too_late: 0.8,
+    disconnected: 0.1,
+    too_much: 0.1,
 }
-"""The kinds of exchanges, and how often each comes in a hundred."""
+"""The kinds of exchanges, and the weight of each."""
 
 
 def exchange(rng: Random) -> Exchange:
