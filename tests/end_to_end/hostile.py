@@ -262,7 +262,7 @@ def long_stream(rng: Random) -> Question:
     form: Form = rng.choice(["ndjson", "csv"])
     while not (rows := (body := question(rng, form).body).split(b"\n")[1:]):
         pass
-    lines = body + b"\n" + b"\n".join(rows * rng.choice([10, 1000, 3000]))
+    lines = body + b"\n" + b"\n".join(rows * rng.choice([10, 300, 1000]))
     return Question(form, lines, "report", "gzip")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from model.features import Feature
@@ -68,6 +68,17 @@ def rows_of(form: Form, body: bytes) -> list[Row] | None:
         row = _row(document)
         return None if row is BAD else [row]
     return _batch_rows(document)
+
+
+def unseen(numbers: Mapping[str, float]) -> list[str]:
+    """Return the names of the features whose values need a warning."""
+    return [feature.name for feature in FEATURES if not _has_seen(feature, numbers[feature.name])]
+
+
+def _has_seen(feature: Feature, value: float) -> bool:
+    if feature.is_coded:
+        return value in feature.observed
+    return min(feature.observed) <= value <= max(feature.observed)
 
 
 def lines_of(body: bytes) -> list[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -118,18 +119,38 @@ def check(asked: Question, answer: Answer, predictor: Predictor) -> int:
     good = [row.numbers for row in rows if row.numbers is not None]
     expected = predictor.predict_records(good).tolist() if good else []
     for row, one in zip(rows, given, strict=True):
-        probability = None if row.numbers is None else expected.pop(0)
-        _check_row(asked, row, one, probability)
+        if row.numbers is None:
+            _check_faults(one)
+        else:
+            _check_prediction(asked, row, one, expected.pop(0), predictor)
     return len(good)
 
 
-def _check_row(asked: Question, row: Row, given: RowAnswer, probability: float | None) -> None:
-    found = given.get("probability")
-    assert (None if found in ("", None) else float(found)) == probability, given
-    assert bool(given.get("errors")) == (probability is None), given
-    assert not marks_in(_without_loc(given.get("errors"))), given
-    if probability is not None and asked.is_lines:
+def _check_faults(given: RowAnswer) -> None:
+    assert given.get("probability") in (None, ""), given
+    assert given["errors"], given
+    assert not marks_in(_without_loc(given["errors"])), given
+
+
+def _check_prediction(
+    asked: Question, row: Row, given: RowAnswer, probability: float, predictor: Predictor
+) -> None:
+    artifact = predictor.artifact
+    number = int(probability > (artifact.threshold or 0))
+    assert not given.get("errors"), given
+    assert float(given["probability"]) == probability, given
+    assert int(given["predicted_class"]) == number, given
+    assert given["label"] == artifact.labels[number], given
+    assert _warned(given["warnings"]) == careful.unseen(row.numbers or {}), given
+    if asked.is_lines:
         assert given.get(ID) == _id_in(asked.form, row), given
+
+
+def _warned(warnings: Any) -> list[str]:
+    """Return the features with a warning; CSV has sentences, which begin with the name."""
+    if isinstance(warnings, str):
+        return re.findall(r"(\w+): (?:Outside|This code) ", warnings)
+    return [warning["loc"][-1] for warning in warnings]
 
 
 def _without_loc(errors: Any) -> str:
@@ -170,7 +191,16 @@ def row_answers(asked: Question, answer: Answer) -> list[RowAnswer]:
         return [document]
     if "predictions" in document:
         return list(document["predictions"])
-    return [dict(zip(document["columns"], row, strict=True)) for row in document["data"]]
+    return _table_rows(document)
+
+
+def _table_rows(document: RowAnswer) -> list[RowAnswer]:
+    rows = [dict(zip(document["columns"], row, strict=True)) for row in document["data"]]
+    for row in rows:
+        row["warnings"] = []
+    for warning in document["warnings"]:
+        rows[warning["loc"][2]]["warnings"].append(warning)
+    return rows
 
 
 def _members(line: str) -> RowAnswer:
