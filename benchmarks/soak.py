@@ -22,7 +22,7 @@ from tests.end_to_end.hostile import (
     cut_short,
     disconnected,
     half_closed,
-    long_stream,
+    streamed,
 )
 from tests.end_to_end.processes import COMMAND, PATIENCE, free_port, started, wait_until_ready
 from tests.service.questions import question
@@ -47,14 +47,9 @@ def packet(rng: Random) -> Exchange:
     return Exchange((b"".join(map(asking, asked)),), tuple(Sent(question=one) for one in asked))
 
 
-def stream(rng: Random) -> Exchange:
-    """Return a long stream whose answers are all read."""
-    return Exchange((asking(asked := long_stream(rng)),), (Sent(question=asked),))
-
-
 def exchanges(rng: Random) -> list[Exchange]:
     """Return packets, with streams and disconnecting clients between them."""
-    others = [stream, disconnected, half_closed, cut_short]
+    others = [streamed, disconnected, half_closed, cut_short]
     return [
         others[number // BETWEEN % len(others)](rng) if number % BETWEEN == 0 else packet(rng)
         for number in range(PACKETS)

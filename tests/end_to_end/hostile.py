@@ -249,20 +249,25 @@ def aborted(rng: Random) -> Exchange:
     return replace(single(rng), ending="aborted")
 
 
-def disconnected(rng: Random) -> Exchange:
-    """Return a long stream from a client that disconnects while it is answered.
+def streamed(rng: Random) -> Exchange:
+    """Return a long stream.
 
-    It is compressed: the server stops reading from a client that does not read its answers.
+    It is compressed: the server stops reading from a client that does not read its answers yet.
     """
-    return Exchange((asking(stream := long_stream(rng)),), (Sent(question=stream),), "disconnected")
+    return Exchange((asking(stream := _long_stream(rng)),), (Sent(question=stream),))
 
 
-def long_stream(rng: Random) -> Question:
+def disconnected(rng: Random) -> Exchange:
+    """Return a long stream from a client that disconnects while it is answered."""
+    return replace(streamed(rng), ending="disconnected")
+
+
+def _long_stream(rng: Random) -> Question:
     """Return up to thousands of lines, good and bad ones, to be reported row by row."""
     form: Form = rng.choice(["ndjson", "csv"])
     while not (rows := (body := question(rng, form).body).split(b"\n")[1:]):
         pass
-    lines = body + b"\n" + b"\n".join(rows * rng.choice([10, 300, 1000]))
+    lines = body + b"\n" + b"\n".join(rows * rng.choice([10, 10, 100, 1000]))
     return Question(form, lines, "report", "gzip")
 
 
@@ -282,6 +287,7 @@ KINDS: dict[Callable[[Random], Exchange], float] = {
     old: 1,
     typed_too_late: 0.8,
     disconnected: 0.1,
+    streamed: 0.1,
     too_much: 0.1,
 }
 """The kinds of exchanges, and the weight of each."""
