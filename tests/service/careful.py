@@ -187,11 +187,11 @@ def _csv_value(cell: str) -> str:
 
 
 def _cell(text: str) -> tuple[str | None, str]:
-    """Return the cell that a text begins with, and what follows it."""
+    """Return the cell that a text begins with, and what follows it; no cell has a line end."""
     if text[:1] != '"':
         cell, comma, rest = text.partition(",")
         return (None if "\r" in cell else cell), comma + rest
-    quoted = re.match(r'"((?:[^"]|"")*)"(?!")', text)
+    quoted = re.match(r'"((?:[^"\r]|"")*)"(?!")', text)
     if not quoted:
         return None, ""
     return quoted[1].replace('""', '"'), text[quoted.end() :]
