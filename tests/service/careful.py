@@ -83,7 +83,7 @@ def _has_seen(feature: Feature, value: float) -> bool:
 
 def lines_of(body: bytes) -> list[bytes]:
     """Return the lines of a body that are not blank, without their line ends."""
-    lines = [line.removesuffix(b"\r") for line in body.split(b"\n")]
+    lines = [line.rstrip(b"\r") for line in body.split(b"\n")]
     return [line for line in lines if line.strip(WHITE_SPACE)]
 
 
