@@ -20,7 +20,6 @@ FORMS: tuple[Form, ...] = ("record", "batch", "table", "ndjson", "csv")
 
 ID = "id"
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-WHITE_SPACE = b" \t\r"
 
 
 class Row(NamedTuple):
@@ -84,7 +83,7 @@ def _has_seen(feature: Feature, value: float) -> bool:
 def lines_of(body: bytes) -> list[bytes]:
     """Return the lines of a body that are not blank, without their line ends."""
     lines = [line.rstrip(b"\r") for line in body.split(b"\n")]
-    return [line for line in lines if line.strip(WHITE_SPACE)]
+    return [line for line in lines if line.strip()]
 
 
 def read_json(text: str) -> Any:
