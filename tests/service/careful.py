@@ -19,6 +19,8 @@ Form: TypeAlias = Literal["record", "batch", "table", "ndjson", "csv"]
 FORMS: tuple[Form, ...] = ("record", "batch", "table", "ndjson", "csv")
 
 ID = "id"
+MAX_DIGITS = 1000
+"""A number with more is no id."""
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -106,7 +108,7 @@ def read_json(text: str) -> Any:
 def id_of(value: Any) -> str | None:
     """Return an id as JSON; None if the value is not a valid id."""
     if isinstance(value, Whole):
-        return str(value)
+        return str(value) if len(value.lstrip("-")) <= MAX_DIGITS else None
     if type(value) is str and not any("\ud800" <= letter <= "\udfff" for letter in value):
         return json.dumps(value)
     return None

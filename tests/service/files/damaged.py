@@ -5,7 +5,6 @@ The reader here is written for itself, with the standard library, to hold the se
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from model.features import Feature
-from tests.service import hostile
+from tests.service import careful, hostile
 from tests.service.hostile import WORD
 from tests.service.samples import FEATURES, as_object
 
@@ -213,12 +212,6 @@ def ndjson_file(rng: Random) -> bytes:
     return _damaged(rng, content)
 
 
-class Whole(str):
-    """A whole number as it stands in JSON."""
-
-    __slots__ = ()
-
-
 def ndjson_due(content: bytes) -> Due | None:
     if content.startswith(OTHER_FORMATS):
         return None
@@ -226,44 +219,12 @@ def ndjson_due(content: bytes) -> Due | None:
     for number, line in enumerate(lines_of(content), start=1):
         if not line.strip(BLANK.encode()):
             continue
-        read = _line(line)
-        if read is None:
+        (row,) = careful.rows_of("ndjson", line) or [careful.BAD]
+        if row.numbers is None:
             due.rejected.append(number)
         else:
-            due.scored.append((number, *read))
+            due.scored.append((number, row.id, row.numbers))
     return due
-
-
-def _line(line: bytes) -> tuple[str | None, dict[str, float]] | None:
-    try:
-        pairs = json.loads(line.decode(), object_pairs_hook=tuple, parse_int=Whole)
-        if not isinstance(pairs, tuple):
-            return None
-        ids = [value for name, value in pairs if name == "id"]
-        if len(ids) > 1 or not all(isinstance(own, str) and _is_id(own) for own in ids):
-            return None
-        others = [(name, value) for name, value in pairs if name != "id"]
-        plain = as_object((json.dumps(name), _as_json(value)) for name, value in others)
-    except (ValueError, RecursionError):
-        return None
-    records = hostile.meaning(plain.encode(), is_batch=False)
-    if records is None:
-        return None
-    raw = None if not ids else ids[0] if isinstance(ids[0], Whole) else json.dumps(ids[0])
-    return raw, records[0]
-
-
-def _is_id(own: str) -> bool:
-    if isinstance(own, Whole):
-        return WHOLE.fullmatch(own) is not None
-    own.encode()  # which no lone surrogate lets
-    return True
-
-
-def _as_json(value: Any) -> str:
-    if isinstance(value, Whole):
-        return str(value)
-    return "[]" if isinstance(value, tuple) else json.dumps(value)
 
 
 def parquet_file(rng: Random) -> bytes:
