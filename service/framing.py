@@ -9,6 +9,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.closing_answers import end_by_closing
 from service.errors import HeadTooLarge, NotHttp, NotImplementedHere, Refusal
 from service.flow import HoldingFlow
 from service.heads import check_head
@@ -59,6 +60,7 @@ class FramedProtocol(HttpToolsProtocol):
         self._framing_bytes = 0
         self._fault: Refusal = NotHttp("Send HTTP/1.1.")
         self._is_last = False
+        self._is_parser_spent = False
         self._is_parsed_soon = False
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
@@ -115,6 +117,8 @@ class FramedProtocol(HttpToolsProtocol):
         if version == "1.0":
             self.expect_100_continue = False
         super().on_headers_complete()
+        if version == "1.0":
+            end_by_closing(self.cycle)
         self.headers = []  # What the parser adds from now on are trailers.
         self._expected = Expected.BODY
         self._content_bytes = self._framing_bytes = 0
@@ -127,6 +131,7 @@ class FramedProtocol(HttpToolsProtocol):
         if self._expected is Expected.BODY:
             self._expected = Expected.REQUEST
             self._head_bytes = 0
+            self._is_parser_spent = bool(self.headers)
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -239,6 +244,9 @@ class FramedProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.logger.warning("Invalid HTTP request received.")
             self._refuse(self._fault)
+        if self._is_parser_spent:  # It has taken trailers for headers, and may accept no more.
+            self._is_parser_spent = False
+            self.parser = httptools.HttpRequestParser(self)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Parse a head again without Upgrade: the parser has stopped there, for another protocol.

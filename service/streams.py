@@ -25,6 +25,9 @@ Answer: TypeAlias = dict[str, Any]
 
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
+BLANKS = " \t"
+"""What may stand around a value or a name of CSV: line ends and other white space may not."""
+
 TOLD = ("predicted_class", "label", "threshold", "model_version", "warnings", "errors")
 """What a row of CSV says after its probability."""
 
@@ -210,7 +213,7 @@ class CsvStream(Stream):
         if self._names:
             return lines
         text = lines[0].removeprefix(BOM_UTF8).decode("utf-8", "replace")
-        names = [name.strip() for name in _cells(text) or [text]]
+        names = [name.strip(BLANKS) for name in _cells(text) or [text]]
         self._scorer.validator.check_columns(names)
         if self._takes_ids and ID in names:
             self._place_of_id = names.index(ID)
@@ -237,14 +240,16 @@ class CsvStream(Stream):
         # A byte that is not UTF-8 becomes a surrogate, which valid UTF-8 never does.
         text = line.decode("utf-8", "surrogateescape")
         cells = _cells(text)
-        own = self._id(cells or [])
+        own: Answer | None = {}
         if cells is None:
             cells = [text]  # which is the value of no column
-        elif self._place_of_id is not None:
+        else:
+            own = self._id(cells)
+        if self._place_of_id is not None:
             del cells[self._place_of_id : self._place_of_id + 1]
         padded = [*cells, *[""] * len(self._columns)]
         members = [
-            f"{json.dumps(name)}:{_as_json(cell.strip(), is_text=name in self._texts)}"
+            f"{json.dumps(name)}:{_as_json(cell.strip(BLANKS), is_text=name in self._texts)}"
             for name, cell in zip(self._columns, padded, strict=False)
         ]
         if len(cells) > len(self._columns):
@@ -252,8 +257,10 @@ class CsvStream(Stream):
         return own, f"{{{','.join(members)}}}".encode()
 
     def _id(self, cells: Sequence[str]) -> Answer | None:
-        if self._place_of_id is None or self._place_of_id >= len(cells):
+        if self._place_of_id is None:
             return {}
+        if self._place_of_id >= len(cells):
+            return None
         own = cells[self._place_of_id]
         return {ID: own} if is_text_id(own) else None
 

@@ -311,6 +311,19 @@ def test_trailers_never_become_headers(fast: bool) -> None:
 
 
 @both_ways
+def test_a_connection_goes_on_whatever_its_trailers_say(fast: bool) -> None:
+    async def scenario() -> None:
+        connection = Connection(OPEN, fast=fast)
+        for number in range(1, 4):
+            trailers = b"0\r\nConnection: close\r\nUpgrade: h2c\r\n\r\n"
+            await connection.send(chunked("/predict", RECORD, after=trailers))
+            assert await connection.answers(number) == [200] * number
+            assert not connection.wire.is_closed
+
+    run(scenario)
+
+
+@both_ways
 @cut_any_way
 @pytest.mark.parametrize("trailer", [b"Host: other", b"Content-Encoding: gzip", b"X: y", b"e:"])
 def test_a_body_with_trailers_is_answered_as_without(

@@ -174,6 +174,30 @@ async def test_a_cell_that_is_no_id_is_a_fault_of_the_row(
     assert ("invalid_id" in row["errors"]) == is_fault_of_id
 
 
+@pytest.mark.parametrize("on_error", ["refuse", "report"])
+async def test_a_row_that_ends_before_its_id_is_refused(
+    client: httpx.AsyncClient, on_error: str
+) -> None:
+    body = f"{NAMES},id\n{VALUES}\n{VALUES},p1\n"
+    answer = await client.post(f"/predict/batch?on_error={on_error}", content=body, headers=CSV)
+    assert "invalid_id" in answer.text
+    assert answer.status_code == (422 if on_error == "refuse" else 200)
+    if on_error == "report":
+        short, whole = csv.DictReader(StringIO(answer.text))
+        assert (short["probability"], whole["id"]) == ("", "p1")
+
+
+@pytest.mark.parametrize("white", ["\r", "\u2028", "\u00a0", "\x0b", "\x1f"])
+async def test_white_space_other_than_blanks_and_tabs_is_part_of_a_cell(
+    client: httpx.AsyncClient, white: str
+) -> None:
+    for changed in range(2):
+        lines = [NAMES, VALUES]
+        lines[changed] = '"' + lines[changed].replace(",", f'{white}",', 1)
+        answer = await client.post("/predict/batch", content="\n".join(lines), headers=CSV)
+        assert answer.status_code == 422
+
+
 @pytest.mark.parametrize("make", [NdjsonStream, CsvStream])
 def test_a_feature_named_id_is_a_value(artifact: Artifact, make: type[Stream]) -> None:
     scorer = Scorer(Predictor(with_feature(artifact, "age", name="id", aliases=())), 10)
