@@ -10,20 +10,20 @@ from __future__ import annotations
 import logging
 from time import perf_counter
 
-from starlette.types import Scope
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
-from service.keys import ApiKeys, bearer_key
+from service.keys import ApiKeys
 from service.logs import current_request_id
 from service.metrics.keys import KeyMeter
 from service.metrics.requests import RequestMeter
 from service.middleware.access_log import log_request
 from service.middleware.access_log import logger as access_logger
-from service.middleware.request_id import request_id_of
+from service.middleware.request_id import new_request_id
 from service.middleware.security_headers import UNCACHED_HEADERS
 from service.models import ServedModel
+from service.plain_heads import PATH, PlainHead, PlainHeads
 
-PATH = "/predict"
+ROUTE = PATH.decode()
 
 HEADERS = b"".join(
     b"%b: %b\r\n" % header for header in ((b"content-type", b"application/json"), *UNCACHED_HEADERS)
@@ -42,9 +42,14 @@ class FastPath:
     keys : ApiKeys or None
         The keys that are accepted, where one is needed.
     key_meter : KeyMeter
-        Counts who comes through.
+        Counts the requests of each key.
     max_bytes : int
-        Longest body; of none more than uvicorn reads before it is asked for more.
+        Longest body; at most as many as uvicorn reads before it is asked for more.
+
+    Attributes
+    ----------
+    heads : PlainHeads
+        Which requests are plain, as far as their heads say.
     """
 
     def __init__(
@@ -57,64 +62,38 @@ class FastPath:
     ) -> None:
         self._model = model
         self._meter = meter
-        self._keys = keys
         self._key_meter = key_meter
-        self._max_bytes = min(max_bytes, HIGH_WATER_LIMIT)
+        self.heads = PlainHeads(keys, min(max_bytes, HIGH_WATER_LIMIT))
 
-    def takes(self, scope: Scope) -> bool:
-        """Tell whether all of a request's head is plain, and its key good."""
-        if scope["path"] != PATH or scope["method"] != "POST":
-            return False
-        headers, state = scope["headers"], scope["state"]
-        given = dict(headers)
-        length = given.get(b"content-length", b"")
-        if (
-            given.get(b"content-type") != b"application/json"
-            or len(given) != len(headers)
-            or b"content-encoding" in given
-            or not length.isdigit()
-            or int(length) > self._max_bytes
-            or "above_limit" in state
-        ):
-            return False
-        if self._keys:
-            state["key_name"] = self._keys.name_of(bearer_key(headers))
-            if state["key_name"] is None:
-                return False
-        state["started"] = perf_counter()
-        self._meter.begun()
-        return True
+    def answer(self, head: PlainHead, body: bytes, started: float) -> bytes | None:
+        """Return the answer to a request without its status line; None where it is not plain.
 
-    def leave(self) -> None:
-        """Leave to the application what was taken."""
-        self._meter.ended()
-
-    def answer(self, scope: Scope, body: bytes) -> bytes | None:
-        """Return headers and body of the answer to a body that is plain; None to any other."""
+        Parameters
+        ----------
+        head : PlainHead
+            The head.
+        body : bytes
+            The whole body.
+        started : float
+            When the request had arrived.
+        """
         try:
             answer = self._model.scorer.predict_familiar(body)
         except Exception:  # noqa: BLE001  # the stack will meet it again, and answer it as it must
             return None
         if answer is None:
             return None
-        state = scope["state"]
-        self._meter.ended()
-        self._meter.answered(PATH, 200, perf_counter() - state["started"])
-        if self._keys:
-            self._key_meter.let_in(state["key_name"])
-        state["request_id"] = request_id = request_id_of(_given_id(scope))
+        if head.key_name is not None:
+            self._key_meter.let_in(head.key_name)
+        request_id = head.request_id or new_request_id()
+        seconds = perf_counter() - started
+        self._meter.answered(ROUTE, 200, seconds)
+        self._log(head, request_id, seconds)
         fields = (len(answer), HEADERS, request_id.encode(), answer)
         return b"content-length: %d\r\n%bx-request-id: %b\r\n\r\n%b" % fields
 
-    def log(self, scope: Scope) -> None:
-        """Write the line of a request that was answered."""
+    def _log(self, head: PlainHead, request_id: str, seconds: float) -> None:
         if access_logger.isEnabledFor(logging.INFO):
-            state = scope["state"]
-            current = current_request_id.set(state["request_id"])
-            log_request(scope, PATH, 200, perf_counter() - state["started"])
+            current = current_request_id.set(request_id)
+            log_request("POST", ROUTE, 200, seconds, head.key_name, head.trace)
             current_request_id.reset(current)
-
-
-def _given_id(scope: Scope) -> str:
-    given = [value for name, value in scope["headers"] if name == b"x-request-id"]
-    return given[0].decode("latin-1") if given else ""

@@ -1,23 +1,31 @@
-"""Connections on which plain requests are answered without a task for each.
+"""Connections on which plain requests are answered past uvicorn's parser and its tasks.
 
 To the application each request is a task of its own, with an event and two messages, which costs
-more than the prediction. `fast_path` says what is plain, and what is answered.
+more than the prediction. `plain_heads` says what is plain, and `fast_path` what is answered.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from asyncio import TimerHandle
+from time import perf_counter
+from typing import Any
 
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.fast_path import FastPath
+from service.plain_heads import PlainHead
 from service.protocol import LimitedProtocol
+from service.slices import BLANK_LINE
 
-if TYPE_CHECKING:
-    from starlette.types import Scope
-    from uvicorn._types import ASGI3Application
+KNOWN_HEADS = 16
+KNOWN_BYTES = 2**11
+"""A connection remembers so many heads, of so many bytes at most; bodies of other lengths have
+other heads."""
+
+REST_SECONDS = 0.05
+"""So long the rest of a body is waited for here: many clients send head and body one by one."""
 
 
 class Turn:
@@ -45,7 +53,9 @@ class Turn:
 
 
 class FastProtocol(LimitedProtocol):
-    """Holds a request that may be plain until it is whole, and answers it in its turn.
+    """Answers a plain request that has arrived whole, and alone, in its turn.
+
+    Everything else goes to uvicorn's parser, byte for byte as it came.
 
     Parameters
     ----------
@@ -61,67 +71,137 @@ class FastProtocol(LimitedProtocol):
         super().__init__(*others, **named)
         self._fast_path = fast_path
         self._turn = turn
-        self._held: RequestResponseCycle | None = None
+        self._known: dict[bytes, PlainHead | None] = {}
+        self._begun = b""
+        self._rest_timer: TimerHandle | None = None
+        self._request: tuple[PlainHead, bytes, int, float] | None = None
         self._computed: bytes | None = None
+        self._own_headers: Any = None
+        self._start = b""
+        self._stays_open = True
+        self._last_answer = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        self._answer_now()
+        if self._begun:
+            data = self._take_begun() + data
+        if not self._takes(data):
+            super().data_received(data)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        if self._held and not self._held.more_body:
-            self.compute()  # TLS is closed at once.
-            self.write()
+        self._answer_now()
+        self._hand_on()
         return super().eof_received()
 
+    def shutdown(self) -> None:
+        self._answer_now()
+        self._hand_on()
+        super().shutdown()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        held = self._request[1] if self._request else self._take_begun()
+        self._request = self._computed = None
+        if held:
+            self._feed(held)  # to be logged as any other
         super().connection_lost(exc)
-        self._hand_on()  # to be told of as any other
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        if not cycle.waiting_for_100_continue and self._fast_path.takes(_scope(cycle)):
-            self._held = cycle
+    def timeout_keep_alive_handler(self) -> None:
+        left = self._last_answer + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._wait_for_next(left)
         else:
-            super()._start_asgi_task(cycle, app)
+            self._hand_on()
+            super().timeout_keep_alive_handler()
 
-    def _parsed(self) -> None:
-        super()._parsed()
-        if self._held and not self._held.more_body:
-            self._answer_in_turn()
+    def _run_out(self, seconds: int) -> None:
+        if self._begun:
+            self._clear_deadline()  # The head is there, and its body has a deadline of its own.
+            self._hand_on()
+        else:
+            super()._run_out(seconds)
 
-    def _answer_in_turn(self) -> None:
-        if len(self.connections) > 1:
-            self._turn.wait(self)
-        else:  # with nobody to wait for
+    def _takes(self, data: bytes) -> bool:
+        """Hold what is a plain request, or may become one; return False for all else."""
+        if not self._is_idle() or self._head_bytes or self._is_above_limit:
+            return False
+        end = data.find(BLANK_LINE, 0, self._max_head_bytes) + len(BLANK_LINE)
+        head = self._head(data[:end]) if end >= len(BLANK_LINE) else None
+        if head is None or not self._keeps_open():
+            return False
+        missing = end + head.body_bytes - len(data)
+        if missing > 0:
+            self._begun = data
+            self._rest_timer = self.loop.call_later(REST_SECONDS, self._hand_on)
+        elif missing == 0:
+            self._request = (head, data, end, perf_counter())
+            if len(self.connections) > 1:
+                self._turn.wait(self)
+            else:  # with nobody to wait for
+                self._answer_now()
+        return missing >= 0
+
+    def _head(self, data: bytes) -> PlainHead | None:
+        if data in self._known:
+            return self._known[data]
+        head = self._fast_path.heads.read(data)
+        if len(data) <= KNOWN_BYTES:
+            if len(self._known) == KNOWN_HEADS:
+                self._known.clear()
+            self._known[data] = head
+        return head
+
+    def _keeps_open(self) -> bool:
+        """Return whether answers end no connection; notes what each begins with."""
+        headers = self.server_state.default_headers
+        if headers is not self._own_headers:
+            self._own_headers = headers
+            lines = [b"%b: %b\r\n" % header for header in headers]
+            self._start = b"".join([STATUS_LINE[200], *lines])
+            self._stays_open = CLOSE_HEADER not in headers
+        return self._stays_open
+
+    def _take_begun(self) -> bytes:
+        if self._rest_timer:
+            self._rest_timer.cancel()
+            self._rest_timer = None
+        begun, self._begun = self._begun, b""
+        return begun
+
+    def _hand_on(self) -> None:
+        """Let uvicorn parse what has arrived of a request that is not there in time."""
+        if begun := self._take_begun():
+            super().data_received(begun)
+
+    def _answer_now(self) -> None:
+        if self._request:
             self.compute()
             self.write()
 
     def compute(self) -> None:
         """Make the answer to what is held; what is not plain goes to the application."""
-        if self._held:
-            if _stays_open(self._held) and not self.flow.write_paused:
-                self._computed = self._fast_path.answer(_scope(self._held), bytes(self._held.body))
+        if self._request and self._computed is None:
+            head, data, end, started = self._request
+            self._computed = self._fast_path.answer(head, data[end:], started)
             if self._computed is None:
-                self._hand_on()
+                self._request = None
+                super().data_received(data)
 
     def write(self) -> None:
         """Write the answer, if there is one."""
-        cycle, answer = self._held, self._computed
-        if cycle and answer:
-            self._held = self._computed = None
-            cycle.response_started = cycle.response_complete = True
-            own = [b"%b: %b\r\n" % header for header in cycle.default_headers]
-            self._joining.write_whole(b"".join([STATUS_LINE[200], *own, answer]))
-            self.on_response_complete()
-            self._fast_path.log(_scope(cycle))
+        if self._computed is not None:
+            answer, self._computed, self._request = self._computed, None, None
+            self._joining.write_whole(self._start + answer)
+            self._wait_for_client()
 
-    def _hand_on(self) -> None:
-        """Let the application answer what is held."""
-        cycle, self._held = self._held, None
-        if cycle:
-            self._fast_path.leave()
-            super()._start_asgi_task(cycle, self.app)
+    def _wait_for_client(self) -> None:
+        self._clear_deadline()
+        self._last_answer = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._wait_for_next(self.timeout_keep_alive)
+        self._limit.receives(self)
+        self._note_idle()
 
-
-def _stays_open(cycle: RequestResponseCycle) -> bool:
-    return cycle.keep_alive and CLOSE_HEADER not in cycle.default_headers
-
-
-def _scope(cycle: RequestResponseCycle) -> Scope:
-    return cast("Scope", cycle.scope)
+    def _wait_for_next(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )

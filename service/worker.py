@@ -137,7 +137,9 @@ class Server(uvicorn.Server):
             self._app.state.is_draining = True
             logger.info("stopping", extra={"drain_seconds": self._drain_seconds})
             self.config.encoded_headers += [CLOSE_HEADER]
-            self.server_state.default_headers += [CLOSE_HEADER]
+            # A new list: what was made of the old one does not hold any more.
+            headers = [*self.server_state.default_headers, CLOSE_HEADER]
+            self.server_state.default_headers = headers
             asyncio.get_running_loop().call_later(self._drain_seconds, self._stop)
 
     def _stop(self) -> None:

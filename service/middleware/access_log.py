@@ -1,6 +1,7 @@
 """The access log: one line a request; of what a client wrote it has well-formed ids alone."""
 
 import logging
+from collections.abc import Mapping
 from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,19 +34,28 @@ class AccessLogMiddleware:
             await self.app(scope, receive, send_noting_status)
         finally:
             route = getattr(scope.get("route"), "path", None)
-            log_request(scope, route, status, perf_counter() - started)
+            seconds = perf_counter() - started
+            key_name = scope["state"].get("key_name")
+            log_request(scope["method"], route, status, seconds, key_name, trace_ids(scope))
 
 
-def log_request(scope: Scope, route: str | None, status: int | None, seconds: float) -> None:
+def log_request(
+    method: str,
+    route: str | None,
+    status: int | None,
+    seconds: float,
+    key_name: str | None,
+    trace: Mapping[str, str],
+) -> None:
     """Write the line of a request; without a status, of one that was never answered."""
     logger.info(
         "request",
         extra={
-            "method": scope["method"],
+            "method": method,
             "route": route,
             "status": status,
             "duration_ms": round(1000 * seconds, 3),
-            "key_name": scope["state"].get("key_name"),
-            **trace_ids(scope),
+            "key_name": key_name,
+            **trace,
         },
     )

@@ -36,4 +36,9 @@ class RequestIdMiddleware:
 
 def request_id_of(given: str) -> str:
     """Return the id of a request that came with one, or without."""
-    return given if WELL_FORMED.fullmatch(given) else f"{IDS.getrandbits(128):032x}"
+    return given if WELL_FORMED.fullmatch(given) else new_request_id()
+
+
+def new_request_id() -> str:
+    """Return an id that no other request has."""
+    return f"{IDS.getrandbits(128):032x}"

@@ -292,7 +292,7 @@ def test_nul_bytes_are_told(content: bytes, tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     for path, reason in [
-        (tmp_path, "Is a directory"),
+        (tmp_path, "not a regular file"),
         (tmp_path / "missing.csv", "No such file or directory"),
         (tmp_path / ("n" * 300), "File name too long"),
     ]:

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 
 from service.app import create_app
+from service.fast_protocol import KNOWN_BYTES, KNOWN_HEADS
 from service.scoring import Scorer
 from service.settings import Settings
 from tests.conftest import ARTIFACT
@@ -27,6 +28,7 @@ from tests.exposition import Series, read
 from tests.service.connections import PATIENCE, post
 from tests.service.samples import JSON, MEASURED, example, random_records, raw, with_pairs
 from tests.service.threaded import Threaded, threaded
+from tests.service.wire import Connection, run
 
 GOOD = json.dumps(example()).encode()
 KEY = "k" * 16
@@ -206,8 +208,12 @@ LAST = post("/predict", GOOD, "X-Request-ID: mine", "Connection: close")
         [PLAIN + LAST],
         [PLAIN.replace(b"HTTP/1.1", b"HTTP/1.0")],
         [b"\r\n" + PLAIN],
+        [PLAIN[:-50], b"", PLAIN[-50:], PLAIN],
+        [PLAIN[:20], PLAIN[20:]],
+        [PLAIN, OTHER, PLAIN, LAST],
+        [PLAIN.replace(b"/predict", b"/predict?a=b"), PLAIN.replace(b"/predict", b"/%70redict")],
     ],
-    ids=range(13),
+    ids=range(17),
 )
 @pytest.mark.parametrize("others", [0, 1])
 def test_both_ways_answer_the_same_however_requests_arrive(
@@ -224,6 +230,15 @@ def test_both_ways_answer_the_same_however_requests_arrive(
     ).count(OTHER)
 
 
+@pytest.mark.parametrize("place", range(PLAIN.count(b"\r\n")))
+def test_both_ways_refuse_a_head_with_a_line_feed_alone(place: int, both: tuple[Way, Way]) -> None:
+    head = PLAIN[: -len(GOOD)].split(b"\r\n")
+    sent = b"\r\n".join(head[: place + 1]) + b"\n" + b"\r\n".join(head[place + 1 :]) + GOOD
+    assert sent.count(b"\n") == PLAIN.count(b"\n")
+    told, due = [way.answers([sent], 1) for way in both]
+    assert told == due
+
+
 def test_who_asks_whether_to_go_on_is_told_to(both: tuple[Way, Way]) -> None:
     request = post("/predict", GOOD, "X-Request-ID: mine", "Expect: 100-continue")
     pieces = [request[: -len(GOOD)], GOOD]
@@ -238,7 +253,8 @@ def test_both_ways_close_while_the_service_is_stopping() -> None:
             way.answers([PLAIN], 1)  # the server has begun
             server = way.threaded.server
             server.config.encoded_headers += [CLOSE_HEADER]
-            server.server_state.default_headers += [CLOSE_HEADER]
+            state = server.server_state
+            state.default_headers = [*state.default_headers, CLOSE_HEADER]
         (told,), (due,) = [way.answers([PLAIN], 1) for way in both]
     assert told == due
     assert b"\r\nconnection: close\r\n" in told
@@ -327,6 +343,52 @@ def test_a_plain_request_does_not_reach_the_application(
             answer = client.post("/predict", content=GOOD, headers={**JSON, **headers})
             assert answer.status_code == 200
             assert client.post("/predict", content=GOOD, headers=headers).status_code == 500
+
+
+def test_a_body_that_comes_right_after_its_head_is_waited_for_and_a_later_one_handed_on() -> None:
+    async def stack(scope: Scope, receive: Receive, send: Send) -> NoReturn:
+        raise NotImplementedError
+
+    with threaded(OPEN) as served:
+        fast = Way(served)
+        fast.answers([PLAIN], 1)  # it has begun
+        served.server.config.loaded_app = stack
+        head, body = PLAIN[: -len(GOOD)], GOOD
+        (answer,) = fast.answers([head, body], 1)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        with socket.create_connection(fast.address, PATIENCE) as connection:
+            connection.sendall(head)
+            assert connection.recv(12) == b"HTTP/1.1 500"
+
+
+@pytest.mark.parametrize("sent", [PLAIN, OTHER, PLAIN[:-1]])
+def test_a_client_that_leaves_before_its_turn_takes_nothing_along(sent: bytes) -> None:
+    async def scenario() -> None:
+        stays, leaves = Connection(OPEN), Connection(OPEN)
+        leaves.protocol.connections.update(stays.protocol.connections)  # so that it has to wait
+        leaves.protocol.data_received(sent)
+        leaves.wire.is_closed = True
+        leaves.protocol.connection_lost(None)
+        await stays.send(PLAIN)
+        assert await stays.answers(1) == [200]
+        await leaves.until(lambda: not leaves.state.tasks)
+        assert leaves.wire.written == b""
+
+    run(scenario)
+
+
+def test_a_connection_remembers_few_heads() -> None:
+    async def scenario() -> None:
+        connection = Connection(OPEN)
+        for number in range(3 * KNOWN_HEADS):
+            padding = "x" * (KNOWN_BYTES if number % 2 else 1)
+            headers = (f"X-Request-ID: {number}", f"X-Padding: {padding}")
+            await connection.send(post("/predict", GOOD, *headers))
+        assert connection.wire.statuses() == [200] * (3 * KNOWN_HEADS)
+        assert 0 < len(connection.protocol._known) <= KNOWN_HEADS
+        assert max(map(len, connection.protocol._known)) <= KNOWN_BYTES
+
+    run(scenario)
 
 
 @pytest.mark.parametrize(

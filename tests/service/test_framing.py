@@ -92,7 +92,8 @@ def test_an_answer_that_is_not_sent_yet_is_sent_when_the_client_sends_no_more(
         connection.state.tasks.add(other)  # With others at work, answers are held for a moment.
         connection.protocol.loop = Reluctant(asyncio.get_running_loop())
         connection.protocol.data_received(request_)
-        await connection.until(lambda: connection.protocol.cycle.response_complete)
+        cycle = connection.protocol.cycle  # none where the fast path has answered
+        await connection.until(lambda: cycle is None or cycle.response_complete)
         connection.end()
         assert connection.wire.statuses() == [status]
         other.cancel()
