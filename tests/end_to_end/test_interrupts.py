@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ from click.testing import CliRunner
 from model import recipes
 from model.recipes import Recipe
 from service.cli import cli
-from tests.conftest import ARTIFACT
+from tests.conftest import ARTIFACT, ROOT
 from tests.end_to_end.processes import COMMAND, PATIENCE, environment, run
 
 VERIFY = ("verify", str(ARTIFACT))
@@ -75,15 +73,6 @@ def never(*_: object) -> None:
     raise AssertionError("the work has begun")
 
 
-@pytest.fixture
-def small_disk() -> Iterator[None]:
-    """No file of this process gets longer than a few bytes, as on a full disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
 def bad_output(folder: Path, kind: str, suffix: str) -> Path:
     (folder / "file").write_text("")
     (folder / f"folder{suffix}" / "report.html").mkdir(parents=True)
@@ -93,7 +82,6 @@ def bad_output(folder: Path, kind: str, suffix: str) -> Path:
         "too long a name": folder / f"{'n' * 300}{suffix}",
         "a folder with too long a name": folder / ("n" * 300) / f"new{suffix}",
         "read-only": Path("/proc/self/fdinfo") / f"new{suffix}",
-        "full": folder / "new" / f"new{suffix}",
     }[kind]
 
 
@@ -109,15 +97,34 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(
     check_refused(tmp_path, monkeypatch, command, suffix, kind)
 
 
+SMALL_DISK = """
+import resource, sys
+from model.evaluation import evidence
+from model.recipes import Recipe
+from service.cli import main
+Recipe.train = evidence.judge = None
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+main()
+"""
+"""A process in which each file is full after a few bytes, as on a full disk; no work begins."""
+
+
 @pytest.mark.parametrize(("command", "suffix"), [("train", ".npz"), ("evaluate", "")])
 def test_a_full_disk_is_found_before_the_work_and_nothing_is_left(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    small_disk: None,
-    command: str,
-    suffix: str,
+    tmp_path: Path, command: str, suffix: str
 ) -> None:
-    check_refused(tmp_path, monkeypatch, command, suffix, "full")
+    path = tmp_path / "new" / f"new{suffix}"
+    ended = subprocess.run(
+        [sys.executable, "-c", SMALL_DISK, command, "heart", "--output", str(path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"heartline: {path}")
+    assert ended.stderr.endswith(": File too large\n")
+    assert [*tmp_path.iterdir()] == []
 
 
 def check_refused(
