@@ -217,10 +217,14 @@ def serve(**flags: object) -> None:
 
     Settings not given here come from the environment, see docs/settings.md.
     """
+    from service.logs import flush_log
     from service.server import serve as serve_until_stopped
     from service.settings import read_settings
 
-    serve_until_stopped(read_settings(**flags))
+    try:
+        serve_until_stopped(read_settings(**flags))
+    finally:
+        flush_log()  # before the line that says why the command ends
 
 
 def main() -> None:

@@ -139,6 +139,12 @@ def configure_logging(level: str) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
+def flush_log() -> None:
+    """Wait until all lines are written, but not for long."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
 def _config(level: str) -> dict[str, Any]:
     return {
         "version": 1,
