@@ -10,11 +10,14 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from model.arrays import Array
-from model.datasets import Dataset, load_heart
-from model.evaluation.metrics import METRICS, RESAMPLES, bootstrap_counts
+from model.data import Dataset, load_heart
+from model.data.heart import STATLOG_COSTS
+from model.evaluation.metrics import RESAMPLES, bootstrap_counts, metrics_for
 from model.evaluation.validation import Mask, held_out
-from model.procedures import judge
-from model.recipes import HEART, find_recipe
+from model.recipes.procedures import judge
+from model.recipes.recipes import HEART, find_recipe
+
+METRICS = metrics_for(2, STATLOG_COSTS)
 
 C = 0.3
 """Inverse strength of the penalty, the best of those tried on all rows: it flatters the rival."""

@@ -11,7 +11,7 @@ from benchmarks import heartline
 from benchmarks.figures import Figures, in_turns, least, seconds
 from benchmarks.patients import Patients
 from benchmarks.servers import ServerFailure
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from service.metrics.models import ModelMeter
 from service.metrics.predictions import PredictionMeter
 from service.metrics.registry import Registry

@@ -23,8 +23,8 @@ import numpy as np
 
 from benchmarks.figures import Figures
 from benchmarks.servers import ALL_CORES
-from model.artifact import Artifact
-from model.features import Feature
+from model.artifact.artifact import Artifact
+from model.schema.features import Feature
 
 ARTIFACT = Path(__file__).parents[1] / "artifacts" / "heart.npz"
 HEARTLINE = Path(sys.executable).with_name("heartline")

@@ -19,9 +19,9 @@ import numpy as np
 from sklearn.neural_network import MLPClassifier
 
 from model.arrays import Array
-from model.datasets import Dataset, load_heart
+from model.data import Dataset, load_heart
 from model.evaluation.validation import Mask, repeated_training_sets
-from model.recipes import HEART
+from model.recipes.recipes import HEART
 
 ROUNDS = 5
 STACK = 60

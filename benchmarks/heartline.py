@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.patients import Patients
 from benchmarks.servers import JSON, Question, Server
-from model.recipes import find_recipe
+from model.recipes.recipes import find_recipe
 from tests.conftest import ARTIFACT
 from tests.end_to_end.processes import COMMAND
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.servers import JSON, Question
-from model.artifact import Artifact
-from model.datasets import load_heart
-from model.predictor import Predictor
+from model.artifact.artifact import Artifact
+from model.data import load_heart
+from model.inference.predictor import Predictor
 
 
 class Patients:

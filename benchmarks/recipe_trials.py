@@ -14,11 +14,10 @@ import click
 import numpy as np
 
 from model.arrays import Array
-from model.datasets import Dataset, load_heart
-from model.design import Design
-from model.encoding import Encoding
+from model.data import Dataset, load_heart
+from model.data.heart import STATLOG_COSTS
 from model.evaluation.calibration import fit_calibration, logit
-from model.evaluation.metrics import METRICS, RESAMPLES, bootstrap_counts
+from model.evaluation.metrics import RESAMPLES, bootstrap_counts, metrics_for
 from model.evaluation.validation import (
     Mask,
     cross_validate,
@@ -26,8 +25,12 @@ from model.evaluation.validation import (
     repeated_training_sets,
     training_sets,
 )
-from model.features import FeatureSet
-from model.recipes import HEART, find_recipe
+from model.recipes.design import Design
+from model.recipes.recipes import HEART, find_recipe
+from model.schema.encoding import Encoding
+from model.schema.features import FeatureSet
+
+METRICS = metrics_for(2, STATLOG_COSTS)
 
 REPEATS = 8
 FOLDS = 9

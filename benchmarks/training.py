@@ -8,10 +8,10 @@ import numpy as np
 
 from benchmarks.figures import Figures, in_turns, least, seconds
 from model.arrays import Array
-from model.datasets import load_heart
-from model.network import NeuralNetwork
-from model.recipes import TUTORIAL
-from model.training import fit
+from model.data import load_heart
+from model.network.network import NeuralNetwork
+from model.network.training import fit
+from model.recipes.recipes import TUTORIAL
 
 SIZES = (13, 8, 1)
 ROWS = 216

@@ -17,7 +17,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 
 ARTIFACT = Path(__file__).parents[1] / "artifacts" / "heart.npz"
 

@@ -58,7 +58,7 @@ class ArtifactError(HeartlineError):
     path : Path
         The artifact's file.
     check : str
-        Name of the check that failed, one of `model.artifact.CHECKS`.
+        Name of the check that failed, one of `model.artifact.artifact.CHECKS`.
     problem : str
         What was found and what was expected.
     """

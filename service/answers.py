@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Array
-from model.artifact import Artifact
-from model.classes import probability_names
+from model.artifact.artifact import Artifact
+from model.schema.classes import probability_names
 from service.faults import unseen_warning
 
 Warnings: TypeAlias = list[dict[str, Any]]

@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
 
-from model.features import FeatureSet
+from model.schema.features import FeatureSet
 from service.fast_path import FastPath
 from service.keys import ApiKeys, read_keys
 from service.logs import STDOUT, configure_logging

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from model.arrays import Array
-from model.features import FeatureSet
+from model.schema.features import FeatureSet
 from service.cutting import NAMES, Member, members
 from service.decoding import count
 from service.errors import ContentTooLarge, InvalidInput

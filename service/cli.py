@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
     from rich.progress import Progress
 
-    from model.artifact import Artifact
-    from model.predictor import Predictor
-    from model.recipes import Recipe
+    from model.artifact.artifact import Artifact
+    from model.inference.predictor import Predictor
+    from model.recipes.recipes import Recipe
     from service.files.scoring import Tally
     from service.files.stops import Stops
 
@@ -64,8 +64,8 @@ def train(
     alone.
     """
     recipe = _find_recipe(name)
-    from model.card import card_path, markdown_path
-    from model.reruns import earlier_run
+    from model.artifact.card import card_path, markdown_path
+    from model.recipes.reruns import earlier_run
 
     path = output or Path("artifacts") / f"{name}.npz"
     if path.suffix != ".npz":
@@ -99,8 +99,8 @@ def train(
 def evaluate(name: str, data: Path | None, output: Path | None, seed: int | None) -> None:
     """Judge the recipe NAME on rows held out, and write a report with its plots."""
     recipe = _find_recipe(name)
-    from model.evaluation.evidence import gather
-    from model.evaluation.report import make_report
+    from model.reports.evidence import gather
+    from model.reports.report import make_report
 
     folder = output or Path("artifacts") / name
     check_writable(folder / "report.html", REPORT_BYTES)
@@ -123,8 +123,8 @@ def compare(name: str, seeds: int) -> None:
     """
     recipe = _find_recipe(name)
     with _parts("comparing", "compare"):
-        from model.evaluation import comparison
-        from model.evaluation.rivals import rivals
+        from model.reports import comparison
+        from model.reports.rivals import rivals
 
         contenders = rivals()
     with _progress() as progress:
@@ -141,8 +141,8 @@ def verify(file: Path, sha256: str | None) -> None:
 
     Then make the service that would serve it, which answers the example in every form.
     """
-    from model.artifact import CHECKS
-    from model.card import card_path
+    from model.artifact.artifact import CHECKS
+    from model.artifact.card import card_path
     from service.app import try_model
     from service.model_file import ModelFile
     from service.settings import Settings
@@ -182,7 +182,7 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
     when every row was scored, and 1 when none was because of an error. With --cluster FILE is a
     pattern such as 'data/*.parquet'.
     """
-    from model.predictor import Predictor
+    from model.inference.predictor import Predictor
     from service.files.quiet import native_output_discarded
     from service.files.stops import ended_by_stops
     from service.model_file import ModelFile
@@ -318,7 +318,7 @@ def _is_watched() -> bool:
 
 def _find_recipe(name: str) -> Recipe:
     with _parts("training", "train"):
-        from model.recipes import find_recipe
+        from model.recipes.recipes import find_recipe
     return find_recipe(name)
 
 

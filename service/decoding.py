@@ -13,7 +13,7 @@ import numpy as np
 from msgspec.structs import astuple
 
 from model.arrays import Array
-from model.features import FeatureSet
+from model.schema.features import FeatureSet
 from service.faults import kept_names
 
 Row: TypeAlias = tuple[float, ...]

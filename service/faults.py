@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from pydantic_core import ErrorDetails
 
-from model.features import Feature, FeatureSet
+from model.schema.features import Feature, FeatureSet
 from service.errors import InvalidInput
 
 MAX_BAD_ROWS = 100

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from model.artifact import Artifact
-from model.card import card_path
+from model.artifact.artifact import Artifact
+from model.artifact.card import card_path
 from model.errors import HeartlineError
-from model.features import Feature
+from model.schema.features import Feature
 from service.settings import Settings, SettingsError
 
 SET_THRESHOLD = "Set by the operator of this service."

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from model.errors import HeartlineError
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.documents import Document
 from service.metrics.models import ModelMeter
 from service.metrics.predictions import PredictionMeter

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from model.features import FeatureSet
+from model.schema.features import FeatureSet
 from service.batches import Batches
 from service.bodies import JSON, check_media_type, read_body
 from service.errors import (

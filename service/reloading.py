@@ -9,7 +9,7 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Literal, NamedTuple, TypeAlias
 
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from model.errors import HeartlineError
 from service.model_file import ModelFile
 

@@ -23,8 +23,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from typing_extensions import TypedDict
 
-from model.artifact import Artifact
-from model.features import Feature, FeatureSet
+from model.artifact.artifact import Artifact
+from model.schema.features import Feature, FeatureSet
 
 Record: TypeAlias = dict[str, float]
 

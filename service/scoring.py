@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Array
-from model.classes import predicted_class, predicted_classes
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
+from model.schema.classes import predicted_class, predicted_classes
 from service.answers import Answers
 from service.batch_validation import BatchValidator
 from service.decoding import PlainDecoder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from model.features import Feature, FeatureSet
+from model.schema.features import Feature, FeatureSet
 
 NUMBER = 26
 """Characters of the longest number that a float is written as, and two to spare."""

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from model.arrays import Array
-from model.classes import probability_names
+from model.schema.classes import probability_names
 from service.errors import InvalidInput
 from service.faults import MAX_BAD_ROWS, Hints, as_text, bad_rows_detail, fault, kept_names
 from service.ids import ID, MAX_DIGITS, id_fault, id_of, is_id, is_text_id

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from types import FrameType
 from typing import cast
 
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from model.errors import HeartlineError
 from service.app import try_model
 from service.listener import refuse_connections

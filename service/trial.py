@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from model.features import FeatureSet
+from model.schema.features import FeatureSet
 from service.scoring import Scorer
 from service.streams import STREAMS
 

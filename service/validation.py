@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from model.arrays import Array
-from model.features import FeatureSet
+from model.schema.features import FeatureSet
 from service.errors import InvalidInput
 from service.faults import FaultFinder, Hints, kept_names
 from service.metrics.predictions import PredictionMeter

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model.artifact import Artifact
-from model.features import FeatureSet
+from model.artifact.artifact import Artifact
+from model.schema.features import FeatureSet
 
 
 def shifted(artifact: Artifact, by: float) -> Artifact:

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from model.artifact import Artifact
-from model.encoding import Encoding
-from model.features import Feature, FeatureSet
-from model.initializers import standard_normal
-from model.metadata import MAX_CLASSES, MAX_FEATURES
-from model.network import NeuralNetwork
-from model.pipeline import Pipeline
+from model.artifact.artifact import Artifact
+from model.artifact.metadata import MAX_CLASSES, MAX_FEATURES
+from model.inference.pipeline import Pipeline
+from model.network.initializers import standard_normal
+from model.network.network import NeuralNetwork
+from model.schema.encoding import Encoding
+from model.schema.features import Feature, FeatureSet
 
 SCORES = tuple((code, f"score {code}") for code in range(5))
 

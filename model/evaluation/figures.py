@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from model.arrays import Array
-from model.datasets import Dataset
+from model.data import Dataset
 from model.evaluation.metrics import SUBGROUP_METRICS, metrics_for, metrics_with_intervals
 
 Figures: TypeAlias = dict[str, dict[str, float]]
@@ -25,7 +25,7 @@ def dataset_metrics(dataset: Dataset, probabilities: Array, random_state: int) -
     random_state : int
         Seed of the bootstrap.
     """
-    metrics = metrics_for(len(dataset.labels), has_cost=dataset.cost_threshold is not None)
+    metrics = metrics_for(len(dataset.labels), dataset.costs)
     y = dataset.classes.astype(np.float64)
     return metrics_with_intervals(metrics, y, probabilities, random_state)
 
@@ -40,7 +40,7 @@ def subgroup_metrics(
     A subgroup that lacks a class is told without metrics.
     """
     told = {}
-    metrics = metrics_for(len(dataset.labels), has_cost=dataset.cost_threshold is not None)
+    metrics = metrics_for(len(dataset.labels), dataset.costs)
     metrics = {name: metrics[name] for name in SUBGROUP_METRICS if name in metrics}
     for subgroup in dataset.subgroups:
         rows = dataset.rows_of(subgroup)

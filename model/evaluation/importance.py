@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.arrays import Array
-from model.datasets import Dataset
+from model.data import Dataset
 from model.evaluation.metrics import Metric, metrics_for
 from model.evaluation.validation import Repeat
 
@@ -57,7 +57,7 @@ def permutation_importances(
     Breiman, "Random forests", Machine Learning 45 (2001); Fisher, Rudin and Dominici, "All models
     are wrong, but many are useful", JMLR 20 (2019).
     """
-    metric = metrics_for(len(dataset.labels), has_cost=False)["log_loss"]
+    metric = metrics_for(len(dataset.labels))["log_loss"]
     rng = np.random.default_rng(random_state)
     y, judged = dataset.classes.astype(np.float64), repeats[:REPEATS]
     whole = np.array([_value(metric, y, repeat.held_out(dataset.X)) for repeat in judged])

@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from model.arrays import Array
-from model.datasets import Dataset
+from model.data import Dataset
 from model.evaluation.metrics import metrics_for
 from model.evaluation.validation import Mask, Repeat, Rows
-from model.pipeline import Pipeline
+from model.inference.pipeline import Pipeline
 
 SHARES = (0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 """Of the training rows of a fold."""
@@ -103,6 +103,6 @@ def _point(dataset: Dataset, parts: Sequence[Mask], fitted: Sequence[Repeat]) ->
 
 def _log_loss(classes: Rows, probabilities: Array) -> float:
     of_class = probabilities.shape[1] if probabilities.ndim == 2 else 2
-    metric = metrics_for(of_class, has_cost=False)["log_loss"]
+    metric = metrics_for(of_class)["log_loss"]
     once = np.ones((1, len(classes)))
     return float(metric(classes.astype(np.float64), probabilities[np.newaxis], once)[0])

@@ -1,17 +1,14 @@
 """Metrics: held-out probabilities compared with what was the case, and how sure the figures are."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 
 from model.arrays import Array
+from model.data import Costs
 from model.evaluation.calibration import fit_calibration, logit
-
-FALSE_NEGATIVE_COST = 5.0
-FALSE_POSITIVE_COST = 1.0
-COST_THRESHOLD = FALSE_POSITIVE_COST / (FALSE_POSITIVE_COST + FALSE_NEGATIVE_COST)
-"""To call it presence above 1/6 minimises the expected cost under the data set's cost matrix."""
 
 RESAMPLES = 1000
 
@@ -20,16 +17,10 @@ Metric: TypeAlias = Callable[[Array, Array, Array], Array]
 each row counts in each resample, of shape (resamples, n); returns (resamples,)."""
 
 
-def misclassification_costs(y: Array, probabilities: Array) -> Array:
-    """Return what each row costs at the threshold that minimises the expected cost.
-
-    Notes
-    -----
-    The matrix of the Statlog data set: to call a sick patient healthy costs 5, to call a healthy
-    one sick costs 1.
-    """
-    called = probabilities > COST_THRESHOLD
-    return np.where(y == 1, FALSE_NEGATIVE_COST * ~called, FALSE_POSITIVE_COST * called)
+def misclassification_costs(y: Array, probabilities: Array, costs: Costs) -> Array:
+    """Return what each row costs at the threshold that minimises the expected cost."""
+    called = probabilities > costs.threshold
+    return np.where(y == 1, costs.false_negative * ~called, costs.false_positive * called)
 
 
 def _mean_of(per_row: Callable[[Array, Array], Array]) -> Metric:
@@ -78,16 +69,15 @@ def _log_losses(y: Array, probabilities: Array) -> Array:
     )
 
 
-METRICS: dict[str, Metric] = {
+BINARY_METRICS: dict[str, Metric] = {
     "accuracy": _mean_of(lambda y, p: (p > 0.5) == (y == 1)),
-    "cost": _mean_of(misclassification_costs),
     "roc_auc": roc_auc,
     "brier": _mean_of(lambda y, p: (p - y) ** 2),
     "log_loss": _mean_of(_log_losses),
     "calibration_slope": calibration_slope,
     "calibration_intercept": calibration_intercept,
 }
-"""Of two classes; y is 1 for the positive one. `cost` is told where there is a cost matrix."""
+"""Of two classes; y is 1 for the positive one."""
 
 
 def _one_vs_rest_auc(y: Array, probabilities: Array, counts: Array) -> Array:
@@ -113,11 +103,22 @@ sum over the classes."""
 SUBGROUP_METRICS = ("accuracy", "cost", "roc_auc", "brier", "log_loss")
 
 
-def metrics_for(classes: int, *, has_cost: bool) -> dict[str, Metric]:
-    """Return the metrics that a model of so many classes is judged by, by name."""
+def metrics_for(classes: int, costs: Costs | None = None) -> dict[str, Metric]:
+    """Return the metrics that a model of so many classes is judged by, by name.
+
+    Parameters
+    ----------
+    classes : int
+        Number of classes.
+    costs : Costs, optional
+        What wrong decisions cost; with two classes the metric `cost` follows from it.
+    """
     if classes > 2:
         return MULTICLASS_METRICS
-    return {name: metric for name, metric in METRICS.items() if has_cost or name != "cost"}
+    if costs is None:
+        return BINARY_METRICS
+    cost = _mean_of(partial(misclassification_costs, costs=costs))
+    return {"accuracy": BINARY_METRICS["accuracy"], "cost": cost, **BINARY_METRICS}
 
 
 def bootstrap_counts(rows: int, resamples: int, random_state: int) -> Array:

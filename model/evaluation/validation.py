@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from model.arrays import Array
-from model.pipeline import Pipeline
+from model.inference.pipeline import Pipeline
 
 Mask: TypeAlias = NDArray[np.bool_]
 Rows: TypeAlias = NDArray[np.intp]
@@ -119,7 +119,7 @@ class Repeat:
         Returns
         -------
         Array of shape (n,) or (n, n_classes)
-            See `model.classes.class_probabilities`.
+            See `model.schema.classes.class_probabilities`.
         """
         everything = np.ones(len(X), dtype=bool)
         predictions = np.array([fold.class_probabilities(X) for fold in self.pipelines])

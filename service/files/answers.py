@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from model.arrays import Array
-from model.classes import predicted_classes
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
+from model.schema.classes import predicted_classes
 from service.faults import as_text, unseen_warning
 from service.files.columns import joined
 

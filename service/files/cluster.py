@@ -11,7 +11,7 @@ from pathlib import Path
 from distributed import Client, KilledWorker, LocalCluster, as_completed
 
 from model.errors import DataError, HeartlineError
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.files.outputs import Job, check_jobs, publish, staging
 from service.files.scoring import Tally, score_file
 

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from model.errors import HeartlineError
-from model.features import FeatureSet
+from model.schema.features import FeatureSet
 from service.faults import MAX_NAME, FaultFinder, as_text, kept_names
 
 Mask: TypeAlias = NDArray[np.bool_]

@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar
 import polars as pl
 
 from model.errors import DataError
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.files.answers import Scored
 from service.files.blocks import TextBlocks, open_regular, pieces
 from service.files.cells import RowsLost

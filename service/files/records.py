@@ -10,7 +10,7 @@ import polars as pl
 from msgspec import UNSET, UnsetType
 from pydantic import TypeAdapter, ValidationError
 
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.errors import InvalidInput
 from service.faults import FaultFinder, as_text, kept_names
 from service.files.answers import Answers, Scored

@@ -11,7 +11,7 @@ from pathlib import Path
 from polars.exceptions import PanicException, PolarsError
 
 from model.errors import DataError
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.files.outputs import check_jobs, publish, rejects_path, staging
 from service.files.reading import scored_batches
 from service.files.writing import WRITERS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from service.metrics.registry import Registry
 
 Reload: TypeAlias = Literal["swapped", "refused"]

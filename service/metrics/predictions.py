@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Array
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from service.faults import FAULT_TYPES
 from service.metrics.registry import Registry
 from service.metrics.slots import CELLS

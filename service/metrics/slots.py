@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from model.features import MAX_NAME
+from model.schema.features import MAX_NAME
 
 CELLS = 4096
 """Numbers that one worker may count in, beside those that grow with the model."""

@@ -16,8 +16,8 @@ import click
 import numpy as np
 import polars as pl
 
-from model.artifact import Artifact
-from model.predictor import Predictor
+from model.artifact.artifact import Artifact
+from model.inference.predictor import Predictor
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from model.artifact import Artifact
-from model.predictor import Predictor
+from model.artifact.artifact import Artifact
+from model.inference.predictor import Predictor
 from tests.conftest import ARTIFACT
 from tests.end_to_end.connection import Connection
 from tests.end_to_end.hostile import OWN_ID, Exchange, Sent, exchange

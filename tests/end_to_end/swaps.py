@@ -11,8 +11,8 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from model.artifact import Artifact
-from model.predictor import Predictor
+from model.artifact.artifact import Artifact
+from model.inference.predictor import Predictor
 from service.scoring import Scorer
 from tests.conftest import ARTIFACT
 from tests.end_to_end.load import BODY, Answer, Load, load

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from tests.end_to_end.processes import (
     COMMAND,
     environment,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from tests.conftest import ROOT
 from tests.end_to_end.processes import PATIENCE, environment, free_port, started, wait_until_ready
 

@@ -6,7 +6,7 @@ from random import Random
 import httpx
 import pytest
 
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from tests.end_to_end.connection import Connection
 from tests.end_to_end.fuzz import CONNECTIONS, Fuzzer, WrongAnswer, check_answer, children
 from tests.end_to_end.hostile import KINDS, NO_HTTP, Exchange, Sent, asking, exchange

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from model import recipes
-from model.recipes import Recipe
+from model.recipes import recipes
+from model.recipes.recipes import Recipe
 from service.cli import cli
 from tests.conftest import ARTIFACT, ROOT
 from tests.end_to_end.processes import COMMAND, PATIENCE, environment, run
@@ -99,8 +99,8 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(
 
 SMALL_DISK = """
 import resource, sys
-from model.evaluation import evidence
-from model.recipes import Recipe
+from model.reports import evidence
+from model.recipes.recipes import Recipe
 from service.cli import main
 Recipe.train = evidence.judge = None
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
@@ -131,7 +131,7 @@ def check_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch, command: str, suffix: str, kind: str
 ) -> None:
     monkeypatch.setattr(Recipe, "train", never)
-    monkeypatch.setattr("model.evaluation.evidence.judge", never)
+    monkeypatch.setattr("model.reports.evidence.judge", never)
     path = bad_output(folder, kind, suffix)
     before = sorted(folder.rglob("*"))
     ended = CliRunner().invoke(cli, [command, "heart", "--output", str(path)])

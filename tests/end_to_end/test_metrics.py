@@ -15,7 +15,7 @@ from threading import Event
 import httpx
 import pytest
 
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from tests.end_to_end.processes import (
     COMMAND,
     PATIENCE,

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from tests.conftest import ROOT
 from tests.end_to_end.processes import COMMAND, PATIENCE, free_port, started, wait_until_ready
 

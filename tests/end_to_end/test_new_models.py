@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model.artifact import Artifact
-from model.card import card_path
+from model.artifact.artifact import Artifact
+from model.artifact.card import card_path
 from tests.end_to_end.load import load
 from tests.end_to_end.processes import (
     COMMAND,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model.datasets.heart import HEART_FILE
+from model.data.heart import HEART_FILE
 from tests.conftest import ARTIFACT, ROOT, read_json
 from tests.end_to_end.processes import COMMAND, environment
 from tests.golden.readme import BLOCK, ask, shown, with_pictures

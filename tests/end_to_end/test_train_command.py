@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from model import recipes
-from model.artifact import Artifact
-from model.datasets.heart import HEART_FILE
+from model.artifact.artifact import Artifact
+from model.data.heart import HEART_FILE
 from model.errors import DivergenceError
 from model.evaluation.validation import all_rows
-from model.optimizers import GradientDescent
-from model.procedures import SingleFit
+from model.network.optimizers import GradientDescent
+from model.recipes import recipes
+from model.recipes.procedures import SingleFit
 from service.cli import cli
 from tests.end_to_end.processes import COMMAND, environment, run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from tests.end_to_end.load import load
 from tests.end_to_end.processes import (
     COMMAND,

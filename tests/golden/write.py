@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from service.app import create_app
 from service.settings import Settings
 from tests.conftest import ARTIFACT

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from model.artifact import Artifact
-from model.datasets.heart import HEART_FILE
-from model.recipes import find_recipe
+from model.artifact.artifact import Artifact
+from model.data.heart import HEART_FILE
+from model.recipes.recipes import find_recipe
 from tests.conftest import ARTIFACT
 
 

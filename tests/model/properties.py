@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import settings
 
-from model.activations import ACTIVATIONS
 from model.arrays import Array
-from model.initializers import standard_normal
-from model.network import NeuralNetwork, with_ones
+from model.network.activations import ACTIVATIONS
+from model.network.initializers import standard_normal
+from model.network.network import NeuralNetwork, with_ones
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=50)
 

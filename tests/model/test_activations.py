@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.activations import ACTIVATIONS, softmax
+from model.network.activations import ACTIVATIONS, softmax
 
 POINTS = np.array([-20.0, -3.0, -0.5, -1e-3, 1e-3, 0.5, 3.0, 20.0])
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.archive import MAX_BYTES, MAX_MEMBERS, MAX_METADATA_BYTES, MAX_VALUES
-from model.artifact import CHECKS, Artifact
-from model.card import card_path
+from model.artifact.archive import MAX_BYTES, MAX_MEMBERS, MAX_METADATA_BYTES, MAX_VALUES
+from model.artifact.artifact import CHECKS, Artifact
+from model.artifact.card import card_path
 from model.errors import ArtifactError
 from tests.conftest import ARTIFACT, ROOT
 from tests.model import corruption as c
@@ -450,7 +450,7 @@ def load_in_a_process_of_its_own(*paths: Path) -> tuple[list[str], int]:
     program = """
 import sys
 from pathlib import Path
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from model.errors import ArtifactError
 for path in sys.argv[1:]:
     try:

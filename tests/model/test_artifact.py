@@ -18,16 +18,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model import artifact as artifact_module
-from model.artifact import CHECKS, Artifact
-from model.card import card_path
-from model.datasets import load_heart
-from model.encoding import Encoding
+from model.artifact import artifact as artifact_module
+from model.artifact.artifact import CHECKS, Artifact
+from model.artifact.card import card_path
+from model.data import load_heart
 from model.errors import ArtifactError, HeartlineError
-from model.initializers import standard_normal
-from model.network import NeuralNetwork
-from model.pipeline import Pipeline
-from model.recipes import find_recipe
+from model.inference.pipeline import Pipeline
+from model.network.initializers import standard_normal
+from model.network.network import NeuralNetwork
+from model.recipes.recipes import find_recipe
+from model.schema.encoding import Encoding
 from tests.conftest import ARTIFACT, ROOT
 from tests.model import corruption as c
 from tests.model.conftest import Run
@@ -340,7 +340,7 @@ def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "ours.npz", tmp_path / "theirs.npz"
     find_recipe("heart-tutorial").train().save(ours)
     program = (
-        "import sys; from pathlib import Path; from model.recipes import find_recipe; "
+        "import sys; from pathlib import Path; from model.recipes.recipes import find_recipe; "
         "find_recipe('heart-tutorial').train().save(Path(sys.argv[1]))"
     )
     subprocess.run(
@@ -533,7 +533,7 @@ def test_the_bound_on_the_sums_holds_for_every_activation(
 
 def test_the_core_of_the_model_imports_no_library_of_training() -> None:
     program = (
-        "import sys, model.predictor, model.artifact, model.training; "
+        "import sys, model.inference.predictor, model.artifact.artifact, model.network.training; "
         "print({'pandas', 'sklearn', 'scipy', 'matplotlib', 'rich'} & set(sys.modules))"
     )
     done = subprocess.run(

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegressionCV
 
-from model.artifact import Artifact
-from model.baseline import LogisticBaseline
-from model.datasets import Dataset, load_moons
-from model.design import Watch
+from model.artifact.artifact import Artifact
+from model.data import Dataset, load_moons
 from model.evaluation.calibration import logit
 from model.evaluation.validation import training_sets
-from model.predictor import Predictor
-from model.recipes import find_recipe
+from model.inference.predictor import Predictor
+from model.recipes.baseline import LogisticBaseline
+from model.recipes.design import Watch
+from model.recipes.recipes import find_recipe
 
 EVERYTHING = np.arange(200)
 

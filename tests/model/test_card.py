@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from model.artifact import Artifact
-from model.card import MEANINGS, card_markdown, card_path, markdown_path
-from model.recipes import find_recipe
+from model.artifact.artifact import Artifact
+from model.artifact.card import MEANINGS, card_markdown, card_path, markdown_path
+from model.recipes.recipes import find_recipe
 from tests.conftest import ARTIFACT
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from model.activations import sigmoid, softmax
 from model.arrays import Array
-from model.classes import class_probabilities, predicted_classes
+from model.network.activations import sigmoid, softmax
+from model.schema.classes import class_probabilities, predicted_classes
 from tests.model.properties import PROPERTY, random_rows
 
 EPSILON = float(np.finfo(np.float64).eps)

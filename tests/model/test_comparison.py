@@ -14,8 +14,10 @@ import pytest
 from sklearn.exceptions import DataConversionWarning
 
 from model.arrays import Array
-from model.datasets import Dataset, load_heart
-from model.evaluation.comparison import (
+from model.data import Dataset, load_heart
+from model.evaluation.validation import Rows, hold_out
+from model.recipes.recipes import Recipe, find_recipe
+from model.reports.comparison import (
     HEADINGS,
     Contender,
     Predict,
@@ -23,9 +25,7 @@ from model.evaluation.comparison import (
     as_markdown,
     compare,
 )
-from model.evaluation.rivals import fit_mlp_classifier, rivals
-from model.evaluation.validation import Rows, hold_out
-from model.recipes import Recipe, find_recipe
+from model.reports.rivals import fit_mlp_classifier, rivals
 
 TUTORIAL = find_recipe("heart-tutorial")
 RIVALS = rivals()
@@ -241,7 +241,7 @@ def python(code: str, home: Path) -> subprocess.CompletedProcess[str]:
 def test_keras_is_imported_without_a_word_and_without_a_trace(tmp_path: Path) -> None:
     ended = python(
         "import os\n"
-        "from model.evaluation.rivals import rivals\n"
+        "from model.reports.rivals import rivals\n"
         "before = dict(os.environ)\n"
         "rivals()\n"
         "import keras\n"
@@ -257,7 +257,7 @@ def test_without_keras_the_error_names_it(tmp_path: Path) -> None:
     ended = python(
         "import sys\n"
         "sys.modules['keras'] = None\n"
-        "from model.evaluation.rivals import rivals\n"
+        "from model.reports.rivals import rivals\n"
         "try:\n"
         "    rivals()\n"
         "except ModuleNotFoundError as error:\n"

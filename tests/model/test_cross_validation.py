@@ -13,10 +13,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from model.arrays import Array
-from model.baseline import LogisticBaseline
-from model.datasets import Dataset, load_iris, load_moons
-from model.design import Design
-from model.encoding import Encoding
+from model.data import Dataset, load_iris, load_moons
 from model.evaluation.validation import (
     Mask,
     all_rows,
@@ -27,12 +24,15 @@ from model.evaluation.validation import (
     repeated_training_sets,
     training_sets,
 )
-from model.initializers import glorot_uniform
-from model.network import NeuralNetwork
-from model.optimizers import GradientDescent
-from model.pipeline import Pipeline
-from model.procedures import NestedCrossValidation, Procedure, SingleFit, judge
-from model.recipes import HEART, IRIS
+from model.inference.pipeline import Pipeline
+from model.network.initializers import glorot_uniform
+from model.network.network import NeuralNetwork
+from model.network.optimizers import GradientDescent
+from model.recipes.baseline import LogisticBaseline
+from model.recipes.design import Design
+from model.recipes.procedures import NestedCrossValidation, Procedure, SingleFit, judge
+from model.recipes.recipes import HEART, IRIS
+from model.schema.encoding import Encoding
 from tests.model.properties import PROPERTY, random_rows
 
 CLASSES = np.arange(60) % 3

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from model.artifact import CARD_KEYS
-from model.datasets import Dataset, Subgroup, load_heart, load_iris, load_moons
-from model.datasets.heart import HEART_FILE
+from model.artifact.artifact import CARD_KEYS
+from model.data import Costs, Dataset, Subgroup, load_heart, load_iris, load_moons
+from model.data.heart import HEART_FILE
 from model.errors import DataError
-from model.evaluation.metrics import COST_THRESHOLD
 from model.evaluation.validation import hold_out_twice
 
 Load = Callable[[Path | None], Dataset]
@@ -109,10 +108,10 @@ def test_the_card_can_be_filled(dataset: Dataset) -> None:
 
 
 def test_the_cost_matrix_belongs_to_heart_disease_alone(heart: Dataset) -> None:
-    assert heart.cost_threshold == COST_THRESHOLD
+    assert heart.costs == Costs(5.0, 1.0)
     assert "1/6" in heart.threshold_reason
     for load in (load_moons, load_iris):
-        assert load().cost_threshold is None
+        assert load().costs is None
         assert load().subgroups == ()
         assert load().threshold_reason == "The more probable class."
 
@@ -165,7 +164,7 @@ def test_an_own_file_is_told_by_its_digest_and_claims_nothing_of_the_public_rows
     assert "citation" not in own.card
     assert own.threshold_reason == "The more probable class."
     # The cost matrix and the subgroups are the columns', not the rows'.
-    assert (own.cost_threshold, own.subgroups) == (public.cost_threshold, public.subgroups)
+    assert (own.costs, own.subgroups) == (public.costs, public.subgroups)
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.arrays import Array
-from model.datasets import Dataset, load_heart, load_iris, load_moons
-from model.design import Design, Watch
+from model.data import Dataset, load_heart, load_iris, load_moons
 from model.evaluation.validation import Mask, training_sets
-from model.initializers import scaled_normal
-from model.losses import BinaryCrossEntropy, CategoricalCrossEntropy, SquaredError, l2_penalty
-from model.network import NeuralNetwork
-from model.optimizers import Adam, GradientDescent
-from model.pipeline import Pipeline
-from model.recipes import HEART, IRIS, MOONS
-from model.training import fit
+from model.inference.pipeline import Pipeline
+from model.network.initializers import scaled_normal
+from model.network.losses import (
+    BinaryCrossEntropy,
+    CategoricalCrossEntropy,
+    SquaredError,
+    l2_penalty,
+)
+from model.network.network import NeuralNetwork
+from model.network.optimizers import Adam, GradientDescent
+from model.network.training import fit
+from model.recipes.design import Design, Watch
+from model.recipes.recipes import HEART, IRIS, MOONS
 from tests.model.properties import PROPERTY, trained_outputs
 
 QUICK_MOONS = replace(MOONS, iterations=20)

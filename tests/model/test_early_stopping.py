@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from model.arrays import Array
 from model.errors import DivergenceError
-from model.losses import BinaryCrossEntropy, CategoricalCrossEntropy, Loss, SquaredError
-from model.network import NeuralNetwork
-from model.optimizers import Adam, GradientDescent
-from model.training import EarlyStopping, History, fit, mean_loss
+from model.network.losses import BinaryCrossEntropy, CategoricalCrossEntropy, Loss, SquaredError
+from model.network.network import NeuralNetwork
+from model.network.optimizers import Adam, GradientDescent
+from model.network.training import EarlyStopping, History, fit, mean_loss
 from tests.model.properties import PROPERTY, random_labels, random_network, random_rows
 
 X, y = random_rows(30, 5, seed=1), random_labels(30, seed=2)

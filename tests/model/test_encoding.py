@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.datasets.heart import HEART_FEATURES
-from model.encoding import Encoding
+from model.data.heart import HEART_FEATURES
+from model.schema.encoding import Encoding
 from tests.model.properties import PROPERTY
 
 NOMINAL = {"chest_pain": 4, "resting_ecg_results": 3, "slope_of_the_peak": 3, "thal": 3}

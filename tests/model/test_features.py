@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.artifact import Artifact
-from model.datasets.heart import HEART_FEATURES, HEART_TARGET, load_heart
-from model.features import Feature, FeatureSet
+from model.artifact.artifact import Artifact
+from model.data.heart import HEART_FEATURES, HEART_TARGET, load_heart
+from model.schema.features import Feature, FeatureSet
 from tests.model.properties import PROPERTY
 
 AGE, SEX, CHEST_PAIN = HEART_FEATURES[:3]

@@ -8,18 +8,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.activations import sigmoid, softmax
 from model.arrays import Array
-from model.artifact import Artifact
-from model.card import card_markdown
-from model.datasets import Dataset, Subgroup, load_heart, load_iris, load_moons
+from model.artifact.artifact import Artifact
+from model.artifact.card import card_markdown
+from model.data import Dataset, Subgroup, load_heart, load_iris, load_moons
+from model.data.heart import STATLOG_COSTS
 from model.evaluation.figures import dataset_metrics, subgroup_metrics
 from model.evaluation.metrics import (
-    METRICS,
     MULTICLASS_METRICS,
     SUBGROUP_METRICS,
+    metrics_for,
     metrics_with_intervals,
 )
+from model.network.activations import sigmoid, softmax
+
+METRICS = metrics_for(2, STATLOG_COSTS)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +87,7 @@ def test_the_probabilities_of_other_rows_have_no_influence(
 
 
 def test_a_subgroup_without_a_cost_matrix_has_no_cost(heart: Dataset, probabilities: Array) -> None:
-    told = subgroup_metrics(replace(heart, cost_threshold=None), probabilities, 0)
+    told = subgroup_metrics(replace(heart, costs=None), probabilities, 0)
     metrics = told["men"]["metrics"]
     assert isinstance(metrics, dict)
     assert list(metrics) == [name for name in SUBGROUP_METRICS if name != "cost"]

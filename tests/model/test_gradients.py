@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from model.arrays import Array
-from model.initializers import standard_normal
-from model.losses import (
+from model.network.initializers import standard_normal
+from model.network.losses import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
     ClippedBinaryCrossEntropy,
     Loss,
     SquaredError,
 )
-from model.network import NeuralNetwork, with_ones
-from model.parameters import Parameters
-from model.training import Reduction, fit
+from model.network.network import NeuralNetwork, with_ones
+from model.network.parameters import Parameters
+from model.network.training import Reduction, fit
 from tests.model.gradients import assert_gradients, central_difference
 from tests.model.properties import random_labels, random_network, random_rows
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.initializers import (
+from model.network.initializers import (
     Initializer,
     glorot_uniform,
     scaled_normal,
     standard_normal,
     uniform_with_bias,
 )
-from model.parameters import parameter_shapes
+from model.network.parameters import parameter_shapes
 
 ALL = [glorot_uniform, scaled_normal, standard_normal, uniform_with_bias]
 SIZES = (30, 40, 20)

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from model.activations import ACTIVATIONS
 from model.arrays import Array
-from model.losses import (
+from model.network.activations import ACTIVATIONS
+from model.network.losses import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
     ClippedBinaryCrossEntropy,

@@ -10,13 +10,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_score
 
 from model.arrays import Array
+from model.data.heart import STATLOG_COSTS
 from model.evaluation.calibration import fit_calibration, logit
 from model.evaluation.metrics import (
-    COST_THRESHOLD,
-    METRICS,
+    metrics_for,
     metrics_with_intervals,
     misclassification_costs,
 )
+
+METRICS = metrics_for(2, STATLOG_COSTS)
 
 Y = np.array([0.0, 0.0, 1.0, 1.0])
 P = np.array([0.1, 0.6, 0.5, 0.9])
@@ -30,15 +32,16 @@ def sample(seed: int, rows: int = 200, repeats: int = 3) -> tuple[Array, Array]:
 
 
 def test_a_missed_patient_costs_five_false_alarms() -> None:
-    assert abs(COST_THRESHOLD - 1 / 6) < 1e-15
-    costs = misclassification_costs(Y, np.array([0.1, 0.2, 0.1, 0.9]))
+    assert abs(STATLOG_COSTS.threshold - 1 / 6) < 1e-15
+    costs = misclassification_costs(Y, np.array([0.1, 0.2, 0.1, 0.9]), STATLOG_COSTS)
     assert costs.tolist() == [0.0, 1.0, 5.0, 0.0]
 
 
 def test_the_threshold_is_where_both_calls_cost_the_same() -> None:
     sick = np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0])
     for shift in (-1e-9, 1e-9):
-        assert misclassification_costs(sick, np.full(6, COST_THRESHOLD + shift)).sum() == 5.0
+        p = np.full(6, STATLOG_COSTS.threshold + shift)
+        assert misclassification_costs(sick, p, STATLOG_COSTS).sum() == 5.0
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -54,7 +57,7 @@ def test_every_metric_is_that_of_scikit_learn_meaned_over_the_repeats(seed: int)
     ]
     expected = {
         "accuracy": [accuracy_score(y, p > 0.5) for p in probabilities],
-        "cost": [misclassification_costs(y, p).mean() for p in probabilities],
+        "cost": [misclassification_costs(y, p, STATLOG_COSTS).mean() for p in probabilities],
         "roc_auc": [roc_auc_score(y, p) for p in probabilities],
         "brier": [brier_score_loss(y, p) for p in probabilities],
         "log_loss": [log_loss(y, p) for p in probabilities],

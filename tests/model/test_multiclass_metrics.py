@@ -10,16 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_score
 
-from model.activations import softmax
 from model.arrays import Array
+from model.data.heart import STATLOG_COSTS
 from model.evaluation.metrics import (
-    METRICS,
+    BINARY_METRICS,
     MULTICLASS_METRICS,
     RESAMPLES,
     bootstrap_counts,
     metrics_for,
     metrics_with_intervals,
 )
+from model.network.activations import softmax
 from tests.model.properties import PROPERTY
 
 Y = np.array([0.0, 1.0, 2.0, 2.0])
@@ -105,7 +106,7 @@ def test_of_two_classes_the_figures_are_those_of_the_positive_one() -> None:
     y, probabilities = sample(1, classes=2)
     once = np.ones((1, len(y)))
     positive = {
-        name: METRICS[name](y, probabilities[..., 1], once)[0] for name in MULTICLASS_METRICS
+        name: BINARY_METRICS[name](y, probabilities[..., 1], once)[0] for name in MULTICLASS_METRICS
     }
     # Brier's own score counts both classes.
     positive["brier"] *= 2
@@ -142,8 +143,8 @@ def test_the_same_seed_gives_the_same_intervals() -> None:
     assert first != other
 
 
-@pytest.mark.parametrize("has_cost", [True, False])
-def test_models_are_judged_by_what_their_number_of_classes_allows(has_cost: bool) -> None:
-    assert metrics_for(3, has_cost=has_cost) == MULTICLASS_METRICS
-    binary = list(metrics_for(2, has_cost=has_cost))
-    assert binary == [name for name in METRICS if has_cost or name != "cost"]
+def test_models_are_judged_by_what_their_number_of_classes_and_costs_allow() -> None:
+    for costs in (None, STATLOG_COSTS):
+        assert metrics_for(3, costs) == MULTICLASS_METRICS
+    assert metrics_for(2) == BINARY_METRICS
+    assert metrics_for(2, STATLOG_COSTS).keys() == {*BINARY_METRICS, "cost"}

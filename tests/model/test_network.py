@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sklearn.neural_network import MLPClassifier
 
 from model.arrays import Array
-from model.artifact import Artifact
-from model.losses import BinaryCrossEntropy
-from model.network import NeuralNetwork, averaged, with_ones
-from model.parameters import Parameters, parameter_shapes
+from model.artifact.artifact import Artifact
+from model.network.losses import BinaryCrossEntropy
+from model.network.network import NeuralNetwork, averaged, with_ones
+from model.network.parameters import Parameters, parameter_shapes
 from tests.model.properties import (
     PROPERTY,
     random_labels,

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from model.optimizers import Adam, GradientDescent, Momentum, Optimizer
+from model.network.optimizers import Adam, GradientDescent, Momentum, Optimizer
 
 MAKERS: list[Callable[[], Optimizer]] = [
     partial(GradientDescent, 0.1),

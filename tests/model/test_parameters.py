@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.initializers import standard_normal
-from model.parameters import Parameters, parameter_shapes
+from model.network.initializers import standard_normal
+from model.network.parameters import Parameters, parameter_shapes
 
 SIZES = (5, 4, 3, 1)
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.activations import sigmoid, softmax
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from model.errors import ArtifactError
-from model.predictor import Predictor
-from model.recipes import find_recipe
-from model.single_row import SingleRow
+from model.inference.predictor import Predictor
+from model.inference.single_row import SingleRow
+from model.network.activations import sigmoid, softmax
+from model.recipes.recipes import find_recipe
 from tests.conftest import ARTIFACT
 from tests.model.properties import PROPERTY
 

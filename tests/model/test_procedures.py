@@ -10,18 +10,21 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from model.datasets import Dataset, load_heart, load_iris
-from model.design import Design, Fitted, Watch
+from model.data import Dataset, load_heart, load_iris
+from model.data.heart import STATLOG_COSTS
 from model.errors import DataError, DivergenceError
 from model.evaluation.calibration import logit
-from model.evaluation.metrics import METRICS
+from model.evaluation.metrics import metrics_for
 from model.evaluation.validation import Mask, Rows, hold_out, training_sets
-from model.losses import CategoricalCrossEntropy
-from model.optimizers import GradientDescent
-from model.pipeline import Pipeline
-from model.procedures import NestedCrossValidation, Procedure, SingleFit
-from model.recipes import HEART, IRIS, RECIPES, TUTORIAL, find_recipe
+from model.inference.pipeline import Pipeline
+from model.network.losses import CategoricalCrossEntropy
+from model.network.optimizers import GradientDescent
+from model.recipes.design import Design, Fitted, Watch
+from model.recipes.procedures import NestedCrossValidation, Procedure, SingleFit
+from model.recipes.recipes import HEART, IRIS, RECIPES, TUTORIAL, find_recipe
 from tests.model.conftest import Run
+
+METRICS = metrics_for(2, STATLOG_COSTS)
 
 QUICK = replace(HEART, iterations=3)
 SPLIT = partial(hold_out, 0.2, 2)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from model.artifact import Artifact
-from model.datasets import load_heart
-from model.design import Design
+from model.artifact.artifact import Artifact
+from model.data import load_heart
 from model.errors import RecipeError
-from model.losses import BinaryCrossEntropy
-from model.procedures import SingleFit
-from model.recipes import RECIPES, Recipe, find_recipe
+from model.network.losses import BinaryCrossEntropy
+from model.recipes.design import Design
+from model.recipes.procedures import SingleFit
+from model.recipes.recipes import RECIPES, Recipe, find_recipe
 from tests.conftest import read_json
 from tests.model.conftest import Run
 

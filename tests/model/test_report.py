@@ -11,18 +11,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.datasets import load_heart
+from model.data import load_heart
+from model.data.heart import STATLOG_COSTS
 from model.errors import DataError
 from model.evaluation.curves import roc_curve
-from model.evaluation.evidence import Evidence, gather
 from model.evaluation.importance import permutation_importances
-from model.evaluation.metrics import METRICS
-from model.evaluation.plots import png, roc_plot
-from model.evaluation.report import Report, make_report
-from model.evaluation.sections import Section, sections
-from model.procedures import NestedCrossValidation, SingleFit
-from model.recipes import HEART, MOONS, Recipe, find_recipe
+from model.evaluation.metrics import metrics_for
+from model.recipes.procedures import NestedCrossValidation, SingleFit
+from model.recipes.recipes import HEART, MOONS, Recipe, find_recipe
+from model.reports.evidence import Evidence, gather
+from model.reports.plots import png, roc_plot
+from model.reports.report import Report, make_report
+from model.reports.sections import Section, sections
 from tests.conftest import ROOT
+
+METRICS = metrics_for(2, STATLOG_COSTS)
 
 PNG = b"\x89PNG\r\n\x1a\n"
 HEADINGS = [

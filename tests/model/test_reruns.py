@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from model.artifact import Artifact
-from model.card import card_path
-from model.datasets.heart import HEART_FILE
-from model.network import NeuralNetwork
-from model.recipes import find_recipe
-from model.reruns import EarlierRun, OtherModel, earlier_run
+from model.artifact.artifact import Artifact
+from model.artifact.card import card_path
+from model.data.heart import HEART_FILE
+from model.network.network import NeuralNetwork
+from model.recipes.recipes import find_recipe
+from model.recipes.reruns import EarlierRun, OtherModel, earlier_run
 from tests.conftest import ROOT
 from tests.model.conftest import Run
 

@@ -12,9 +12,9 @@ from sklearn.datasets import load_iris, make_moons
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
-from model.artifact import Artifact
-from model.procedures import SingleFit
-from model.recipes import IRIS, MOONS_SIZES, Recipe, find_recipe
+from model.artifact.artifact import Artifact
+from model.recipes.procedures import SingleFit
+from model.recipes.recipes import IRIS, MOONS_SIZES, Recipe, find_recipe
 from tests.conftest import ARTIFACT
 
 TRAINED = ["moons", "iris"]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.datasets.heart import HEART_FEATURES, HEART_FILE, HEART_TARGET, load_heart
+from model.data.heart import HEART_FEATURES, HEART_FILE, HEART_TARGET, load_heart
 from model.errors import DataError
 
 COLUMNS = [*HEART_FEATURES, HEART_TARGET]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from model.errors import DivergenceError
-from model.losses import BinaryCrossEntropy, SquaredError
-from model.network import NeuralNetwork
-from model.optimizers import Adam, GradientDescent, Momentum, Optimizer
-from model.parameters import Parameters
-from model.training import History, Reduction, fit, mean_loss
+from model.network.losses import BinaryCrossEntropy, SquaredError
+from model.network.network import NeuralNetwork
+from model.network.optimizers import Adam, GradientDescent, Momentum, Optimizer
+from model.network.parameters import Parameters
+from model.network.training import History, Reduction, fit, mean_loss
 from tests.model.properties import random_labels, random_network, random_rows
 
 ROWS = 40

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from model.features import Feature
+from model.schema.features import Feature
 from tests.service.samples import FEATURES
 
 Form: TypeAlias = Literal["record", "batch", "table", "ndjson", "csv"]

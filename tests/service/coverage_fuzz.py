@@ -13,8 +13,8 @@ from random import Random
 import atheris
 
 with atheris.instrument_imports(include=["service", "model"]):
-    from model.artifact import Artifact
-    from model.predictor import Predictor
+    from model.artifact.artifact import Artifact
+    from model.inference.predictor import Predictor
     from service.app import create_app
     from service.settings import Settings
 

@@ -11,7 +11,7 @@ from random import Random
 
 from starlette.types import ASGIApp
 
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from tests.service.asking import Answer, Asker
 from tests.service.careful import ID, Form, lines_of
 from tests.service.questions import (

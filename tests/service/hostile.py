@@ -8,7 +8,7 @@ from math import ceil, floor
 from random import Random
 from typing import Any
 
-from model.features import Feature
+from model.schema.features import Feature
 from tests.service.samples import FEATURES, as_object
 
 WORD, NUMBER, FRACTION = "zq7marked", "73918465203", ".591846203"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from model.features import Feature
+from model.schema.features import Feature
 from tests.service import hostile
 from tests.service.hostile import MARKS, NUMBER, WORD, Pairs
 from tests.service.samples import FEATURES, as_object

@@ -12,7 +12,7 @@ from functools import cached_property
 from random import Random
 from typing import Any, Literal
 
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from tests.service import careful, hostile, hostile_lines
 from tests.service.asking import Answer
 from tests.service.careful import FORMS, ID, Form, Pairs, Row

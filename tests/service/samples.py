@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from model.artifact import Artifact
-from model.features import Feature, FeatureSet
+from model.artifact.artifact import Artifact
+from model.schema.features import Feature, FeatureSet
 from tests.conftest import ARTIFACT
 
 FEATURES: FeatureSet = Artifact.load(ARTIFACT).features

@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from model.artifact import Artifact
-from model.features import FeatureSet
-from model.predictor import Predictor
+from model.artifact.artifact import Artifact
+from model.inference.predictor import Predictor
+from model.schema.features import FeatureSet
 from service.app import create_app
 from service.decoding import PlainDecoder
 from service.errors import InvalidInput

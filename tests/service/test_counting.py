@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.answers import Answers
 from service.app import create_app
 from service.lines import BLOCK_LINES

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from fastapi import FastAPI
 
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from tests.service import planted
 from tests.service.careful import FORMS, Form
 from tests.service.differences import Examiner, Finding

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from service import openapi
 from service.app import create_app
 from service.documents import Document

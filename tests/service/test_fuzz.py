@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.app import create_app
 from service.problems import KINDS, KINDS_BY_STATUS
 from service.settings import Settings

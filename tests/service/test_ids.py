@@ -11,8 +11,8 @@ import httpx
 import msgspec
 import pytest
 
-from model.artifact import Artifact
-from model.predictor import Predictor
+from model.artifact.artifact import Artifact
+from model.inference.predictor import Predictor
 from service.ids import id_of
 from service.scoring import Scorer
 from service.streams import CsvStream, NdjsonStream, Stream

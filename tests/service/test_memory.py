@@ -17,8 +17,8 @@ GLIBC_BOUNDS = {f"MALLOC_{name}_THRESHOLD_": str(2**17) for name in ("TRIM", "MM
 FAULTS_OF_BATCHES = """
 import gc, json, resource, sys
 from pathlib import Path
-from model.artifact import Artifact
-from model.predictor import Predictor
+from model.artifact.artifact import Artifact
+from model.inference.predictor import Predictor
 from service.memory import settle
 from service.scoring import Scorer
 

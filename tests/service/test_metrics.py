@@ -19,7 +19,7 @@ from fastapi.routing import iter_route_contexts
 from pydantic import SecretStr
 from starlette.types import Message, Receive, Scope, Send
 
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from service.app import create_app
 from service.metrics.exposition import Exposition
 from service.metrics.models import ModelMeter

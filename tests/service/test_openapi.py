@@ -9,7 +9,7 @@ import pytest
 import schemathesis
 from fastapi import FastAPI
 
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from tests.golden import write as golden
 from tests.service.samples import CODED, FEATURES, MEASURED, PROBLEM
 

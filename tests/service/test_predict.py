@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.artifact import Artifact
-from model.features import Feature
-from model.predictor import Predictor
+from model.artifact.artifact import Artifact
+from model.inference.predictor import Predictor
+from model.schema.features import Feature
 from service.errors import InvalidInput
 from service.scoring import Scorer
 from tests.service.samples import (

@@ -1,8 +1,8 @@
 import httpx
 import pytest
 
-from model.artifact import Artifact
-from model.single_row import SingleRow
+from model.artifact.artifact import Artifact
+from model.inference.single_row import SingleRow
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message
 
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.faults import KINDS as FAULT_KINDS
 from service.problems import KINDS, KINDS_BY_STATUS
 from service.scoring import Scorer

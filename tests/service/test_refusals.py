@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from model.features import Feature
+from model.schema.features import Feature
 from service.app import create_app
 from service.settings import Settings
 from tests.conftest import ARTIFACT

@@ -15,10 +15,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from model.artifact import Artifact
-from model.card import card_path
+from model.artifact.artifact import Artifact
+from model.artifact.card import card_path
 from model.errors import HeartlineError
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service import model_file, openapi
 from service.answers import Answers
 from service.app import create_app

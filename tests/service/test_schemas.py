@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from model.artifact import Artifact
-from model.encoding import Encoding
-from model.features import Feature, FeatureSet
-from model.network import NeuralNetwork
-from model.parameters import parameter_shapes
-from model.pipeline import Pipeline
-from model.predictor import Predictor
+from model.artifact.artifact import Artifact
+from model.inference.pipeline import Pipeline
+from model.inference.predictor import Predictor
+from model.network.network import NeuralNetwork
+from model.network.parameters import parameter_shapes
+from model.schema.encoding import Encoding
+from model.schema.features import Feature, FeatureSet
 from service.errors import InvalidInput
 from service.schemas import component_types
 from service.scoring import Scorer

@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.artifact import CHECKS, Artifact
+from model.artifact.artifact import CHECKS, Artifact
 from model.errors import ArtifactError
 from service.app import create_app
 from service.cli import cli

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Message
 
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.app import create_app
 from service.lines import BLOCK_LINES, blocks_of_lines
 from service.scoring import Scorer

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from model.errors import HeartlineError
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.app import create_app
 from service.model_file import ModelFile
 from service.scoring import Scorer

@@ -15,8 +15,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from model.artifact import Artifact
-from model.features import FeatureSet
+from model.artifact.artifact import Artifact
+from model.schema.features import FeatureSet
 from service import faults
 from service.app import _fitted, create_app
 from service.faults import MAX_COMPARED

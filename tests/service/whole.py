@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json, to_json
 
 from model.arrays import Array
-from model.features import FeatureSet
+from model.schema.features import FeatureSet
 from service.batch_validation import OPENINGS, SPARE_MARKS
 from service.errors import ContentTooLarge, InvalidInput
 from service.faults import (

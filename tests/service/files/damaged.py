@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from model.features import Feature
+from model.schema.features import Feature
 from tests.service import careful, hostile
 from tests.service.hostile import WORD
 from tests.service.samples import FEATURES, as_object

@@ -17,9 +17,9 @@ from unittest.mock import patch
 import click
 import polars as pl
 
-from model.artifact import Artifact
+from model.artifact.artifact import Artifact
 from model.errors import DataError
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.files import blocks
 from service.files.scoring import Tally, score_file
 from tests.conftest import ARTIFACT

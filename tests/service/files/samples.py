@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.errors import InvalidInput
 from service.faults import as_text
 from service.scoring import Scorer

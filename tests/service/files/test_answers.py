@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from model.artifact import Artifact
-from model.predictor import Predictor
+from model.artifact.artifact import Artifact
+from model.inference.predictor import Predictor
 from service.files.scoring import Tally, score_file
 from tests.conftest import ARTIFACT
 from tests.service.files.samples import answered, read, write

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from model.errors import DataError
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.files.cluster import _score, find_files, score_files
 from service.files.scoring import Tally
 from tests.service.files.samples import write

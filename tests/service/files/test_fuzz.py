@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from model.errors import DataError
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.files import reading
 from service.files.cells import BAD_QUOTES, CellReader, CsvRows
 from service.files.scoring import score_file

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.errors import DataError
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.files.blocks import BLOCK_BYTES, PIECE_LINES, RowCounter, TextBlocks, pieces
 from service.files.cells import BAD_QUOTES, NOT_UTF8, TOO_FEW, TOO_MANY, CellReader, split_line
 from service.files.csv_files import CsvScorer

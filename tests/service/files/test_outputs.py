@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from model.errors import DataError
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.files import scoring, writing
 from service.files.cluster import score_files
 from service.files.reading import rows_about

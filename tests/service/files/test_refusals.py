@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from model.errors import DataError
-from model.predictor import Predictor
+from model.inference.predictor import Predictor
 from service.files.reading import BATCH_ROWS
 from service.files.records import RecordScorer
 from service.files.scoring import Tally, score_file

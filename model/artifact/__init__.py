@@ -1,0 +1,1 @@
+"""The artifact: one file that holds a trained model, its checks, and its card."""

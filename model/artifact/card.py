@@ -1,0 +1,182 @@
+"""The model card: what a model is, what it is for, and how good it is, in one document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from model.artifact.artifact import Artifact
+
+
+PAGE = """\
+# Model card: {name}
+
+Version `{version}`, SHA-256 `{sha256}`.
+
+## Use
+
+Intended for: {intended_use}
+
+Not for: {not_for}
+
+{warnings}
+
+## Data
+
+{data_line}
+
+## Model
+
+Layers of {layers} units, {network[hidden_activation]}, {network[output_activation]} output; \
+{settings}.
+
+{decision}
+
+## Metrics
+
+| metric | what it is | value | 95 % interval | spread between repeats |
+|---|---|---|---|---|
+{metric_rows}
+{subgroups_table}
+## Features
+
+| name | what it is | what it takes |
+|---|---|---|
+{feature_rows}
+"""
+
+
+SUBGROUPS = """
+Subgroups, each figure with its 95 % interval:
+
+| | rows | positive |{names}
+|---|---|---|{rules}
+{rows}
+"""
+
+
+MEANINGS = {
+    "accuracy": "share classified rightly at threshold 0.5",
+    "cost": "per row at threshold 1/6, a missed sick one counting 5, a false alarm 1",
+    "roc_auc": "area under the ROC curve",
+    "brier": "mean squared error of the probability",
+    "log_loss": "in nats",
+    "calibration_slope": "1 where probabilities are as sure as they may be",
+    "calibration_intercept": "0 where they are right on average",
+    "first_loss": "what is minimised, at the start",
+    "last_loss": "the same, at the end",
+    "train_accuracy": "share of the rows that it was fitted on",
+    "validation_accuracy": "share of rows held out, looked at on the way",
+    "test_accuracy": "share of rows held out, looked at once",
+}
+
+
+def card_path(artifact_path: Path) -> Path:
+    """Return where the card of an artifact's file stands."""
+    return artifact_path.with_suffix(".json")
+
+
+def model_card(artifact: Artifact) -> dict[str, Any]:
+    """Return the card; every figure in it is the artifact's own.
+
+    Notes
+    -----
+    The layout follows Mitchell et al., "Model Cards for Model Reporting", FAT* 2019: the model,
+    its use, its data, how it was trained, what it reached.
+    """
+    network = artifact.pipeline.network
+    return {
+        **artifact.about,
+        "name": artifact.name,
+        "version": artifact.version,
+        "sha256": artifact.sha256,
+        "labels": list(artifact.labels),
+        "threshold": artifact.threshold,
+        "threshold_reason": artifact.threshold_reason,
+        "network": {
+            "layer_sizes": list(network.layer_sizes),
+            "hidden_activation": network.hidden_activation,
+            "output_activation": network.output_activation,
+        },
+        "features": [
+            {
+                "name": feature.name,
+                "description": feature.description,
+                "expected": feature.expected,
+                "observed": list(feature.observed),
+            }
+            for feature in artifact.features
+        ],
+    }
+
+
+def markdown_path(artifact_path: Path) -> Path:
+    """Return where the card of an artifact's file stands as a page."""
+    return artifact_path.with_suffix(".md")
+
+
+def card_markdown(card: Mapping[str, Any]) -> str:
+    """Return a card as a page for people."""
+    network = card["network"]
+    settings = {k: v for k, v in card["training"].items() if k != "progress"}
+    return PAGE.format(
+        **card,
+        warnings="\n".join(f"- {limit}" for limit in card["limits"]),
+        data_line=f"{_data_line(**card['data'])} {card.get('citation', '')}".rstrip(),
+        layers=", ".join(map(str, network["layer_sizes"])),
+        settings=", ".join(f"{key} {_setting(value)}" for key, value in settings.items()),
+        decision=_decision(card),
+        metric_rows="\n".join(
+            f"| {name} | {MEANINGS.get(name, '')} | {_cells(figure)}|"
+            for name, figure in card["metrics"].items()
+        ),
+        subgroups_table=_subgroups(card.get("subgroups", {})),
+        feature_rows="\n".join(
+            f"| `{feature['name']}` | {feature['description']} | {feature['expected']} |"
+            for feature in card["features"]
+        ),
+    )
+
+
+def _data_line(source: str, rows: int, sha256: str = "") -> str:
+    digest = f", SHA-256 `{sha256}`" if sha256 else ""
+    return f"{rows} rows of {source}{digest}."
+
+
+def _setting(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _decision(card: Mapping[str, Any]) -> str:
+    if card["threshold"] is None:
+        return f"Predicts the most probable of {', '.join(card['labels'])}."
+    otherwise, positive = card["labels"]
+    return (
+        f"Predicts {positive} where its probability exceeds {card['threshold']:g}, else "
+        f"{otherwise}. {card['threshold_reason']}"
+    )
+
+
+def _subgroups(subgroups: Mapping[str, Mapping[str, Any]]) -> str:
+    names = list(dict.fromkeys(name for told in subgroups.values() for name in told["metrics"]))
+    rows = [
+        f"| {subgroup} | {told['rows']} | {told['positives']} |"
+        + "".join(f" {_interval(told['metrics'].get(name))} |" for name in names)
+        for subgroup, told in subgroups.items()
+    ]
+    if not rows:
+        return ""
+    heads = "".join(f" {name} |" for name in names)
+    return SUBGROUPS.format(names=heads, rules="---|" * len(names), rows="\n".join(rows))
+
+
+def _interval(figure: Mapping[str, float] | None) -> str:
+    return "{value:.3f} ({low:.3f} to {high:.3f})".format_map(figure) if figure else ""
+
+
+def _cells(figure: float | Mapping[str, float]) -> str:
+    if isinstance(figure, Mapping):
+        return "{value:.3f} | {low:.3f} to {high:.3f} | {spread:.3f} ".format_map(figure)
+    return f"{figure:.6g} | | "

@@ -1,0 +1,1 @@
+"""Inference: from rows of valid numbers to probabilities."""

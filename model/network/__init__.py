@@ -1,0 +1,1 @@
+"""The network, written from scratch in NumPy, and how it is trained."""

@@ -1,0 +1,283 @@
+"""The fit loop: forward, loss, backward, step, and the history of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from model.arrays import Array
+from model.errors import DivergenceError
+from model.network.losses import Loss, l2_penalty
+from model.network.network import NeuralNetwork, with_ones
+from model.network.optimizers import GradientDescent, Optimizer
+from model.network.parameters import Parameters
+
+Reduction: TypeAlias = Literal["mean", "sum"]
+Carry: TypeAlias = Literal["exact", "updated"]
+
+
+@dataclass
+class History:
+    """What a fit went through.
+
+    Parameters
+    ----------
+    loss : list of Array
+        Loss of each iteration, that of every batch taken before its step, penalty included: a
+        number, or one for each network of a stack.
+    validation_loss : list of Array
+        Loss of the validation rows after each iteration, without the penalty; empty where there
+        are none.
+    """
+
+    loss: list[Array] = field(default_factory=list)
+    validation_loss: list[Array] = field(default_factory=list)
+
+
+class EarlyStopping:
+    """Keeps the parameters of the lowest validation loss, and tells when it has long been passed.
+
+    Parameters
+    ----------
+    patience : int
+        Iterations without a lower loss after which the run ends; that of a stack when all its
+        networks have waited so long. Until then each may still find a lower one.
+
+    Raises
+    ------
+    ValueError
+        When the patience is less than one iteration.
+
+    References
+    ----------
+    Prechelt, "Early stopping - but when?", in Neural Networks: Tricks of the Trade, 1998.
+    """
+
+    def __init__(self, patience: int) -> None:
+        if patience < 1:
+            raise ValueError("a patience of less than one iteration")
+        self.patience = patience
+
+    def start(self, network: NeuralNetwork, validation: tuple[Array, Array] | None) -> None:
+        """Forget what was, and watch this network; without validation rows raise ValueError."""
+        if validation is None:
+            raise ValueError("early stopping needs validation rows")
+        self._network = network
+        self._best = network.parameters.vector.copy()
+        self._lowest = np.array(np.inf)
+        self._waited = np.array(0)
+
+    def is_over(self, validation_loss: Array) -> bool:
+        """Take note of the loss after an iteration, and tell whether to stop."""
+        lower = validation_loss < self._lowest
+        np.copyto(self._best, self._network.parameters.vector, where=lower[..., np.newaxis])
+        self._lowest = np.where(lower, validation_loss, self._lowest)
+        self._waited = np.where(lower, 0, self._waited + 1)
+        return bool((self._waited >= self.patience).all())
+
+    def restore(self) -> None:
+        """Give the network the parameters of its lowest loss."""
+        self._network.parameters.vector[...] = self._best
+
+
+def fit(
+    network: NeuralNetwork,
+    X: Array,
+    y: Array,
+    *,
+    sample_weight: Array | None = None,
+    loss: Loss,
+    optimizer: Optimizer,
+    iterations: int,
+    l2: float = 0.0,
+    reduction: Reduction = "mean",
+    batch_size: int | None = None,
+    carry: Carry = "exact",
+    validation: tuple[Array, Array] | None = None,
+    early_stopping: EarlyStopping | None = None,
+    callback: Callable[[int], None] | None = None,
+) -> History:
+    """Train a network, or a stack of them, in place.
+
+    Parameters
+    ----------
+    network : NeuralNetwork
+        Its parameters are changed.
+    X : Array of shape (..., n, n_inputs)
+        One row a sample.
+    y : Array of shape (..., n, n_outputs)
+        Targets.
+    sample_weight : Array of shape (..., n), optional
+        How often each row counts; once if left out. So the networks of a stack can be trained on
+        different numbers of rows. A batch without a counted row is still a step to an optimiser
+        that remembers: use plain gradient descent where that may happen.
+    loss : Loss
+        What is minimised, a mean over the rows.
+    optimizer : Optimizer
+        Moves the parameters.
+    iterations : int
+        Number of passes over all rows.
+    l2 : float
+        Strength of the penalty, see Notes.
+    reduction : {"mean", "sum"}
+        Whether a step takes the gradient of the mean over the rows, or of their sum.
+    batch_size : int, optional
+        Rows of a step, in the order that they come in; all of them if left out. With 1, every row
+        makes its step: stochastic gradient descent.
+    carry : {"exact", "updated"}
+        Whether the derivative goes back through the weights that it was taken at, or through those
+        just moved, as in the source of the iris network. The second is not a gradient, and is for
+        plain gradient descent.
+    validation : (Array, Array), optional
+        Rows and targets that are not trained on, of which the loss is noted.
+    early_stopping : EarlyStopping, optional
+        Ends the run when their loss no longer falls; the parameters are then those of the lowest.
+    callback : callable, optional
+        Called with the number of iterations done, after each.
+
+    Returns
+    -------
+    History
+        The loss of every iteration.
+
+    Raises
+    ------
+    DivergenceError
+        When the loss or a weight is no longer finite.
+    ValueError
+        When there is early stopping without validation, when the loss is one of another output
+        activation than the network's, and when an optimiser that remembers is to carry updated
+        weights.
+
+    Notes
+    -----
+    The loss is (sum over rows of their losses + l2 / 2 * sum of squared weights) / n, so that
+    `l2` means what scikit-learn's ``alpha`` means.
+    """
+    _check_fitting(network, loss, optimizer, carry)
+    if early_stopping is not None:
+        early_stopping.start(network, validation)
+    history = History()
+    size = batch_size or X.shape[-2]
+    batches = _batches(X, loss.prepare(y), sample_weight, size, reduction, l2)
+    rows = np.array(X.shape[-2]) if sample_weight is None else sample_weight.sum(axis=-1)
+    gradient = network.parameters.empty_like()
+    # A run that overflows is reported by its loss, not by warnings along the way.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for iteration in range(1, iterations + 1):
+            value: Any = l2_penalty(network.parameters, l2) / rows if l2 else 0.0
+            for batch in batches:
+                value = value + _step(network, batch, loss, optimizer, carry, gradient)
+            history.loss.append(value)
+            _check_finite(network.parameters.vector, iteration, optimizer.learning_rate)
+            if callback is not None:
+                callback(iteration)
+            if validation is not None:
+                value = mean_loss(network, *validation, loss)
+                history.validation_loss.append(value)
+                _check_finite(value, iteration, optimizer.learning_rate)
+            if early_stopping is not None and early_stopping.is_over(history.validation_loss[-1]):
+                break
+    _check_losses(history.loss, optimizer.learning_rate)
+    if early_stopping is not None:
+        early_stopping.restore()
+    return history
+
+
+def _check_fitting(network: NeuralNetwork, loss: Loss, optimizer: Optimizer, carry: Carry) -> None:
+    """Look whether the parts go together."""
+    if loss.output_activation != network.output_activation:
+        raise ValueError("the loss is one of another output activation")
+    if carry == "updated" and not isinstance(optimizer, GradientDescent):
+        raise ValueError("updated weights are carried by plain gradient descent alone")
+
+
+def mean_loss(network: NeuralNetwork, X: Array, y: Array, loss: Loss) -> Array:
+    """Return the mean loss of rows, of each network of a stack, without a penalty."""
+    _, z = network.forward(with_ones(X))
+    losses, _ = loss.of_rows(z, loss.prepare(y))
+    return np.asarray(losses.mean(axis=-1))
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """The rows of a step, and what stays the same from pass to pass."""
+
+    inputs: Array
+    targets: Array
+    """As the loss takes them."""
+    shares: Array
+    """What part of the mean loss each row is, of shape (..., n)."""
+    row_scale: Array | None
+    """What the derivative of each row's loss is multiplied by, of shape (..., n, 1); None for 1."""
+    decay: Array | None
+    """What part of a weight the penalty adds to its gradient; None where there is none."""
+
+
+def _batches(
+    X: Array, targets: Array, weights: Array | None, size: int, reduction: Reduction, l2: float
+) -> list[_Batch]:
+    batches = []
+    given = np.ones(X.shape[-2]) if weights is None else weights
+    total = given.sum(axis=-1)
+    for start in range(0, X.shape[-2], size):
+        rows = slice(start, start + size)
+        counts = given[..., rows]
+        counted = counts.sum(axis=-1)
+        # A batch may hold no row of a network whose rows are fewer than the others'.
+        mean = 1.0 / np.where(counted > 0, counted, 1.0)
+        scale = mean if reduction == "mean" else np.ones_like(mean)
+        row_scale = counts * scale[..., np.newaxis]
+        batch = _Batch(
+            with_ones(X[..., rows, :]),
+            targets[..., rows, :],
+            counts / total[..., np.newaxis],
+            row_scale[..., np.newaxis] if (row_scale != 1.0).any() else None,
+            (l2 * counted / total * scale)[..., np.newaxis, np.newaxis] if l2 else None,
+        )
+        batches.append(batch)
+    return batches
+
+
+def _step(
+    network: NeuralNetwork,
+    batch: _Batch,
+    loss: Loss,
+    optimizer: Optimizer,
+    carry: Carry,
+    gradient: Parameters,
+) -> Array:
+    """Take one step; return the batch's share of the loss before it."""
+    parameters = network.parameters
+    read, z = network.forward(batch.inputs)
+    losses, delta = loss.of_rows(z, batch.targets)
+    if batch.row_scale is not None:
+        delta *= batch.row_scale
+    for layer in network.backward(read, delta, gradient):
+        if batch.decay is not None:  # of the weights, not of the biases
+            gradient[f"W{layer}"][...] += batch.decay * parameters[f"W{layer}"]
+        if carry == "updated":
+            optimizer.step(parameters.layers[layer - 1], gradient.layers[layer - 1])
+    if carry == "exact":
+        optimizer.step(parameters.vector, gradient.vector)
+    value: Array = np.vecdot(losses, batch.shares)
+    return value
+
+
+def _check_losses(losses: Sequence[Array], rate: float) -> None:
+    """Tell the first loss that is not finite, where it has left every weight so."""
+    if not isfinite(np.sum(losses)):
+        for iteration, loss in enumerate(losses, start=1):
+            _check_finite(loss, iteration, rate)
+
+
+def _check_finite(numbers: Array, iteration: int, rate: float) -> None:
+    # One that is not finite makes the sum so, and to add up is the quickest look at all.
+    if isfinite(numbers.sum()):
+        return
+    raise DivergenceError(
+        f"Training left the finite numbers at iteration {iteration} (learning rate {rate:g}): "
+        "use a smaller learning rate, and look for extreme values in the data."
+    )

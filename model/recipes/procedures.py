@@ -1,0 +1,404 @@
+"""Procedures: from a data set to an artifact, with figures from rows that were held out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeAlias
+
+import numpy as np
+
+from model.arrays import Array
+from model.artifact.artifact import Artifact
+from model.data import Dataset
+from model.errors import DataError
+from model.evaluation.calibration import fit_calibration, logit
+from model.evaluation.figures import dataset_metrics, subgroup_metrics
+from model.evaluation.validation import (
+    CrossValidation,
+    Mask,
+    Parts,
+    cross_validate,
+    held_out,
+    repeated_training_sets,
+    training_sets,
+)
+from model.inference.pipeline import Pipeline
+from model.network.network import averaged
+from model.network.training import History
+from model.recipes.baseline import LogisticBaseline
+from model.recipes.design import Design, Fitted, Watch
+from model.schema.classes import predicted_classes
+
+THRESHOLD = 0.5
+
+DIVIDED = (
+    "The outputs of the network are sigmoids that need not sum to one; the probabilities are the "
+    "outputs divided by their sum, and nothing calibrates them."
+)
+"""What the card must say of several outputs without a softmax."""
+
+OnFit: TypeAlias = Callable[[float], None]
+"""Called with the number of networks just fitted, or the part of one."""
+
+
+class Procedure(Protocol):
+    """How a recipe gets from a data set to an artifact."""
+
+    @property
+    def folds(self) -> int:
+        """Folds of the cross-validation that judges the procedure."""
+        ...
+
+    @property
+    def repeats(self) -> int:
+        """Times that it is repeated."""
+        ...
+
+    @property
+    def fewest_rows(self) -> int:
+        """Rows of each class that a fit needs."""
+        ...
+
+    @property
+    def safeguards(self) -> tuple[str, ...]:
+        """How it is kept from knowing the rows that it is judged on, a sentence each."""
+        ...
+
+    @property
+    def fits(self) -> int:
+        """Number of networks that `run` fits."""
+        ...
+
+    @property
+    def fits_of_a_fold(self) -> int:
+        """Number of networks that `fit_folds` fits for a set of rows."""
+        ...
+
+    def check(self, dataset: Dataset) -> None:
+        """Refuse, by a DataError, a file from which it could not learn or be judged."""
+        ...
+
+    def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
+        """Return an artifact."""
+        ...
+
+    def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
+        """Return what the artifact is made of."""
+        ...
+
+    def fit_folds(
+        self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
+    ) -> list[Pipeline]:
+        """Return what the whole procedure gives for each set of rows, of shape (K, n)."""
+        ...
+
+
+def judge(
+    procedure: Procedure, dataset: Dataset, random_state: int, on_fit: OnFit
+) -> CrossValidation:
+    """Run the whole procedure on every fold of its cross-validation."""
+    training = repeated_training_sets(
+        dataset.classes, procedure.folds, procedure.repeats, random_state
+    )
+    return cross_validate(
+        dataset.X,
+        training,
+        lambda folds: procedure.fit_folds(dataset, folds, random_state, on_fit),
+    )
+
+
+@dataclass(frozen=True)
+class SingleFit:
+    """Fits once and tells the figures of the parts that the data set is split into.
+
+    Parameters
+    ----------
+    design : Design or LogisticBaseline
+        The network.
+    split : callable
+        Takes the number of rows and the seed of the fit; returns the parts.
+    reported : range
+        The iterations after which the loss and the accuracy of each part are noted.
+    folds, repeats : int
+        Of the cross-validation that judges the design.
+    """
+
+    design: Design | LogisticBaseline
+    split: Callable[[int, int], Parts]
+    reported: range = range(0)
+    folds: int = 10
+    repeats: int = 1
+    fewest_rows: ClassVar[int] = 2
+    safeguards: ClassVar[tuple[str, ...]] = (
+        "The scaler, where there is one, takes its means and scales from the training rows of each "
+        "fold alone.",
+        "No setting is chosen by looking at rows that are held out: all are those of the source.",
+        "What is held out for testing, if anything, is looked at once, after the fit.",
+    )
+
+    @property
+    def fits(self) -> int:
+        """Number of networks that `run` fits."""
+        return 1
+
+    @property
+    def fits_of_a_fold(self) -> int:
+        """Number of networks that `fit_folds` fits for a set of rows."""
+        return 1
+
+    def check(self, dataset: Dataset) -> None:
+        """Refuse, by a DataError, a file from which it could not learn or be judged."""
+        # With fewer, a part or a fold may have none of a class.
+        _check_rows(dataset, self.folds, "cross-validation")
+
+    def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
+        """Return an artifact."""
+        self.check(dataset)
+        fitted = self.fit(dataset, random_state, on_fit)
+        parts = self.split(len(dataset), random_state)
+        losses = fitted.history.loss
+        metrics = {"first_loss": float(losses[0]), "last_loss": float(losses[-1])} if losses else {}
+        metrics |= _accuracies(fitted.pipeline, dataset, parts)
+        training = {
+            "seed": random_state,
+            "protocol": ", ".join(f"{name} {len(rows)} rows" for name, rows in parts.items()),
+            **fitted.settings,
+            "progress": list(fitted.progress),
+        }
+        return _artifact(name, dataset, dataset.X[parts["train"]], fitted, training, metrics)
+
+    def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
+        """Return what the artifact is made of."""
+        parts = self.split(len(dataset), random_state)
+        # What is held out for testing is looked at once, at the end.
+        watched = {name: rows for name, rows in parts.items() if name != "test"}
+        progress: list[dict[str, float]] = []
+
+        def note(iteration: int, loss: float, pipeline: Pipeline) -> None:
+            """Add what there is by then."""
+            accuracies = _accuracies(pipeline, dataset, watched)
+            progress.append({"iteration": iteration, "loss": loss, **accuracies})
+
+        watch = Watch(self.reported, note, on_fit)
+        fitted = self.design.fit(dataset, parts["train"], random_state, watch)
+        return replace(fitted, progress=progress)
+
+    def fit_folds(
+        self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
+    ) -> list[Pipeline]:
+        """Return the design's fit to each set of rows, of shape (K, n)."""
+        pipelines = self.design.fit_folds(dataset, training, random_state)
+        on_fit(len(pipelines))
+        return pipelines
+
+
+@dataclass(frozen=True)
+class NestedCrossValidation:
+    """Averages networks and calibrates the mean by cross-validation; tells the figures of that.
+
+    Parameters
+    ----------
+    members : tuple of Design
+        For two classes, alike but for how they are trained.
+    folds, repeats : int
+        Of the outer cross-validation, which tells the figures.
+    inner_folds : int
+        Of the inner one, made anew within the training rows of each outer fold.
+
+    Notes
+    -----
+    The inner cross-validation gives every training row a probability from fits that have not seen
+    it; on these, intercept and slope of the calibration are fitted. No row that a figure is told
+    of has been seen by the fits or the calibration before it. The served weights then come from
+    the same on all rows.
+
+    The mean is that of the logits, so that all members are one network; see
+    `model.network.network.averaged`.
+    """
+
+    members: tuple[Design, ...]
+    folds: int = 9
+    repeats: int = 20
+    inner_folds: int = 9
+    safeguards: ClassVar[tuple[str, ...]] = (
+        "The scaler takes its means and scales from the training rows of each fold alone, and in "
+        "the inner cross-validation from the training rows of the inner fold.",
+        "No strength of the penalty is chosen: networks of several strengths are averaged.",
+        "Intercept and slope of the calibration are fitted to probabilities that a "
+        "cross-validation within the training rows of each outer fold gave to rows held out of it.",
+        "The threshold for cost is that of the cost matrix, not one fitted to the rows.",
+    )
+
+    @property
+    def fewest_rows(self) -> int:
+        """Rows of each class that a fit needs."""
+        return self.inner_folds
+
+    @property
+    def fits(self) -> int:
+        """Number of networks that `run` fits."""
+        return self.fits_of_a_fold * (self.repeats * self.folds + 1)
+
+    @property
+    def fits_of_a_fold(self) -> int:
+        """Number of networks that `fit_folds` fits for a set of rows."""
+        return len(self.members) * (self.inner_folds + 1)
+
+    def check(self, dataset: Dataset) -> None:
+        """Refuse, by a DataError, a file from which it could not learn or be judged."""
+        if len(dataset.labels) > 2 or any(
+            d.loss.output_activation != "sigmoid" for d in self.members
+        ):
+            raise ValueError("only the single sigmoid output of two classes can be calibrated")
+        _check_rows(dataset, self._rows_needed(), "cross-validation")
+
+    def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
+        """Return an artifact."""
+        self.check(dataset)
+        probabilities = judge(self, dataset, random_state, on_fit).probabilities
+        # Before the last fits, for it takes seconds in which nobody should read that all is done.
+        metrics = dataset_metrics(dataset, probabilities, random_state)
+        subgroups = subgroup_metrics(dataset, probabilities, random_state)
+        fitted = self.fit(dataset, random_state, on_fit)
+        training = {
+            "seed": random_state,
+            "protocol": (
+                f"nested stratified {self.folds}-fold cross-validation, {self.repeats} times; "
+                f"served weights fitted on all {len(dataset)} rows"
+            ),
+            **fitted.settings,
+        }
+        artifact = _artifact(name, dataset, dataset.X, fitted, training, metrics)
+        return replace(artifact, about={**artifact.about, "subgroups": subgroups})
+
+    def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
+        """Return what the artifact is made of; its loss is the mean of the members'."""
+        everything = np.ones((1, len(dataset)), dtype=bool)
+        (intercept,), (slope,) = self._calibrations(dataset, everything, random_state, on_fit)
+        members = []
+        for design in self.members:
+            members.append(design.fit(dataset, np.arange(len(dataset)), random_state))
+            on_fit(1)
+        pipeline = _averaged([member.pipeline for member in members])
+        losses = [member.history.loss for member in members]
+        return Fitted(
+            pipeline.calibrated(intercept, slope),
+            History([np.mean(of_iteration) for of_iteration in zip(*losses, strict=True)]),
+            {
+                "l2_of_members": [design.l2 for design in self.members],
+                "platt_intercept": float(intercept),
+                "platt_slope": float(slope),
+            },
+        )
+
+    def fit_folds(
+        self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
+    ) -> list[Pipeline]:
+        """Return what the whole procedure gives for each set of rows, of shape (K, n)."""
+        calibrations = self._calibrations(dataset, training, random_state, on_fit)
+        stack = self._fit_stack(dataset, training, random_state, on_fit)
+        return [
+            stack.member(index).calibrated(intercept, slope)
+            for index, (intercept, slope) in enumerate(zip(*calibrations, strict=True))
+        ]
+
+    def _rows_needed(self) -> int:
+        """Return how many rows of a class leave one for every inner fold of every outer fold."""
+        return next(
+            rows
+            for rows in count(self.folds)
+            if rows - math.ceil(rows / self.folds) >= self.inner_folds
+        )
+
+    def _fit_stack(
+        self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
+    ) -> Pipeline:
+        """Return a stack with the mean of the members for each set of rows."""
+        stacks = []
+        for design in self.members:
+            stacks.append(design.fit_stack(dataset, training, random_state))
+            on_fit(len(training))
+        return _averaged(stacks)
+
+    def _calibrations(
+        self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
+    ) -> tuple[Array, Array]:
+        """Return intercept and slope for each set of rows."""
+        X, classes = dataset.X, dataset.classes
+        inner = [training_sets(classes, rows, self.inner_folds, random_state) for rows in training]
+        stack = self._fit_stack(dataset, np.concatenate(inner), random_state, on_fit)
+        predictions = stack.class_probabilities(X).reshape(len(training), -1, len(X))
+        logits = np.array(
+            [
+                held_out(folds, rows, logit(of_folds))
+                for folds, rows, of_folds in zip(inner, training, predictions, strict=True)
+            ]
+        )
+        return fit_calibration(logits, classes.astype(np.float64), training.astype(np.float64))
+
+
+def _averaged(pipelines: Sequence[Pipeline]) -> Pipeline:
+    """Return the mean of pipelines that differ in their networks alone."""
+    network = averaged([pipeline.network for pipeline in pipelines])
+    return replace(pipelines[0], network=network)
+
+
+def _check_rows(dataset: Dataset, needed: int, what_for: str) -> None:
+    """Refuse a file from which the network could not learn, or could not be judged."""
+    path = dataset.path or Path(dataset.source)
+    rows = np.bincount(dataset.classes, minlength=len(dataset.labels))
+    if rows.min() < needed:
+        raise DataError(
+            path,
+            f"{rows.min()} rows of {dataset.labels[rows.argmin()]} ({dataset.target.name}); "
+            f"{what_for} needs at least {needed} of each class: add rows of it",
+        )
+    for feature, column in zip(dataset.features, dataset.X.T, strict=True):
+        if column.min() == column.max():
+            problem = (
+                f"all {len(dataset)} rows hold the same value, from which nothing can be learned: "
+                "add rows that differ in it"
+            )
+            raise DataError(path, problem, column=feature.name)
+
+
+def _accuracies(pipeline: Pipeline, dataset: Dataset, parts: Parts) -> dict[str, float]:
+    threshold = THRESHOLD if len(dataset.labels) == 2 else None
+    predicted = predicted_classes(pipeline.class_probabilities(dataset.X), threshold)
+    right = predicted == dataset.classes
+    return {f"{name}_accuracy": float(right[rows].mean()) for name, rows in parts.items()}
+
+
+def _artifact(
+    name: str,
+    dataset: Dataset,
+    training_rows: Array,
+    fitted: Fitted,
+    training: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+) -> Artifact:
+    golden_inputs = dataset.features.golden_inputs()
+    network = fitted.pipeline.network
+    is_divided = network.layer_sizes[-1] > 1 and network.output_activation != "softmax"
+    has_threshold = len(dataset.labels) == 2
+    return Artifact(
+        name=name,
+        features=dataset.features.observe(training_rows),
+        labels=dataset.labels,
+        threshold=THRESHOLD if has_threshold else None,
+        threshold_reason=dataset.threshold_reason if has_threshold else "",
+        pipeline=fitted.pipeline,
+        golden_inputs=golden_inputs,
+        golden_probabilities=fitted.pipeline.class_probabilities(golden_inputs),
+        about={
+            **dataset.card,
+            "limits": [*dataset.card["limits"], *([DIVIDED] if is_divided else [])],
+            "data": dataset.about(),
+            "training": {"recipe": name, **training},
+            "metrics": dict(metrics),
+        },
+    )

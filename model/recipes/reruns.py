@@ -1,0 +1,104 @@
+"""What a training run finds where it would write: its own model of before, or another one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model.artifact.artifact import Artifact
+from model.errors import ArtifactError, HeartlineError
+from model.recipes.recipes import Recipe
+
+DIGITS = 1e-6
+"""Figures that differ by less, as a share, come from another processor's arithmetic."""
+
+WAYS_OUT = "give another --output, or --force to replace it"
+
+
+class OtherModel(HeartlineError):
+    """A file that holds something else than the run would write."""
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """The artifact of an earlier run with the same recipe, seed and rows.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    artifact : Artifact
+        What it holds.
+    """
+
+    path: Path
+    artifact: Artifact
+
+    def agreement(self, artifact: Artifact) -> str:
+        """Say how far the artifact of this run is the same.
+
+        Raises
+        ------
+        OtherModel
+            When it is another one: the recipe or a library has changed since.
+        """
+        if artifact.is_in(self.artifact):
+            return "the run gave the same bytes"
+        same_card = _agree(_facts(artifact), _facts(self.artifact))
+        inputs = self.artifact.golden_inputs
+        if same_card and self.artifact.are_golden(artifact.predict_proba(inputs)):
+            return "the run gave the same model but for the last digits, as other processors do"
+        raise OtherModel(
+            f"{self.path}: kept, though the same recipe, seed and rows now give another model: "
+            f"{WAYS_OUT}"
+        )
+
+
+def earlier_run(
+    path: Path, recipe: Recipe, data: Path | None, random_state: int | None
+) -> EarlierRun | None:
+    """Return the earlier run that a file comes from; None where there is no file.
+
+    Raises
+    ------
+    OtherModel
+        When the file comes from another recipe, seed or rows, or cannot be read.
+    DataError
+        When the rows cannot be used.
+    """
+    if not path.exists():
+        return None
+    try:
+        artifact = Artifact.load(path)
+    except ArtifactError as error:
+        raise OtherModel(f"{error}: {WAYS_OUT}") from None
+    seed = recipe.random_state if random_state is None else random_state
+    wanted = {"recipe": recipe.name, "seed": seed, "rows": recipe.load(data).about()}
+    told = artifact.about.get("training")
+    training = told if isinstance(told, dict) else {}
+    found = {
+        "recipe": training.get("recipe"),
+        "seed": training.get("seed"),
+        "rows": artifact.about.get("data"),
+    }
+    if other := [name for name, value in wanted.items() if found[name] != value]:
+        raise OtherModel(f"{path}: holds the model of another {' and '.join(other)}: {WAYS_OUT}")
+    return EarlierRun(path, artifact)
+
+
+def _facts(artifact: Artifact) -> dict[str, Any]:
+    """Return what the card tells of the model itself, not of its file."""
+    return {k: v for k, v in artifact.card().items() if k not in ("version", "sha256")}
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Tell whether two documents are the same but for the last digits of their numbers."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_agree(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_agree, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=DIGITS, abs_tol=DIGITS)
+    return bool(one == other)

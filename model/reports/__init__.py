@@ -1,0 +1,1 @@
+"""Reports: what is shown to people about a model."""

@@ -1,0 +1,128 @@
+"""Evidence: all that a report tells of a recipe, gathered by running it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from model.data import Dataset
+from model.evaluation.figures import Figures, dataset_metrics, subgroup_metrics
+from model.evaluation.importance import Importance, permutation_importances
+from model.evaluation.learning import SHARES, LearningPoint, learning_curve
+from model.evaluation.validation import CrossValidation
+from model.inference.pipeline import Pipeline
+from model.recipes.design import Fitted
+from model.recipes.procedures import OnFit, judge
+from model.recipes.recipes import Recipe, find_recipe
+
+Phase: TypeAlias = Callable[[str, float], OnFit]
+"""Called with what is begun and its number of fits; returns what is called after each."""
+
+LEARNING_REPEATS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What running a recipe has shown.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    random_state : int
+        The seed of it all.
+    dataset : Dataset
+        The rows.
+    validation : CrossValidation
+        What the whole procedure says of rows that it has not seen.
+    fitted : Fitted
+        What an artifact would be made of.
+    metrics, subgroups : mapping
+        Figures with their intervals.
+    importances : sequence of Importance
+        What each column is worth.
+    learning : sequence of LearningPoint
+        What fewer rows would have given.
+    boundaries : mapping of str to Pipeline
+        By name of the recipe, what is drawn on the plane of the columns, if there are two.
+    caveats : sequence of str
+        What no safeguard of the procedure rules out.
+    """
+
+    recipe: Recipe
+    random_state: int
+    dataset: Dataset
+    validation: CrossValidation
+    fitted: Fitted
+    metrics: Figures
+    subgroups: Mapping[str, Mapping[str, Any]]
+    importances: Sequence[Importance]
+    learning: Sequence[LearningPoint]
+    boundaries: Mapping[str, Pipeline]
+    caveats: Sequence[str]
+
+
+def gather(recipe: Recipe, data: Path | None, random_state: int | None, phase: Phase) -> Evidence:
+    """Run a recipe and all that judges it.
+
+    Raises
+    ------
+    DataError
+        When a file of the user's own cannot be used.
+    DivergenceError
+        When a fit leaves the finite numbers.
+    """
+    seed = recipe.random_state if random_state is None else random_state
+    dataset, procedure = recipe.load(data), recipe.procedure
+    procedure.check(dataset)
+    sets = procedure.folds * procedure.repeats
+    on_fit = phase("cross-validation", sets * procedure.fits_of_a_fold)
+    validation = judge(procedure, dataset, seed, on_fit)
+    on_fit = phase("fit", procedure.fits_of_a_fold)
+    fitted = procedure.fit(dataset, seed, on_fit)
+    repeats = min(LEARNING_REPEATS, procedure.repeats)
+    parts = procedure.folds * repeats * (len(SHARES) - 1)
+    on_fit = phase("learning curve", parts * procedure.fits_of_a_fold)
+    learning = learning_curve(
+        dataset,
+        validation.repeats[:repeats],
+        lambda rows: procedure.fit_folds(dataset, rows, seed, on_fit),
+        procedure.fewest_rows,
+        seed,
+    )
+    on_figures = phase("figures", 3)
+    metrics = dataset_metrics(dataset, validation.probabilities, seed)
+    on_figures(1)
+    subgroups = subgroup_metrics(dataset, validation.probabilities, seed)
+    on_figures(1)
+    importances = permutation_importances(dataset, validation.repeats, seed)
+    on_figures(1)
+    return Evidence(
+        recipe=recipe,
+        random_state=seed,
+        dataset=dataset,
+        validation=validation,
+        fitted=fitted,
+        metrics=metrics,
+        subgroups=subgroups,
+        importances=importances,
+        learning=learning,
+        boundaries=_boundaries(recipe, dataset, fitted, seed, phase),
+        caveats=recipe.caveats(data),
+    )
+
+
+def _boundaries(
+    recipe: Recipe, dataset: Dataset, fitted: Fitted, random_state: int, phase: Phase
+) -> dict[str, Pipeline]:
+    """Return the recipe's pipeline and those of the recipes beside it, on two columns."""
+    if len(dataset.features) != 2:
+        return {}
+    on_fit = phase("boundaries", len(recipe.beside))
+    beside = {
+        name: find_recipe(name).procedure.fit(dataset, random_state, on_fit).pipeline
+        for name in recipe.beside
+    }
+    return {recipe.name: fitted.pipeline, **beside}

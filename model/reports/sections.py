@@ -1,0 +1,371 @@
+"""Sections: what a report says of the evidence, each with its table or its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from model.arrays import Array
+from model.evaluation.calibration import calibration_error, reliability
+from model.evaluation.curves import (
+    net_benefit,
+    net_benefit_of_treating_all,
+    precision_recall_curve,
+    roc_curve,
+)
+from model.reports import plots
+from model.reports.evidence import LEARNING_REPEATS, Evidence
+from model.schema.classes import predicted_classes
+
+INTERVAL = "95 % interval"
+THRESHOLDS = np.arange(1, 71) / 100
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its words.
+
+    Parameters
+    ----------
+    name : str
+        Name of its file, without the ending.
+    figure : Figure
+        What is drawn.
+    alt : str
+        What it shows, for those who do not see it.
+    """
+
+    name: str
+    figure: Figure
+    alt: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report.
+
+    Parameters
+    ----------
+    heading : str
+        What it is about.
+    text : str
+        Markdown.
+    picture : Picture, optional
+        What stands below the text.
+    """
+
+    heading: str
+    text: str
+    picture: Picture | None = None
+
+
+def sections(evidence: Evidence) -> Iterator[Section]:
+    """Yield the sections of the report, leaving out what the data set has no use for."""
+    yield _metrics(evidence)
+    if evidence.dataset.published_costs:
+        yield _published_costs(evidence)
+    yield _confusion(evidence)
+    yield _roc(evidence)
+    yield _precision_recall(evidence)
+    yield _calibration(evidence)
+    if evidence.dataset.costs is not None:
+        yield _decision(evidence)
+    if evidence.learning:
+        yield _learning(evidence)
+    if evidence.fitted.history.loss:
+        yield _loss(evidence)
+    if evidence.fitted.progress:
+        yield _progress(evidence)
+    if evidence.subgroups:
+        yield _subgroups(evidence)
+    yield _importance(evidence)
+    if evidence.boundaries:
+        yield _boundaries(evidence)
+    yield _leaks(evidence)
+
+
+def _metrics(evidence: Evidence) -> Section:
+    procedure = evidence.recipe.procedure
+    rows = [
+        (
+            name,
+            f"{told['value']:.3f}",
+            _range(told),
+            f"{told['spread']:.3f}" if procedure.repeats > 1 else "\N{EN DASH}",
+        )
+        for name, told in evidence.metrics.items()
+    ]
+    text = (
+        f"The whole procedure in stratified {procedure.folds}-fold cross-validation, "
+        f"{_times(procedure.repeats)}: each row's probability comes from a fit that has not seen "
+        "it. The interval is over 1,000 bootstrap samples of the rows, the spread that between "
+        "the repeats.\n\n"
+    )
+    return Section("Metrics", text + _table(("metric", "value", INTERVAL, "spread"), rows))
+
+
+def _published_costs(evidence: Evidence) -> Section:
+    ours = evidence.metrics["cost"]
+    costs = {**evidence.dataset.published_costs, f"**{evidence.recipe.name}**": ours["value"]}
+    rows = [(name, f"{cost:.3f}") for name, cost in sorted(costs.items(), key=lambda c: c[1])]
+    worse = [n for n, cost in evidence.dataset.published_costs.items() if cost > ours["high"]]
+    claim = (
+        f"The interval of our line, {_range(ours)}, lies below {len(worse)} of them: "
+        f"{', '.join(worse)}. Of the others no superiority is claimed."
+        if worse
+        else f"The interval of our line is {_range(ours)}: no superiority is claimed."
+    )
+    text = (
+        "Average cost per patient in nine-fold cross-validation under the data set's cost matrix, "
+        "a missed patient counting 5 and a false alarm 1. The lines of others are quoted from "
+        "memory of Michie, Spiegelhalter and Taylor, Machine Learning, Neural and Statistical "
+        "Classification, 1994, without intervals of their own; ours is called positive above 1/6. "
+        f"{claim}\n\n"
+    )
+    return Section("The Statlog comparison", text + _table(("method", "cost"), rows))
+
+
+def _confusion(evidence: Evidence) -> Section:
+    dataset = evidence.dataset
+    thresholds: list[float | None] = [None if len(dataset.labels) > 2 else 0.5]
+    if dataset.costs is not None:
+        thresholds.append(dataset.costs.threshold)
+    texts = ["Mean numbers of rows over the repeats."]
+    for threshold in thresholds:
+        predicted = predicted_classes(evidence.validation.probabilities, threshold)
+        counts = [
+            [np.mean(np.sum((dataset.classes == true) & (predicted == called), axis=1))
+             for called in range(len(dataset.labels))]
+            for true in range(len(dataset.labels))
+        ]  # fmt: skip
+        head = ("", *(f"called {label}" for label in dataset.labels))
+        rows = [
+            (label, *(f"{count:.1f}" for count in line))
+            for label, line in zip(dataset.labels, counts, strict=True)
+        ]
+        rule = "The most probable class" if threshold is None else f"Threshold {threshold:.3g}"
+        texts.append(f"{rule}:\n\n{_table(head, rows)}")
+    return Section("Confusion", "\n\n".join(texts))
+
+
+def _roc(evidence: Evidence) -> Section:
+    curves = {
+        label: roc_curve(y, p, evidence.random_state) for label, y, p in _one_vs_rest(evidence)
+    }
+    told = [
+        f"{label}: true positive rate {_at(curve.x, curve.y, 0.1):.2f} at a false positive rate "
+        f"of 0.1, {_at(curve.x, curve.y, 0.3):.2f} at 0.3"
+        for label, curve in curves.items()
+    ]
+    area = evidence.metrics["roc_auc"]
+    text = f"Area {area['value']:.3f} ({_range(area)}). The band is the {INTERVAL}."
+    alt = f"ROC curve. {'; '.join(told)}."
+    return Section("ROC", text, Picture("roc", plots.roc_plot(curves), alt))
+
+
+def _precision_recall(evidence: Evidence) -> Section:
+    cases = list(_one_vs_rest(evidence))
+    curves = {label: precision_recall_curve(y, p, evidence.random_state) for label, y, p in cases}
+    shares = {label: float(y.mean()) for label, y, _ in cases}
+    told = [
+        f"{label}: precision {_at(curve.x, curve.y, 0.5):.2f} at a recall of 0.5, "
+        f"{_at(curve.x, curve.y, 0.9):.2f} at 0.9; chance is {shares[label]:.2f}"
+        for label, curve in curves.items()
+    ]
+    picture = plots.precision_recall_plot(curves, shares)
+    alt = f"Precision over recall. {'; '.join(told)}."
+    text = f"The band is the {INTERVAL}; the dotted line is the share of the class."
+    return Section("Precision and recall", text, Picture("precision-recall", picture, alt))
+
+
+def _calibration(evidence: Evidence) -> Section:
+    seed, cases = evidence.random_state, list(_one_vs_rest(evidence))
+    found = {label: reliability(y, p, seed) for label, y, p in cases}
+    errors = {label: calibration_error(y, p, seed) for label, y, p in cases}
+    rows = [
+        (
+            label,
+            f"{e.value:.3f}",
+            f"{e.expected:.3f}",
+            f"{e.high:.3f}",
+            f"{100 * e.share_above:.0f} %",
+        )
+        for label, e in errors.items()
+    ]
+    head = ("class", "error", "median if right", "95 % quantile if right", "as large or larger")
+    text = (
+        "Expected calibration error in ten bins of equal counts, beside what it would be if every "
+        "probability were right: a sample of this size never shows zero. The last column tells in "
+        "how many of 1,000 such samples it is as large. The band is where the observed frequency "
+        f"would lie in 95 % of them.\n\n{_table(head, rows)}"
+    )
+    inside = {
+        label: int(np.sum((f.observed >= f.low) & (f.observed <= f.high)))
+        for label, f in found.items()
+    }
+    told = [
+        f"{label}: {inside[label]} of {len(f.rows)} bins within the band"
+        for label, f in found.items()
+    ]
+    alt = f"Observed frequency over predicted probability. {'; '.join(told)}."
+    return Section("Calibration", text, Picture("calibration", plots.calibration_plot(found), alt))
+
+
+def _decision(evidence: Evidence) -> Section:
+    ((label, y, p),) = _one_vs_rest(evidence)
+    curve = net_benefit(y, p, THRESHOLDS, evidence.random_state)
+    treat_all = net_benefit_of_treating_all(y, THRESHOLDS)
+    better = int(np.sum(curve.y > np.maximum(treat_all, 0.0)))
+    text = (
+        "Net benefit is the share of patients rightly treated, less that of those treated "
+        "needlessly at the price that the threshold implies. The curve lies above those of "
+        f"treating all and treating none at {better} of the {len(THRESHOLDS)} thresholds from "
+        f"{THRESHOLDS[0]:g} to {THRESHOLDS[-1]:g}; the band is the {INTERVAL}."
+    )
+    alt = (
+        f"Decision curve. At a threshold of 1/6 the net benefit is "
+        f"{_at(curve.x, curve.y, 1 / 6):.2f}, that of treating all "
+        f"{_at(curve.x, treat_all, 1 / 6):.2f}."
+    )
+    picture = plots.decision_plot({label: curve}, treat_all)
+    return Section("Decision curve", text, Picture("decision", picture, alt))
+
+
+def _learning(evidence: Evidence) -> Section:
+    points = evidence.learning
+    head = ("training rows", "log loss of held-out rows", "of training rows")
+    rows = [(str(p.rows), f"{p.held_out:.3f}", f"{p.training:.3f}") for p in points]
+    repeats = min(LEARNING_REPEATS, evidence.recipe.procedure.repeats)
+    text = (
+        "The same procedure on stratified parts of the training rows of each fold, "
+        f"{_times(repeats)}.\n\n{_table(head, rows)}"
+    )
+    alt = (
+        f"Learning curve: the log loss of held-out rows goes from {points[0].held_out:.3f} with "
+        f"{points[0].rows} training rows to {points[-1].held_out:.3f} with {points[-1].rows}."
+    )
+    return Section("Learning curve", text, Picture("learning", plots.learning_plot(points), alt))
+
+
+def _loss(evidence: Evidence) -> Section:
+    losses = np.array(evidence.fitted.history.loss)
+    text = (
+        f"The loss that is minimised, penalty included, of several networks their mean: "
+        f"{losses[0]:.6g} before the first of {len(losses)} iterations, {losses[-1]:.6g} before "
+        "the last."
+    )
+    alt = f"Loss curve, from {losses[0]:.3f} to {losses[-1]:.4f}."
+    return Section("Loss curve", text, Picture("loss", plots.loss_plot(losses), alt))
+
+
+def _progress(evidence: Evidence) -> Section:
+    progress = evidence.fitted.progress
+    rows = [[f"{figure:g}" for figure in noted.values()] for noted in progress]
+    last = ", ".join(f"{name} {figure:g}" for name, figure in progress[-1].items())
+    alt = f"Accuracy over the iterations; at the end {last}."
+    picture = Picture("accuracy", plots.accuracy_plot(progress), alt)
+    return Section("On the way", _table(list(progress[0]), rows), picture)
+
+
+def _subgroups(evidence: Evidence) -> Section:
+    names = list(
+        dict.fromkeys(name for told in evidence.subgroups.values() for name in told["metrics"])
+    )
+    rows = [
+        (
+            group,
+            str(told["rows"]),
+            str(told["positives"]),
+            *(
+                f"{told['metrics'][n]['value']:.3f} ({_range(told['metrics'][n])})"
+                if n in told["metrics"]
+                else "a class is missing"
+                for n in names
+            ),
+        )
+        for group, told in evidence.subgroups.items()
+    ]
+    text = (
+        f"Each figure with its {INTERVAL}. The groups differ in how common the disease is in "
+        "them, which by itself moves every figure but the area.\n\n"
+    )
+    return Section("Subgroups", text + _table(("group", "rows", "positive", *names), rows))
+
+
+def _importance(evidence: Evidence) -> Section:
+    importances = evidence.importances
+    text = (
+        "How much the log loss of held-out rows grows when a column is shuffled among the rows, "
+        "with the standard deviation between repeats. A column that another stands in for loses "
+        "little."
+    )
+    told = ", ".join(f"{one.feature} {one.value:.3f}" for one in importances)
+    alt = f"Bars by column, the longest first: {told}."
+    picture = Picture("importance", plots.importance_plot(importances), alt)
+    return Section("Permutation importance", text, picture)
+
+
+def _boundaries(evidence: Evidence) -> Section:
+    dataset = evidence.dataset
+    accuracies = {
+        name: float(np.mean(predicted_classes(p.class_probabilities(dataset.X), 0.5)
+                            == dataset.classes))
+        for name, p in evidence.boundaries.items()
+    }  # fmt: skip
+    rows = [(name, f"{accuracy:.3f}") for name, accuracy in accuracies.items()]
+    text = (
+        "Which class is predicted where. The accuracy is that of the points that each was fitted "
+        f"to.\n\n{_table(('recipe', 'training accuracy'), rows)}"
+    )
+    best, worst = (
+        max(accuracies, key=accuracies.__getitem__),
+        min(accuracies, key=accuracies.__getitem__),
+    )
+    alt = (
+        f"{len(accuracies)} panels with the points and the decision boundary of each recipe, from "
+        f"{worst} (accuracy {accuracies[worst]:.3f}) to {best} ({accuracies[best]:.3f})."
+    )
+    picture = Picture("boundaries", plots.boundary_plot(dataset, evidence.boundaries), alt)
+    return Section("Decision boundaries", text, picture)
+
+
+def _leaks(evidence: Evidence) -> Section:
+    rows = np.column_stack([evidence.dataset.X, evidence.dataset.classes])
+    repeated = len(rows) - len(np.unique(rows, axis=0))
+    told = [
+        f"Rows that stand in the data twice, so that one could be learned by heart and judged "
+        f"by the other: {repeated}.",
+        *evidence.recipe.procedure.safeguards,
+        *(f"Not ruled out: {caveat}" for caveat in evidence.caveats),
+    ]
+    return Section("What could leak", "\n".join(f"- {sentence}" for sentence in told))
+
+
+def _one_vs_rest(evidence: Evidence) -> Iterator[tuple[str, Array, Array]]:
+    """Yield a label, which rows have it, and its probabilities: of two classes the last alone."""
+    dataset, probabilities = evidence.dataset, evidence.validation.probabilities
+    if len(dataset.labels) == 2:
+        yield dataset.labels[1], dataset.classes.astype(np.float64), probabilities
+        return
+    for index, label in enumerate(dataset.labels):
+        yield label, (dataset.classes == index).astype(np.float64), probabilities[..., index]
+
+
+def _at(x: Array, y: Array, where: float) -> float:
+    return float(np.interp(where, x, y))
+
+
+def _range(figure: Mapping[str, float]) -> str:
+    return "{low:.3f} to {high:.3f}".format_map(figure)
+
+
+def _times(repeats: int) -> str:
+    return "once" if repeats == 1 else f"{repeats} times"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,0 +1,1 @@
+"""The schema: what a column may hold, how the network sees it, and the classes."""
