@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -53,7 +54,7 @@ class Answers:
     def __init__(self, artifact: Artifact) -> None:
         self._labels = labels = artifact.labels
         self._is_binary = artifact.threshold is not None
-        self._features = artifact.features
+        self._rules = artifact.features.rules
         self._unseen = [unseen_warning(feature) for feature in artifact.features]
         self._row = OfTwo if self._is_binary else OfMore
         self._columns = [*probability_names(labels), "predicted_class", "label"]
@@ -65,22 +66,20 @@ class Answers:
             for number, label in enumerate(labels)
         ]
 
-    def record(
-        self, probability: float | list[float], number: int, X: Array | None = None
-    ) -> bytes:
+    def record(self, row: Sequence[float], probability: float | list[float], number: int) -> bytes:
         """Answer a record.
 
         Parameters
         ----------
+        row : sequence of n_features numbers
+            The record's values.
         probability : float or list of float
             Of the positive class, or of each.
         number : int
             The predicted class.
-        X : Array of shape (1, n_features), optional
-            The record's values where there may be something to warn of.
         """
         told = self._by_label(probability) if isinstance(probability, list) else probability
-        warnings = NONE if X is None else self._warnings(X).get(0, NONE)
+        warnings = [self._unseen[column] for column in self._rules.unseen_in(row)]
         middle = self._middles[number]
         return b'%b%b%b,"warnings":%b}' % (self._head, encode(told), middle, encode(warnings))
 
@@ -140,7 +139,7 @@ class Answers:
     def _warnings(self, X: Array) -> dict[int, Warnings]:
         """Return the warnings of each row that has any."""
         found: dict[int, Warnings] = defaultdict(list)
-        unseen = self._features.unseen(X)
+        unseen = self._rules.unseen(X)
         if unseen.any():
             for row, column in np.argwhere(unseen).tolist():
                 found[row].append(self._unseen[column])

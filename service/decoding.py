@@ -57,7 +57,7 @@ class PlainDecoder:
         most = msgspec.Meta(max_length=max_rows)
         batch = _struct("Batch", {"instances": Annotated[list[record], most]})
         table = _struct("Table", {"columns": list[str], "data": Annotated[list[row], most]})
-        self._record = msgspec.json.Decoder(record)
+        self._record = msgspec.json.Decoder(dict[str, float | str])
         kept = kept_names(features)
         self._takes_ids = bool(kept)
         line: Any = _struct("Line", fields, kept)
@@ -65,13 +65,12 @@ class PlainDecoder:
         self._batch = msgspec.json.Decoder(batch)
         self._table = msgspec.json.Decoder(table)
 
-    def familiar_record(self, body: bytes) -> Row | None:
-        """Return the values of a record that training has seen the like of: it needs no warning."""
+    def record(self, body: bytes) -> list[float] | None:
+        """Return the values of a record, whatever names it uses; None where it has a fault."""
         record = _decoded(self._record, body)
         if record is None or body.count(b":") != self._width:
             return None
-        row: Row = astuple(record)
-        return row if self._features.is_familiar(row) else None
+        return self._features.rules.row(record)
 
     def batch(self, body: bytes) -> Array | None:
         """Return the rows of ``{"instances": [record, ...]}``."""
@@ -130,7 +129,7 @@ class PlainDecoder:
         return np.frombuffer(packed, np.float64).reshape(n, self._width)
 
     def _possible(self, X: Array) -> Array | None:
-        return X if self._features.accepts(X).all() else None
+        return X if self._features.rules.accepts(X).all() else None
 
 
 def _struct(name: str, fields: dict[str, Any], kept: Iterable[str] = ()) -> Any:

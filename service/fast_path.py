@@ -78,7 +78,7 @@ class FastPath:
             When the request had arrived.
         """
         try:
-            answer = self._model.scorer.predict_familiar(body)
+            answer = self._model.scorer.predict_valid(body)
         except Exception:  # noqa: BLE001  # the stack will meet it again, and answer it as it must
             return None
         if answer is None:

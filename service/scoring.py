@@ -71,15 +71,15 @@ class Scorer:
         InvalidInput
             With every fault of the record.
         """
-        answer = self.predict_familiar(body)
+        answer = self.predict_valid(body)
         if answer is None:
-            X = self.validator.record(body)
-            answer = self._predicted_row(X[0].tolist(), X)
+            (row,) = self.validator.record(body).tolist()
+            answer = self._predicted_row(row)
         return answer
 
-    def predict_familiar(self, body: bytes) -> bytes | None:
-        """Answer one record that is plainly good and needs no warning; None for any other."""
-        row = self.decoder.familiar_record(body)
+    def predict_valid(self, body: bytes) -> bytes | None:
+        """Answer one record; None where a fault has to be looked for."""
+        row = self.decoder.record(body)
         return None if row is None else self._predicted_row(row)
 
     def predict_batch(self, body: bytes) -> bytes:
@@ -137,11 +137,10 @@ class Scorer:
         if self._meter:
             self._meter.refused(faults)
 
-    def _predicted_row(self, row: Sequence[float], X: Array | None = None) -> bytes:
-        """Answer a record; its values as an array where there may be something to warn of."""
+    def _predicted_row(self, row: Sequence[float]) -> bytes:
         probability = self.predictor.predict_row(row)
         number = predicted_class(probability, self._threshold)
-        answer = self._answers.record(probability, number, X)
+        answer = self._answers.record(row, probability, number)
         if self._meter:
             self._meter.predicted_row(probability, number)
         return answer

@@ -202,7 +202,7 @@ def _check(path: Path, content: bytes) -> Artifact:
 
 
 def _check_numbers(artifact: Artifact) -> None:
-    if not artifact.pipeline.is_finite(artifact.features.largest):
+    if not artifact.pipeline.is_finite(artifact.features.rules.largest):
         raise ArchiveFault("finite", "a sum of a possible row may become too large")
     with np.errstate(all="ignore"):
         probabilities = artifact.predict_proba(artifact.golden_inputs)

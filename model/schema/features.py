@@ -11,9 +11,9 @@ from operator import itemgetter
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model.arrays import Array
+from model.schema.rules import Cell, Rule, RuleTable
 
 Kind: TypeAlias = Literal["continuous", "count", "binary", "nominal"]
 
@@ -155,12 +155,21 @@ class Feature:
             return dict(self.codes)[int(self.example)]
         return int(self.example) if self.example == int(self.example) else self.example
 
+    @cached_property
+    def rule(self) -> Rule:
+        """What a value may be, as data."""
+        codes: dict[Cell, float] = {name: float(code) for code, name in self.codes}
+        if not self.named_only:
+            codes |= {float(code): float(code) for code, _ in self.codes}
+        is_whole = self.kind == "count"
+        return Rule(codes, self.minimum, self.maximum, is_whole, self.observed)
+
     def accepts(self, value: float) -> bool:
         """Tell whether a number is a possible value."""
-        if self.is_coded:
-            return any(value == code for code, _ in self.codes)
-        plausible = self.minimum <= value <= self.maximum
-        return plausible and (self.kind != "count" or float(value).is_integer())
+        try:
+            return self.rule.is_possible(float(value))
+        except OverflowError:
+            return False
 
     def observe(self, column: Array) -> Feature:
         """Return the same feature with what a training column of shape (n,) holds noted on it."""
@@ -251,123 +260,19 @@ class FeatureSet(Sequence[Feature]):
             -1, len(self)
         )
 
-    @property
-    def largest(self) -> Array:
-        """The largest magnitude of a possible value of each feature, of shape (len(self),)."""
-        low, high, *_ = self._possible
-        return np.maximum(np.abs(low), np.abs(high))[:, 0]
-
-    def accepts(self, X: Array) -> NDArray[np.bool_]:
-        """Tell which values are possible ones, as `Feature.accepts` tells of one.
-
-        Parameters
-        ----------
-        X : Array of shape (n, len(self))
-            Any numbers, NaN and infinities among them.
-
-        Returns
-        -------
-        NDArray of bool, of shape (n, len(self))
-        """
-        low, high, is_whole, gaps = self._possible
-        # Each column in one piece, which is quicker to look at.
-        columns = np.ascontiguousarray(X.T)
-        accepted: NDArray[np.bool_] = (low <= columns) & (high >= columns)
-        accepted &= ~is_whole | (np.rint(columns) == columns)
-        for column, codes in gaps:
-            accepted[column] &= np.isin(columns[column], codes)
-        return accepted.T
-
     @cached_property
-    def _possible(
-        self,
-    ) -> tuple[Array, Array, NDArray[np.bool_], list[tuple[int, list[int]]]]:
-        """Bounds, which columns hold whole numbers, and the codes that leave out some of these."""
-        codes = [[code for code, _ in feature.codes] for feature in self]
-        ranges = [
-            (min(of), max(of)) if of else (feature.minimum, feature.maximum)
-            for feature, of in zip(self, codes, strict=True)
-        ]
-        low, high = np.array(ranges, np.float64).T[..., np.newaxis]
-        is_whole = np.array([[feature.kind != "continuous"] for feature in self])
-        gaps = [
-            (column, of) for column, of in enumerate(codes) if of and len(of) <= max(of) - min(of)
-        ]
-        return low, high, is_whole, gaps
+    def rules(self) -> RuleTable:
+        """What the values of each column may be, and under which names a record holds them."""
+        names = {
+            name: column for column, feature in enumerate(self) for name in feature.accepted_names
+        }
+        return RuleTable([feature.rule for feature in self], names)
 
     def observe(self, X: Array) -> FeatureSet:
         """Return the same features with what the training rows hold noted on each."""
         return FeatureSet(
             feature.observe(column) for feature, column in zip(self, X.T, strict=True)
         )
-
-    def is_familiar(self, row: Sequence[float]) -> bool:
-        """Tell whether a row holds nothing but possible values that training has seen.
-
-        Parameters
-        ----------
-        row : sequence of len(self) numbers
-            In the order of the features.
-        """
-        ranges, counts, codes = self._familiar
-        for column, low, high in ranges:
-            if not low <= row[column] <= high:
-                return False
-        for column in counts:
-            if not row[column].is_integer():
-                return False
-        for column, known in codes:
-            if row[column] not in known:
-                break
-        else:
-            return True
-        return False
-
-    @cached_property
-    def _familiar(
-        self,
-    ) -> tuple[list[tuple[int, float, float]], list[int], list[tuple[int, frozenset[float]]]]:
-        """Ranges of the measurements and counts, which are the counts, and codes, by column."""
-        ranges, counts, codes = [], [], []
-        for column, feature in enumerate(self):
-            if feature.is_coded:
-                known = {float(code) for code, _ in feature.codes}
-                codes.append((column, frozenset(known.intersection(feature.observed))))
-                continue
-            low, high = min(feature.observed), max(feature.observed)
-            ranges.append((column, max(low, feature.minimum), min(high, feature.maximum)))
-            if feature.kind == "count":
-                counts.append(column)
-        return ranges, counts, codes
-
-    def unseen(self, X: Array) -> NDArray[np.bool_]:
-        """Tell which values lie outside of what the training rows held.
-
-        Parameters
-        ----------
-        X : Array of shape (n, len(self))
-            Possible values.
-
-        Returns
-        -------
-        NDArray of bool, of shape (n, len(self))
-        """
-        low, high, rare = self._observed
-        outside = (low > X) | (high < X)
-        for column, codes in rare:
-            outside[:, column] = ~np.isin(X[:, column], codes)
-        return outside
-
-    @cached_property
-    def _observed(self) -> tuple[Array, Array, list[tuple[int, tuple[float, ...]]]]:
-        """Lowest and highest seen, and the columns of which some codes were not seen at all."""
-        low, high = np.array([(min(f.observed), max(f.observed)) for f in self]).T
-        rare = [
-            (column, feature.observed)
-            for column, feature in enumerate(self)
-            if len(feature.observed) < len(feature.codes)
-        ]
-        return low, high, rare
 
     def with_names_only(self) -> FeatureSet:
         """Return the same features; the coded ones accept the names of their codes alone."""

@@ -64,7 +64,7 @@ class Answers:
         """
         probabilities = self._predict_proba(X)
         classes = predicted_classes(probabilities, self._threshold)
-        warnings = joined(self._warnings, self._features.unseen(X))
+        warnings = joined(self._warnings, self._features.rules.unseen(X))
         return rows.with_columns(
             *self._probability_columns(probabilities),
             pl.Series("predicted_class", classes, pl.Int64),

@@ -52,7 +52,7 @@ class TableScorer:
         given = table.select(names[feature.name] for feature in self._features)
         values = self._numbers(given)
         X = values.to_numpy()
-        good: Mask = np.logical_and.reduce(self._features.accepts(X), axis=1)
+        good: Mask = np.logical_and.reduce(self._features.rules.accepts(X), axis=1)
         row = pl.Series("row", np.arange(1, table.height + 1) if numbers is None else numbers)
         places = table.select(row, *(name for name in table.columns if name in self._kept))
         rows = table.select(row, pl.all())
@@ -105,7 +105,7 @@ class TableScorer:
 def _fault_kinds(feature: Feature, given: pl.Series, numbers: pl.Series) -> NDArray[np.str_]:
     """Return the kind of fault that each value has, empty for none."""
     values = numbers.to_numpy()
-    accepted = FeatureSet([feature]).accepts(values[:, np.newaxis])[:, 0]
+    accepted = FeatureSet([feature]).rules.accepts(values[:, np.newaxis])[:, 0]
     missing, no_number = given.is_null().to_numpy(), numbers.is_null().to_numpy()
     if feature.is_coded:
         return np.select([accepted, missing], ["", "null"], "unknown_code")

@@ -509,7 +509,7 @@ def test_what_could_not_be_loaded_is_not_saved(
 @pytest.mark.parametrize("name", ["heart", "moons", "iris"])
 def test_no_possible_row_of_the_committed_artifacts_overflows(name: str) -> None:
     artifact = Artifact.load(ARTIFACT.with_name(f"{name}.npz"))
-    largest = artifact.features.largest
+    largest = artifact.features.rules.largest
     assert artifact.pipeline.is_finite(largest)
     assert not artifact.pipeline.is_finite(np.full_like(largest, 1e308))
     extremes = np.stack([-largest, largest])
@@ -528,7 +528,7 @@ def test_the_bound_on_the_sums_holds_for_every_activation(
         (large, activation in ("tanh", "sigmoid")),
     ):
         pipeline = replace(artifact.pipeline, network=network.with_parameters(parameters))
-        assert pipeline.is_finite(artifact.features.largest) is expected
+        assert pipeline.is_finite(artifact.features.rules.largest) is expected
 
 
 def test_the_core_of_the_model_imports_no_library_of_training() -> None:

@@ -98,7 +98,7 @@ def test_made_up_rows_are_possible_and_none_of_the_rows(dataset: Dataset) -> Non
 
 def test_the_example_gets_no_warning(dataset: Dataset) -> None:
     features = dataset.features.observe(dataset.X)
-    assert not features.unseen(np.array([list(features.example().values())])).any()
+    assert not features.rules.unseen(np.array([list(features.example().values())])).any()
 
 
 def test_the_card_can_be_filled(dataset: Dataset) -> None:

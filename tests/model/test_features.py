@@ -179,7 +179,7 @@ def test_what_was_seen_in_training_is_noted_and_told_from_what_was_not() -> None
     features = FeatureSet([AGE, CHEST_PAIN]).observe(np.array([[30.0, 1.0], [60.0, 4.0]]))
     assert [feature.observed for feature in features] == [(30.0, 60.0), (1.0, 4.0)]
     X = np.array([[30.0, 1.0], [29.9, 4.0], [60.1, 2.0], [45.0, 3.0]])
-    assert features.unseen(X).tolist() == [
+    assert features.rules.unseen(X).tolist() == [
         [False, False],
         [True, False],
         [True, True],
@@ -197,24 +197,25 @@ def test_a_matrix_is_checked_as_each_of_its_numbers_is() -> None:
         [feature.accepts(value) for feature, value in zip(HEART_FEATURES, row, strict=True)]
         for row in X.tolist()
     ]
-    assert HEART_FEATURES.accepts(X).tolist() == expected
+    assert HEART_FEATURES.rules.accepts(X).tolist() == expected
 
 
-def test_a_familiar_row_is_possible_and_was_seen() -> None:
+def test_what_is_unseen_in_a_row_is_unseen_in_the_matrix() -> None:
     seen = load_heart().X
     features = HEART_FEATURES.observe(seen[:40])
     rng = np.random.default_rng(2)
     rows = np.concatenate([seen, features.golden_inputs(500), seen])
     changed = rng.integers(len(features), size=len(seen))
     rows[-len(seen) :][np.arange(len(seen)), changed] = rng.choice(NUMBERS, len(seen))
-    expected = features.accepts(rows).all(axis=1) & ~features.unseen(rows).any(axis=1)
-    assert 0 < expected.sum() < len(rows)
-    assert [features.is_familiar(row) for row in rows.tolist()] == expected.tolist()
+    rows = rows[features.rules.accepts(rows).all(axis=1)]
+    expected = [np.flatnonzero(columns).tolist() for columns in features.rules.unseen(rows)]
+    assert 0 < sum(map(bool, expected)) < len(rows)
+    assert [features.rules.unseen_in(row) for row in rows.tolist()] == expected
 
 
 def test_no_row_of_the_training_set_is_outside_of_it() -> None:
     X = load_heart().X
-    assert not HEART_FEATURES.observe(X).unseen(X).any()
+    assert not HEART_FEATURES.observe(X).rules.unseen(X).any()
 
 
 def test_the_example_is_a_value_of_every_feature_with_whole_numbers_written_as_such() -> None:
@@ -267,6 +268,6 @@ def test_features_come_back_from_json() -> None:
 def test_a_table_of_values_is_judged_as_each_value_alone() -> None:
     values = [-math.inf, -1, 0, 0.5, 1, 2.5, 3, 3.5, 4, 7, 18, 110, 700, 1e300, math.inf, math.nan]
     X = np.tile(np.array(values)[:, np.newaxis], len(HEART_FEATURES))
-    assert HEART_FEATURES.accepts(X).T.tolist() == [
+    assert HEART_FEATURES.rules.accepts(X).T.tolist() == [
         [feature.accepts(value) for value in values] for feature in HEART_FEATURES
     ]

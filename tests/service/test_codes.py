@@ -157,12 +157,13 @@ async def test_the_card_shows_names_alone(named: httpx.AsyncClient) -> None:
     assert shown["sex"] == "female or male"
 
 
-def test_no_row_of_numbers_is_read_quickly() -> None:
+def test_a_record_of_names_is_read_quickly_and_no_row_of_numbers() -> None:
     decoder = PlainDecoder(FEATURES.with_names_only(), 10)
+    assert decoder.record(json.dumps(NAMED).encode()) == list(example().values())
+    assert decoder.record(json.dumps(example()).encode()) is None
     table = {"columns": FEATURES.names, "data": [[*example().values()]]}
     for record in (example(), NAMED):
         line = json.dumps(record).encode()
-        assert decoder.familiar_record(line) is None
         assert decoder.batch(b'{"instances": [%b]}' % line) is None
         assert decoder.lines([line]) is None
     assert decoder.table(json.dumps(table).encode()) is None

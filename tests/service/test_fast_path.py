@@ -32,6 +32,12 @@ from tests.service.wire import Connection, run
 
 GOOD = json.dumps(example()).encode()
 KEY = "k" * 16
+VALID = [
+    GOOD,
+    GOOD.replace(b'"chest_pain"', b'"cp"'),
+    json.dumps(example(sex="male", thal="normal")).encode(),
+    json.dumps(example(age=105.4321)).encode(),
+]
 OPEN = Settings(artifact=ARTIFACT)
 KEYED = Settings(artifact=ARTIFACT, api_keys=f"laboratory:{KEY}")
 
@@ -340,8 +346,9 @@ def test_a_plain_request_does_not_reach_the_application(
         fast.answers([b"GET /livez HTTP/1.1\r\nHost: heartline\r\n\r\n"], 1)  # it has begun
         served.server.config.loaded_app = stack
         with fast.client() as client:
-            answer = client.post("/predict", content=GOOD, headers={**JSON, **headers})
-            assert answer.status_code == 200
+            for body in VALID:
+                answer = client.post("/predict", content=body, headers={**JSON, **headers})
+                assert answer.status_code == 200
             assert client.post("/predict", content=GOOD, headers=headers).status_code == 500
 
 
@@ -404,7 +411,7 @@ def test_where_more_is_added_to_every_answer_there_is_no_fast_path(
 def test_a_crash_is_left_to_the_stack_which_answers_it(
     both: tuple[Way, Way], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Scorer, "predict_familiar", None)
+    monkeypatch.setattr(Scorer, "predict_valid", None)
     for way in both:
         with way.client() as client:
             answer = client.post("/predict", content=GOOD, headers=JSON)

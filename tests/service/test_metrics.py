@@ -112,7 +112,7 @@ async def test_a_crash_is_counted_as_500_and_leaves_nothing_in_flight(
     def crash(_scorer: Scorer, _body: bytes) -> NoReturn:
         raise RuntimeError(PATIENT_VALUE)
 
-    monkeypatch.setattr(Scorer, "predict_familiar", crash)
+    monkeypatch.setattr(Scorer, "predict_valid", crash)
     assert (await client.post("/predict", content=GOOD, headers=JSON)).status_code == 500
     samples = await scrape()
     assert samples[series("heartline_requests_total", route="/predict", status="500")] == 1

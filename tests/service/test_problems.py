@@ -89,7 +89,7 @@ async def test_a_crash_has_the_same_shape_and_tells_nothing(
     def crash(_scorer: Scorer, _body: bytes) -> NoReturn:
         raise RuntimeError(f"value {PATIENT_VALUE}")
 
-    monkeypatch.setattr(Scorer, "predict_familiar", crash)
+    monkeypatch.setattr(Scorer, "predict_valid", crash)
     monkeypatch.setattr(Scorer, "batch", crash)
     response = await client.post(path, content=GOOD, headers={**JSON, "X-Request-ID": "mine"})
     _assert_is_problem(response, 500)

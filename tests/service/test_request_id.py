@@ -74,7 +74,7 @@ async def test_a_crash_has_the_id_once(
     def crash(_scorer: Scorer, _body: bytes) -> NoReturn:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Scorer, "predict_familiar", crash)
+    monkeypatch.setattr(Scorer, "predict_valid", crash)
     body = json.dumps(example())
     response = await client.post("/predict", content=body, headers={**JSON, "X-Request-ID": "mine"})
     assert response.status_code == 500

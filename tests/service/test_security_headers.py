@@ -77,7 +77,7 @@ async def test_a_crash_has_the_headers_too(
     def crash(_scorer: Scorer, _body: bytes) -> NoReturn:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Scorer, "predict_familiar", crash)
+    monkeypatch.setattr(Scorer, "predict_valid", crash)
     response = await client.post("/predict", json=example())
     assert response.status_code == 500
     _assert_secured(response)

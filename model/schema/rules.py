@@ -1,0 +1,245 @@
+"""Rules: what a value may be, as one table of data, and the two evaluators of that table.
+
+Every request, file and training table is checked here and nowhere else. The scalar evaluator reads
+one cell, the vectorised one a column of them: for a single row NumPy's calls cost twenty times as
+much as the checks themselves, and for a thousand rows Python's do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.arrays import Array
+
+Cell: TypeAlias = float | str
+"""What a codec makes of a value: a number or a text."""
+
+ValueFault: TypeAlias = Literal[
+    "null", "not_a_number", "not_finite", "out_of_range", "not_whole", "unknown_code"
+]
+VALUE_FAULTS: tuple[ValueFault, ...] = get_args(ValueFault)
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """What the values of one column may be.
+
+    Parameters
+    ----------
+    codes : mapping of float or str to float
+        Of a coded column: the code for each number and each name that stands for it. Empty for a
+        measurement or a count.
+    low, high : float
+        Plausible range of a measurement or count, ends included.
+    is_whole : bool
+        Whether only whole numbers are values.
+    observed : tuple of float
+        Lowest and highest value of the training rows; of a coded column all codes seen; empty
+        where nothing is known of them.
+    """
+
+    codes: Mapping[Cell, float]
+    low: float
+    high: float
+    is_whole: bool
+    observed: tuple[float, ...]
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether the values are codes."""
+        return bool(self.codes)
+
+    @cached_property
+    def possible_codes(self) -> frozenset[float]:
+        """The codes of a coded column, however its cells may name them."""
+        return frozenset(self.codes.values())
+
+    def is_possible(self, number: float) -> bool:
+        """Return whether a number is one that a cell can stand for."""
+        return number in self.possible_codes if self.codes else self.fault(number) is None
+
+    @cached_property
+    def read(self) -> Callable[[Cell], float]:
+        """The scalar evaluator: returns the number that a cell stands for.
+
+        It raises KeyError, TypeError or ValueError for a cell that is no value of the column;
+        `fault` says which kind of fault that is.
+        """
+        if self.codes:
+            return self.codes.__getitem__
+        return partial(_read_measurement, self.low, self.high, self.is_whole)
+
+    def fault(self, cell: object) -> ValueFault | None:
+        """Return what is wrong with a cell of any type, None for a value of the column."""
+        if cell is None:
+            return "null"
+        if type(cell) not in (float, str):
+            return "unknown_code" if self.codes else "not_a_number"
+        try:
+            self.read(cell)  # type: ignore[arg-type]
+        except (KeyError, TypeError, ValueError):
+            return self._kind(cell)  # type: ignore[arg-type]
+        return None
+
+    def _kind(self, cell: Cell) -> ValueFault:
+        if self.codes:
+            return "unknown_code"
+        if isinstance(cell, str):
+            return "not_a_number"
+        if not np.isfinite(cell):
+            return "not_finite"
+        return "not_whole" if self.low <= cell <= self.high else "out_of_range"
+
+
+def _read_measurement(low: float, high: float, is_whole: bool, cell: Any) -> float:  # noqa: FBT001
+    """Return a number within the range; a text cannot be compared with it."""
+    if low <= cell <= high and (not is_whole or cell.is_integer()):
+        number: float = cell
+        return number
+    raise ValueError
+
+
+class RuleTable:
+    """The rules of all columns of a record, by column and by accepted name.
+
+    Parameters
+    ----------
+    rules : sequence of Rule
+        One for each column.
+    names : mapping of str to int
+        The column of each accepted name.
+    """
+
+    def __init__(self, rules: Sequence[Rule], names: Mapping[str, int]) -> None:
+        self.rules = tuple(rules)
+        self.names = dict(names)
+        self._readers = {name: (column, rules[column].read) for name, column in names.items()}
+
+    def row(self, record: Mapping[str, Cell]) -> list[float] | None:
+        """Return the numbers of a record in the order of the columns.
+
+        Returns
+        -------
+        list of n_columns floats, or None
+            None where a name is unknown, missing or stands there beside its alias, or a cell is
+            no value of its column.
+        """
+        row: list[float | None] = [None] * len(self.rules)
+        try:
+            for name, cell in record.items():
+                column, read = self._readers[name]
+                row[column] = read(cell)
+        except (KeyError, TypeError, ValueError):
+            return None
+        if len(record) != len(row) or None in row:
+            return None
+        return row  # type: ignore[return-value]
+
+    def unseen_in(self, row: Sequence[float]) -> list[int]:
+        """Return the columns in which a row of values holds what training has not seen."""
+        ranges, rare = self._seen
+        unseen = [column for column, low, high in ranges if not low <= row[column] <= high]
+        if rare:
+            unseen += [column for column, codes in rare if row[column] not in codes]
+            unseen.sort()
+        return unseen
+
+    def translated(self, column: int, cells: Iterable[Cell]) -> Array:
+        """Return the codes that the cells of a coded column stand for, NaN for any other cell.
+
+        Parameters
+        ----------
+        column : int
+            Number of a coded column.
+        cells : iterable of n floats or texts
+            The cells.
+
+        Returns
+        -------
+        Array of shape (n,)
+        """
+        code_of = self.rules[column].codes.get
+        return np.array([code_of(cell, np.nan) for cell in cells], np.float64)
+
+    def accepts(self, X: Array) -> NDArray[np.bool_]:
+        """Return which numbers are values of their columns: the vectorised evaluator.
+
+        Parameters
+        ----------
+        X : Array of shape (n, n_columns)
+            Any numbers; NaN and infinities are values of no column.
+
+        Returns
+        -------
+        NDArray of bool, of shape (n, n_columns)
+        """
+        low, high, is_whole, gaps = self._possible
+        # Each column in one piece, which is quicker to look at.
+        columns = np.ascontiguousarray(X.T)
+        accepted: NDArray[np.bool_] = (low <= columns) & (high >= columns)
+        accepted &= ~is_whole | (np.rint(columns) == columns)
+        for column, codes in gaps:
+            accepted[column] &= np.isin(columns[column], codes)
+        return accepted.T
+
+    @property
+    def largest(self) -> Array:
+        """The largest magnitude of a possible value of each column, of shape (n_columns,)."""
+        low, high, *_ = self._possible
+        return np.maximum(np.abs(low), np.abs(high))[:, 0]
+
+    def unseen(self, X: Array) -> NDArray[np.bool_]:
+        """Return which values lie outside of what the training rows held.
+
+        Parameters
+        ----------
+        X : Array of shape (n, n_columns)
+            Values of their columns.
+
+        Returns
+        -------
+        NDArray of bool, of shape (n, n_columns)
+        """
+        ranges, rare = self._seen
+        outside = np.zeros(X.shape, np.bool_)
+        for column, low, high in ranges:
+            outside[:, column] = (X[:, column] < low) | (X[:, column] > high)
+        for column, codes in rare:
+            outside[:, column] = ~np.isin(X[:, column], list(codes))
+        return outside
+
+    @cached_property
+    def _possible(self) -> tuple[Array, Array, NDArray[np.bool_], list[tuple[int, list[float]]]]:
+        """Bounds, which columns hold whole numbers, and the codes that leave out some of these."""
+        codes = [sorted(rule.possible_codes) for rule in self.rules]
+        ranges = [
+            (of[0], of[-1]) if of else (rule.low, rule.high)
+            for rule, of in zip(self.rules, codes, strict=True)
+        ]
+        low, high = np.array(ranges, np.float64).T[..., np.newaxis]
+        is_whole = np.array([[rule.is_whole or rule.is_coded] for rule in self.rules])
+        gaps = [(column, of) for column, of in enumerate(codes) if of and len(of) <= of[-1] - of[0]]
+        return low, high, is_whole, gaps
+
+    @cached_property
+    def _seen(
+        self,
+    ) -> tuple[list[tuple[int, float, float]], list[tuple[int, frozenset[float]]]]:
+        """What training saw: ranges of measurements, and codes where some were not seen."""
+        ranges = [
+            (column, min(rule.observed), max(rule.observed))
+            for column, rule in enumerate(self.rules)
+            if not rule.is_coded
+        ]
+        rare = [
+            (column, frozenset(rule.observed))
+            for column, rule in enumerate(self.rules)
+            if rule.is_coded and not rule.possible_codes <= set(rule.observed)
+        ]
+        return ranges, rare
