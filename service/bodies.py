@@ -37,11 +37,11 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     DamagedBody
         When it cannot be decompressed.
     """
-    return b"".join([chunk async for chunk in body_chunks(request, max_bytes, is_worked_on=False)])
+    return b"".join([chunk async for chunk in body_chunks(request, max_bytes)])
 
 
 async def body_chunks(
-    request: Request, max_bytes: int, pace: Pace | None = None, *, is_worked_on: bool = True
+    request: Request, max_bytes: int, pace: Pace | None = None
 ) -> AsyncIterator[bytes]:
     """Yield a body as it arrives, decompressed, in slices; raise what `read_body` does.
 
@@ -57,9 +57,6 @@ async def body_chunks(
         Most bytes, as sent and decompressed.
     pace : Pace, optional
         How fast the body must arrive.
-    is_worked_on : bool
-        Whether slices of what arrives uncompressed are more than collected: only then others have
-        a turn between these too.
     """
     inflater = _inflater(request)
     too_large = ContentTooLarge(f"The body is larger than {max_bytes} bytes, decompressed.")
@@ -72,7 +69,7 @@ async def body_chunks(
         if arrived > max_bytes:
             raise too_large
         for number, part in enumerate(inflater.slices(chunk) if inflater else _slices(chunk)):
-            if number and (inflater or is_worked_on):
+            if number:
                 await asyncio.sleep(0)
                 check_peer(request)
             size += len(part)
