@@ -12,11 +12,11 @@ from benchmarks.figures import Figures, in_turns, least, seconds
 from benchmarks.patients import Patients
 from benchmarks.servers import ServerFailure
 from model.artifact.artifact import Artifact
-from service.metrics.models import ModelMeter
-from service.metrics.predictions import PredictionMeter
-from service.metrics.registry import Registry
-from service.metrics.slots import Slots
-from service.models import ServedModel
+from service.inference.served_model import ServedModel
+from service.observability.metrics.model_info import ModelMeter
+from service.observability.metrics.predicted_rows import PredictionMeter
+from service.observability.metrics.registry import Registry
+from service.observability.metrics.slots import Slots
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 

@@ -17,36 +17,36 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
 
 from model.schema.features import FeatureSet
-from service.fast_path import FastPath
-from service.keys import ApiKeys, read_keys
-from service.logs import STDOUT, configure_logging
-from service.metrics.exposition import Exposition
-from service.metrics.keys import KeyMeter
-from service.metrics.logs import LogMeter
-from service.metrics.models import ModelMeter
-from service.metrics.predictions import PredictionMeter, cells_of
-from service.metrics.registry import Registry
-from service.metrics.requests import RequestMeter
-from service.metrics.slots import Slots
-from service.middleware.access_log import AccessLogMiddleware
-from service.middleware.api_key import ApiKeyMiddleware
-from service.middleware.connection_limit import ConnectionLimitMiddleware
-from service.middleware.head import HeadMiddleware
-from service.middleware.metrics import MetricsMiddleware
-from service.middleware.request_id import RequestIdMiddleware
-from service.middleware.security_headers import SecurityHeadersMiddleware
-from service.model_file import ModelFile
-from service.models import ServedModel
-from service.openapi import model_document, routes_document
-from service.operations import operations_router
-from service.pages.routes import add_pages
-from service.predictions import prediction_router
-from service.problems import HANDLED, problem_response
-from service.reloading import Reload, Reloader, log_reload
-from service.schemas import component_types
+from service.http.keys import ApiKeys, read_keys
+from service.http.middleware.access_log import AccessLogMiddleware
+from service.http.middleware.api_key import ApiKeyMiddleware
+from service.http.middleware.counting import MetricsMiddleware
+from service.http.middleware.head_method import HeadMiddleware
+from service.http.middleware.overload import ConnectionLimitMiddleware
+from service.http.middleware.request_id import RequestIdMiddleware
+from service.http.middleware.security_headers import SecurityHeadersMiddleware
+from service.http.openapi import model_document, routes_document
+from service.http.operations import operations_router
+from service.http.pages.routes import add_pages
+from service.http.problems import HANDLED, problem_response
+from service.inference.model_file import ModelFile
+from service.inference.reloading import Reload, Reloader, log_reload
+from service.inference.served_model import ServedModel
+from service.observability.logs import STDOUT, configure_logging
+from service.observability.metrics.dropped_lines import LogMeter
+from service.observability.metrics.exposition import Exposition
+from service.observability.metrics.key_requests import KeyMeter
+from service.observability.metrics.model_info import ModelMeter
+from service.observability.metrics.predicted_rows import PredictionMeter, cells_of
+from service.observability.metrics.registry import Registry
+from service.observability.metrics.requests import RequestMeter
+from service.observability.metrics.slots import Slots
+from service.observability.telemetry import flush, make_tracer_provider, telemetry_config
+from service.protocols.native.fast_path import FastPath
+from service.protocols.native.predictions import prediction_router
 from service.settings import Settings, read_settings
-from service.sizes import longest_record
-from service.telemetry import flush, make_tracer_provider, telemetry_config
+from service.wire.schemas import component_types
+from service.wire.sizes import longest_record
 
 CORS: dict[str, Any] = {
     "allow_methods": ["GET", "POST"],

@@ -13,8 +13,8 @@ import click
 
 from model.errors import HeartlineError
 from model.files import check_writable
-from service.interrupts import die_of_signals, finishing
-from service.standard_streams import discard_output, fill_missing
+from service.console.interrupts import die_of_signals, finishing
+from service.console.standard_streams import discard_output, fill_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from model.artifact.artifact import Artifact
     from model.inference.predictor import Predictor
     from model.recipes.recipes import Recipe
-    from service.files.scoring import Tally
+    from service.files.score_file import Tally
     from service.files.stops import Stops
 
 
@@ -144,7 +144,7 @@ def verify(file: Path, sha256: str | None) -> None:
     from model.artifact.artifact import CHECKS
     from model.artifact.card import card_path
     from service.app import try_model
-    from service.model_file import ModelFile
+    from service.inference.model_file import ModelFile
     from service.settings import Settings
 
     # The defaults: the environment says nothing about the file.
@@ -185,7 +185,7 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
     from model.inference.predictor import Predictor
     from service.files.quiet import native_output_discarded
     from service.files.stops import ended_by_stops
-    from service.model_file import ModelFile
+    from service.inference.model_file import ModelFile
     from service.settings import read_settings
 
     with ended_by_stops() as stops, native_output_discarded():
@@ -217,8 +217,8 @@ def serve(**flags: object) -> None:
 
     Settings not given here come from the environment, see docs/settings.md.
     """
-    from service.logs import flush_log
-    from service.server import serve as serve_until_stopped
+    from service.observability.logs import flush_log
+    from service.server.serve import serve as serve_until_stopped
     from service.settings import read_settings
 
     try:
@@ -286,7 +286,7 @@ def _print_summary(told: str) -> None:
 def _score_file(predictor: Predictor, file: Path, output: Path, stops: Stops) -> Tally:
     with _parts("scoring files", "files"):
         from service.files.reading import rows_about
-        from service.files.scoring import score_file
+        from service.files.score_file import score_file
     gc.freeze()  # all that was imported is looked at no more, which at the end takes 0.1 s
     with _bar(rows_about(file) if _is_watched() else 0) as bar:
 

@@ -13,7 +13,7 @@ from distributed import Client, KilledWorker, LocalCluster, as_completed
 from model.errors import DataError, HeartlineError
 from model.inference.predictor import Predictor
 from service.files.outputs import Job, check_jobs, publish, staging
-from service.files.scoring import Tally, score_file
+from service.files.score_file import Tally, score_file
 
 PATIENCE = "5s"
 """How long a scheduler may take to answer."""

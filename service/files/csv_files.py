@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from model.inference.predictor import Predictor
-from service.files.answers import Scored
+from service.files.answer_columns import Scored
 from service.files.cells import CellReader, split_line, with_line_feeds
 from service.files.columns import BadColumns, given_names
 from service.files.tables import TableScorer

@@ -14,7 +14,7 @@ import polars as pl
 
 from model.errors import DataError
 from model.inference.predictor import Predictor
-from service.files.answers import Scored
+from service.files.answer_columns import Scored
 from service.files.blocks import TextBlocks, open_regular, pieces
 from service.files.cells import RowsLost
 from service.files.columns import BadColumns

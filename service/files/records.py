@@ -13,10 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 from model.inference.predictor import Predictor
 from service.errors import InvalidInput
 from service.faults import FaultFinder, as_text, kept_names
-from service.files.answers import Answers, Scored
-from service.files.writing import RAW_ID
-from service.ids import ID, MAX_DIGITS, id_fault, id_of
-from service.schemas import Record, record_type
+from service.files.answer_columns import Answers, Scored
+from service.files.writers import RAW_ID
+from service.wire.ids import ID, MAX_DIGITS, id_fault, id_of
+from service.wire.schemas import Record, record_type
 
 BATCH_LINES = 10_000
 """So many lines are scored at once: what is said of bad ones can be far longer than they are."""

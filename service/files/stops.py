@@ -9,7 +9,7 @@ from types import FrameType
 
 import click
 
-from service.interrupts import STOPS, Stopped, die
+from service.console.interrupts import STOPS, Stopped, die
 
 
 class Stops:

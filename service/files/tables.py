@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model.inference.predictor import Predictor
 from model.schema.features import Feature, FeatureSet
 from service.faults import as_text, kept_names, value_fault
-from service.files.answers import Answers, Scored
+from service.files.answer_columns import Answers, Scored
 from service.files.columns import TEXTS, Mask, check_ids, given_names, joined
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
-from service.scoring import Scorer
+from service.protocols.native.scoring import Scorer
 from tests.conftest import ARTIFACT
 from tests.end_to_end.load import BODY, Answer, Load, load
 from tests.end_to_end.processes import COMMAND, PATIENCE, free_port, started, wait_until_ready

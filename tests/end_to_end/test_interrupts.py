@@ -56,7 +56,7 @@ def test_a_signal_ends_a_command_while_it_imports_without_a_word(
 def test_what_is_being_written_is_finished_before_the_signal_ends_the_process() -> None:
     program = """
 import signal
-from service.interrupts import die_of_signals, finishing
+from service.console.interrupts import die_of_signals, finishing
 die_of_signals()
 with finishing():
     signal.raise_signal(signal.SIGTERM)

@@ -79,7 +79,7 @@ def test_a_stop_leaves_nothing(tmp_path: Path, number: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("library", ["polars", "service.files.scoring"])
+@pytest.mark.parametrize("library", ["polars", "service.files.score_file"])
 def test_a_stop_amid_the_imports_of_the_command_leaves_nothing(
     tmp_path: Path, number: int, library: str
 ) -> None:

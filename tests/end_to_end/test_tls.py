@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service.server.tls import tls_context
 from service.settings import Settings
-from service.tls import tls_context
 from tests.end_to_end.certificates import Certificate, locked, self_signed
 from tests.end_to_end.processes import COMMAND, PATIENCE, free_port, run, started
 

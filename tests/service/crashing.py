@@ -3,8 +3,8 @@
 from typing import NoReturn
 
 from service.cli import main
-from service.scoring import Scorer
-from service.steps import Steps
+from service.protocols.native.scoring import Scorer
+from service.wire.steps import Steps
 
 score, score_batch = Scorer.predict, Scorer.batch
 

@@ -10,9 +10,9 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
-from service.admission import Admission
 from service.app import create_app
 from service.errors import Overloaded
+from service.inference.admission import Admission
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 from tests.service.samples import JSON, PROBLEM, example

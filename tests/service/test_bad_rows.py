@@ -11,9 +11,9 @@ from fastapi import FastAPI
 
 from service.app import create_app
 from service.faults import MAX_BAD_ROWS
+from service.protocols.native.streams import MAX_REPORTED_FAULTS
 from service.settings import Settings
-from service.streams import MAX_REPORTED_FAULTS
-from service.validation import Validator
+from service.wire.validation import Validator
 from tests.conftest import ARTIFACT
 from tests.service.exchanges import answered, metric
 from tests.service.samples import FEATURES, example

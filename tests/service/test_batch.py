@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
 from service.app import create_app
-from service.scoring import Scorer
+from service.protocols.native.scoring import Scorer
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 from tests.service.samples import JSON, PROBLEM, RECORDS, example, random_records, raw, with_pairs

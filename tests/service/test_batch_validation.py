@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.batch_validation import STEP_BYTES, STEP_ROWS, BatchValidator
-from service.cutting import BLOCK_BYTES, members
 from service.errors import Refusal
 from service.faults import MAX_BAD_ROWS
-from service.problems import problem_bytes
-from service.rows import Records, TableRows
-from service.steps import finish
+from service.http.problems import problem_bytes
+from service.wire.batch_validation import STEP_BYTES, STEP_ROWS, BatchValidator
+from service.wire.cutting import BLOCK_BYTES, members
+from service.wire.rows import Records, TableRows
+from service.wire.steps import finish
 from tests.service import hostile
 from tests.service.samples import FEATURES, JSON, as_object, example, raw, with_pairs
 from tests.service.whole import WholeValidator

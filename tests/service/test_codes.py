@@ -19,13 +19,13 @@ from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
 from model.schema.features import FeatureSet
 from service.app import create_app
-from service.decoding import PlainDecoder
 from service.errors import InvalidInput
-from service.files.scoring import score_file
-from service.model_file import ModelFile
-from service.scoring import Scorer
+from service.files.score_file import score_file
+from service.inference.model_file import ModelFile
+from service.protocols.native.scoring import Scorer
+from service.protocols.native.trial import try_out
 from service.settings import Settings
-from service.trial import try_out
+from service.wire.decoding import PlainDecoder
 from tests.conftest import ARTIFACT, ROOT
 from tests.service.files.samples import read, write
 from tests.service.samples import CODED, FEATURES, example

@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from service.connection_limit import SPARE_CONNECTIONS, ConnectionLimit, Place
+from service.connections.connection_limit import SPARE_CONNECTIONS, ConnectionLimit, Place
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 from tests.end_to_end.certificates import Certificate

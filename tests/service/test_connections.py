@@ -12,7 +12,7 @@ from threading import Event
 
 import pytest
 
-from service.protocol import UNWANTED_BYTES
+from service.connections.connection import UNWANTED_BYTES
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 from tests.service.conftest import Server, running_server

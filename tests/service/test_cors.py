@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from service.app import create_app
-from service.scoring import Scorer
+from service.protocols.native.scoring import Scorer
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 from tests.service.samples import example

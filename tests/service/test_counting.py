@@ -12,11 +12,11 @@ import pytest
 from fastapi import FastAPI
 
 from model.inference.predictor import Predictor
-from service.answers import Answers
 from service.app import create_app
-from service.lines import BLOCK_LINES
-from service.scoring import Scorer
+from service.protocols.native.answers import Answers
+from service.protocols.native.scoring import Scorer
 from service.settings import Settings
+from service.wire.lines import BLOCK_LINES
 from tests.conftest import ARTIFACT
 from tests.exposition import read, total
 from tests.service.exchanges import Exchange

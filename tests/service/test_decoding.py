@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.arrays import Array
-from service.batch_validation import BatchValidator
-from service.decoding import PlainDecoder
 from service.errors import InvalidInput
-from service.steps import finish
-from service.validation import Validator
+from service.wire.batch_validation import BatchValidator
+from service.wire.decoding import PlainDecoder
+from service.wire.steps import finish
+from service.wire.validation import Validator
 from tests.service import hostile
 from tests.service.samples import FEATURES, MEASURED, RECORDS, example, random_records
 

@@ -11,10 +11,10 @@ import pytest
 from pydantic import SecretStr
 
 from model.artifact.artifact import Artifact
-from service import openapi
 from service.app import create_app
-from service.documents import Document
-from service.scoring import Scorer
+from service.http import openapi
+from service.http.documents import Document
+from service.protocols.native.scoring import Scorer
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 from tests.service.conftest import Server

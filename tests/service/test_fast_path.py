@@ -19,8 +19,8 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 
 from service.app import create_app
-from service.fast_protocol import KNOWN_BYTES, KNOWN_HEADS
-from service.scoring import Scorer
+from service.connections.fast_connection import KNOWN_BYTES, KNOWN_HEADS
+from service.protocols.native.scoring import Scorer
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 from tests.end_to_end.processes import wait_until

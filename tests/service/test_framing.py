@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.framing import CHUNKED_SLICE_BYTES
+from service.connections.framing import CHUNKED_SLICE_BYTES
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 from tests.service.conftest import Server

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from model.inference.predictor import Predictor
 from service.app import create_app
-from service.problems import KINDS, KINDS_BY_STATUS
+from service.http.problems import KINDS, KINDS_BY_STATUS
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 from tests.service import hostile

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from service.errors import NotHttp
-from service.heads import check_head
+from service.http.heads import check_head
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 from tests.service.conftest import Server

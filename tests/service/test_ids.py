@@ -13,9 +13,9 @@ import pytest
 
 from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
-from service.ids import id_of
-from service.scoring import Scorer
-from service.streams import CsvStream, NdjsonStream, Stream
+from service.protocols.native.scoring import Scorer
+from service.protocols.native.streams import CsvStream, NdjsonStream, Stream
+from service.wire.ids import id_of
 from tests.service.samples import FEATURES, example
 from tests.variants import with_feature
 

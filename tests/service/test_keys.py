@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from service.app import create_app
-from service.keys import MAX_KEYS, ApiKeys, read_keys
+from service.http.keys import MAX_KEYS, ApiKeys, read_keys
 from service.settings import Settings, SettingsError
 from tests.conftest import ARTIFACT, ROOT
 
@@ -55,7 +55,7 @@ def test_every_key_is_compared_as_a_digest_in_constant_time(
         compared.append((len(known), len(given)))
         return hmac.compare_digest(known, given)
 
-    monkeypatch.setattr("service.keys.compare_digest", compare)
+    monkeypatch.setattr("service.http.keys.compare_digest", compare)
     three = keys(f"a:{KEY},b:{OTHER},c:{'k' * 16}")
     for given in (KEY, OTHER, "of another length"):
         compared.clear()

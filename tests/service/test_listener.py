@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from service import server
-from service.listener import ListenError, bind, shown_address
+from service.server import serve as server
+from service.server.listener import ListenError, bind, shown_address
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 

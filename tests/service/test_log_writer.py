@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from service import log_writer
-from service.log_writer import LineWriter
+from service.observability import log_writer
+from service.observability.log_writer import LineWriter
 
 LINE = b"%07d\n"
 

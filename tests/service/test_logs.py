@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.logs import HOLD_SECONDS, STDOUT, configure_logging, current_request_id
+from service.observability.logs import HOLD_SECONDS, STDOUT, configure_logging, current_request_id
 
 pytestmark = pytest.mark.usefixtures("logging_restored")
 

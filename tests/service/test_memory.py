@@ -19,8 +19,8 @@ import gc, json, resource, sys
 from pathlib import Path
 from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
-from service.memory import settle
-from service.scoring import Scorer
+from service.server.memory import settle
+from service.protocols.native.scoring import Scorer
 
 scorer = Scorer(Predictor(Artifact.load(Path(sys.argv[1]))), 1000)
 body = json.dumps({"instances": [scorer.predictor.artifact.features.example()] * 1000}).encode()

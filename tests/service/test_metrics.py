@@ -21,15 +21,15 @@ from starlette.types import Message, Receive, Scope, Send
 
 from model.artifact.artifact import Artifact
 from service.app import create_app
-from service.metrics.exposition import Exposition
-from service.metrics.models import ModelMeter
-from service.metrics.predictions import PredictionMeter
-from service.metrics.registry import Registry
-from service.metrics.requests import RequestMeter
-from service.metrics.slots import CELLS, Slots
-from service.middleware.metrics import MetricsMiddleware
-from service.problems import KINDS, KINDS_BY_STATUS
-from service.scoring import Scorer
+from service.http.middleware.counting import MetricsMiddleware
+from service.http.problems import KINDS, KINDS_BY_STATUS
+from service.observability.metrics.exposition import Exposition
+from service.observability.metrics.model_info import ModelMeter
+from service.observability.metrics.predicted_rows import PredictionMeter
+from service.observability.metrics.registry import Registry
+from service.observability.metrics.requests import RequestMeter
+from service.observability.metrics.slots import CELLS, Slots
+from service.protocols.native.scoring import Scorer
 from service.settings import Settings
 from tests.conftest import ARTIFACT, ROOT
 from tests.exposition import Series, families, read, series, total

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.pages import routes
+from service.http.pages import routes
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
 from model.schema.features import Feature
 from service.errors import InvalidInput
-from service.scoring import Scorer
+from service.protocols.native.scoring import Scorer
 from tests.service.samples import (
     CODED,
     FEATURES,

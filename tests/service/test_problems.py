@@ -10,8 +10,8 @@ from starlette.types import Message
 
 from model.inference.predictor import Predictor
 from service.faults import KINDS as FAULT_KINDS
-from service.problems import KINDS, KINDS_BY_STATUS
-from service.scoring import Scorer
+from service.http.problems import KINDS, KINDS_BY_STATUS
+from service.protocols.native.scoring import Scorer
 from tests.conftest import ROOT
 from tests.service.samples import JSON, PROBLEM, example, raw
 

@@ -19,22 +19,23 @@ from model.artifact.artifact import Artifact
 from model.artifact.card import card_path
 from model.errors import HeartlineError
 from model.inference.predictor import Predictor
-from service import model_file, openapi
-from service.answers import Answers
 from service.app import create_app
-from service.batch_validation import BatchValidator
-from service.decoding import PlainDecoder
-from service.documents import Document
-from service.metrics.models import ModelMeter
-from service.metrics.registry import Registry
-from service.metrics.slots import SharedSlots
-from service.model_file import ModelFile, OtherInputs
-from service.models import UnservableError
-from service.reloading import Reload, Reloader
+from service.http import openapi
+from service.http.documents import Document
+from service.inference import model_file
+from service.inference.model_file import ModelFile, OtherInputs
+from service.inference.reloading import Reload, Reloader
+from service.inference.served_model import UnservableError
+from service.observability.metrics.model_info import ModelMeter
+from service.observability.metrics.registry import Registry
+from service.observability.metrics.slots import SharedSlots
+from service.protocols.native.answers import Answers
+from service.protocols.native.streams import CsvStream, NdjsonStream
+from service.server.supervisor import Supervisor
 from service.settings import Settings
-from service.streams import CsvStream, NdjsonStream
-from service.supervisor import Supervisor
-from service.validation import Validator
+from service.wire.batch_validation import BatchValidator
+from service.wire.decoding import PlainDecoder
+from service.wire.validation import Validator
 from tests.conftest import ROOT
 from tests.exposition import read, series, total
 from tests.service.samples import FEATURES, example

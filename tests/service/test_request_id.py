@@ -7,7 +7,7 @@ from typing import NoReturn
 import httpx
 import pytest
 
-from service.scoring import Scorer
+from service.protocols.native.scoring import Scorer
 from tests.service.samples import JSON, example
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from service.protocol import LimitedProtocol
+from service.connections.connection import LimitedProtocol
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 from tests.end_to_end.certificates import Certificate

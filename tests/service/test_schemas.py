@@ -17,8 +17,8 @@ from model.network.parameters import parameter_shapes
 from model.schema.encoding import Encoding
 from model.schema.features import Feature, FeatureSet
 from service.errors import InvalidInput
-from service.schemas import component_types
-from service.scoring import Scorer
+from service.protocols.native.scoring import Scorer
+from service.wire.schemas import component_types
 
 FEATURES = FeatureSet(
     [

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 import httpx
 import pytest
 
-from service.scoring import Scorer
+from service.protocols.native.scoring import Scorer
 from tests.service.conftest import Server
 from tests.service.samples import JSON, example
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from service.metrics.registry import Registry
-from service.metrics.slots import SharedSlots
+from service.observability.metrics.registry import Registry
+from service.observability.metrics.slots import SharedSlots
 
 PATIENCE = 60.0
 """Seconds after which a process hangs."""
@@ -133,7 +133,7 @@ def test_a_killed_worker_is_buried_although_another_slot_is_taken(slots: SharedS
 def test_the_memory_has_no_name_that_could_be_left_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.metrics.slots.MEMORY_FOLDER", str(tmp_path))
+    monkeypatch.setattr("service.observability.metrics.slots.MEMORY_FOLDER", str(tmp_path))
     slots = SharedSlots.create()
     assert list(tmp_path.iterdir()) == []
     assert total(slots, "cells") == 0

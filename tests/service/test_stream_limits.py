@@ -20,11 +20,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.app import create_app
-from service.bodies import SLICE
 from service.errors import ContentTooLarge, TooSlow
-from service.lines import BLOCK_LINES, blocks_of_lines
-from service.pace import Pace
 from service.settings import Settings
+from service.wire.bodies import SLICE
+from service.wire.lines import BLOCK_LINES, blocks_of_lines
+from service.wire.pace import Pace
 from tests.conftest import ARTIFACT
 from tests.exposition import read, total
 from tests.service.exchanges import Exchange, answered, metric

@@ -21,10 +21,10 @@ from starlette.types import Message
 
 from model.inference.predictor import Predictor
 from service.app import create_app
-from service.lines import BLOCK_LINES, blocks_of_lines
-from service.scoring import Scorer
+from service.protocols.native.scoring import Scorer
+from service.protocols.native.streams import CsvStream, NdjsonStream, Stream
 from service.settings import Settings
-from service.streams import CsvStream, NdjsonStream, Stream
+from service.wire.lines import BLOCK_LINES, blocks_of_lines
 from tests.conftest import ARTIFACT
 from tests.service import hostile
 from tests.service.samples import FEATURES, JSON, PROBLEM, as_object, example, random_records

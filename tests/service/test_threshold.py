@@ -18,8 +18,8 @@ from model.artifact.artifact import Artifact
 from model.errors import HeartlineError
 from model.inference.predictor import Predictor
 from service.app import create_app
-from service.model_file import ModelFile
-from service.scoring import Scorer
+from service.inference.model_file import ModelFile
+from service.protocols.native.scoring import Scorer
 from service.settings import Settings, SettingsError
 from tests.conftest import ARTIFACT
 from tests.end_to_end.processes import calling, run

@@ -14,9 +14,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import StatusCode
 
 from service.app import create_app
+from service.observability.telemetry import flush
+from service.observability.tracing import tracer_provider
 from service.settings import Settings, SettingsError
-from service.telemetry import flush
-from service.tracing import tracer_provider
 from tests.conftest import ARTIFACT
 from tests.service.collector import Collector, attributes, running_collector
 from tests.service.conftest import Server, running_server

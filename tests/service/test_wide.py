@@ -20,12 +20,12 @@ from model.schema.features import FeatureSet
 from service import faults
 from service.app import _fitted, create_app
 from service.faults import MAX_COMPARED
-from service.metrics.exposition import Exposition
-from service.metrics.predictions import PredictionMeter, cells_of
-from service.metrics.registry import Registry
-from service.metrics.slots import CELLS, SharedSlots, Slots
+from service.observability.metrics.exposition import Exposition
+from service.observability.metrics.predicted_rows import PredictionMeter, cells_of
+from service.observability.metrics.registry import Registry
+from service.observability.metrics.slots import CELLS, SharedSlots, Slots
 from service.settings import Settings
-from service.sizes import longest_record
+from service.wire.sizes import longest_record
 from tests.conftest import ARTIFACT
 from tests.exposition import Series, read, series, total
 from tests.service.samples import JSON

@@ -7,10 +7,10 @@ import socket
 
 import pytest
 
-from service.metrics.slots import Slots
-from service.model_file import ModelFile
+from service.inference.model_file import ModelFile
+from service.observability.metrics.slots import Slots
+from service.server.worker import Server, answer
 from service.settings import Settings
-from service.worker import Server, answer
 from tests.conftest import ARTIFACT
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.writing import JoiningTransport
+from service.connections.joining_transport import JoiningTransport
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import uvicorn
 
 from service.app import create_app
+from service.server.tls import tls_context
+from service.server.worker import protocol
 from service.settings import Settings
-from service.tls import tls_context
-from service.worker import protocol
 
 
 class Threaded(NamedTuple):

@@ -16,7 +16,6 @@ from pydantic_core import ErrorDetails, from_json, to_json
 
 from model.arrays import Array
 from model.schema.features import FeatureSet
-from service.batch_validation import OPENINGS, SPARE_MARKS
 from service.errors import ContentTooLarge, InvalidInput
 from service.faults import (
     BATCH,
@@ -31,7 +30,8 @@ from service.faults import (
     not_json,
     refusal_detail,
 )
-from service.schemas import Record, batch_type, record_type, table_type
+from service.wire.batch_validation import OPENINGS, SPARE_MARKS
+from service.wire.schemas import Record, batch_type, record_type, table_type
 
 
 class WholeValidator:

@@ -13,8 +13,8 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from service.app import create_app
+from service.server.worker import protocol
 from service.settings import Settings
-from service.worker import protocol
 
 TURNS = 10_000
 """So many turns of the loop are more than any answer takes."""

@@ -21,7 +21,7 @@ from model.artifact.artifact import Artifact
 from model.errors import DataError
 from model.inference.predictor import Predictor
 from service.files import blocks
-from service.files.scoring import Tally, score_file
+from service.files.score_file import Tally, score_file
 from tests.conftest import ARTIFACT
 from tests.service import hostile
 from tests.service.files.damaged import FORMATS, SUFFIXES, Due, lines_of

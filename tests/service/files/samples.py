@@ -14,7 +14,7 @@ import polars as pl
 from model.inference.predictor import Predictor
 from service.errors import InvalidInput
 from service.faults import as_text
-from service.scoring import Scorer
+from service.protocols.native.scoring import Scorer
 
 Rows = Sequence[Mapping[str, Any]]
 

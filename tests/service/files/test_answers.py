@@ -11,7 +11,7 @@ import pytest
 
 from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
-from service.files.scoring import Tally, score_file
+from service.files.score_file import Tally, score_file
 from tests.conftest import ARTIFACT
 from tests.service.files.samples import answered, read, write
 from tests.service.samples import CODED, FEATURES, example, random_records

@@ -9,7 +9,7 @@ import pytest
 from model.errors import DataError
 from model.inference.predictor import Predictor
 from service.files.cluster import _score, find_files, score_files
-from service.files.scoring import Tally
+from service.files.score_file import Tally
 from tests.service.files.samples import write
 from tests.service.samples import example
 

@@ -19,7 +19,7 @@ from service.files.blocks import BLOCK_BYTES, PIECE_LINES, RowCounter, TextBlock
 from service.files.cells import BAD_QUOTES, NOT_UTF8, TOO_FEW, TOO_MANY, CellReader, split_line
 from service.files.csv_files import CsvScorer
 from service.files.records import BATCH_LINES, RecordScorer
-from service.files.scoring import Tally, score_file
+from service.files.score_file import Tally, score_file
 from service.files.tables import TableScorer
 from tests.service.files.damaged import cells_of
 from tests.service.files.samples import answered, read, write

@@ -1,0 +1,1 @@
+"""A connection: limits, framing, TLS, and the fast path past uvicorn's parser."""

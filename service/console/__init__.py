@@ -1,0 +1,1 @@
+"""The terminal: signals and standard streams of the command."""

@@ -1,0 +1,1 @@
+"""What every contract shares over HTTP."""

@@ -1,0 +1,61 @@
+"""The access log: one line a request; of what a client wrote it has well-formed ids alone."""
+
+import logging
+from collections.abc import Mapping
+from time import perf_counter
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.observability.trace_context import trace_ids
+
+logger = logging.getLogger("heartline.access")
+
+
+class AccessLogMiddleware:
+    """Logs method, route template, status, duration, key and span of every request, at info."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not logger.isEnabledFor(logging.INFO):
+            await self.app(scope, receive, send)
+            return
+        status: int | None = None
+        started = perf_counter()
+
+        async def send_noting_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_noting_status)
+        finally:
+            route = getattr(scope.get("route"), "path", None)
+            seconds = perf_counter() - started
+            key_name = scope["state"].get("key_name")
+            log_request(scope["method"], route, status, seconds, key_name, trace_ids(scope))
+
+
+def log_request(
+    method: str,
+    route: str | None,
+    status: int | None,
+    seconds: float,
+    key_name: str | None,
+    trace: Mapping[str, str],
+) -> None:
+    """Write the line of a request; without a status, of one that was never answered."""
+    logger.info(
+        "request",
+        extra={
+            "method": method,
+            "route": route,
+            "status": status,
+            "duration_ms": round(1000 * seconds, 3),
+            "key_name": key_name,
+            **trace,
+        },
+    )

@@ -1,0 +1,24 @@
+"""The limit of connections: those above it are answered 503, but for the operator's own routes."""
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.errors import Overloaded
+from service.http.problems import problem_response
+
+EXEMPT = frozenset({"/livez", "/readyz", "/metrics"})
+
+
+class ConnectionLimitMiddleware:
+    """Refuses what comes over a connection that `protocol.py` has found to be one too many."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if "above_limit" not in scope["state"] or scope["path"] in EXEMPT:
+            await self.app(scope, receive, send)
+            return
+        refusal = Overloaded("There are too many connections; try again later.")
+        response = await problem_response(Request(scope), refusal)
+        await response(scope, receive, send)

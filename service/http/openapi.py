@@ -1,0 +1,172 @@
+"""The OpenAPI document: FastAPI's, with the schemas that the model brings."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from io import StringIO
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import TypeAdapter
+from pydantic_core import from_json, to_json
+
+from service.errors import Unauthorized
+from service.http.keys import is_open
+from service.http.problems import KINDS, MEDIA_TYPE, problem_document
+from service.protocols.native.examples import answer_examples
+from service.protocols.native.scoring import Scorer
+
+
+def json_body(examples: Mapping[str, tuple[str, object]], *schemas: str) -> dict[str, Any]:
+    """Return a route's `openapi_extra` for a JSON body of one of the components' schemas."""
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": _one_of(*schemas),
+                    "examples": {
+                        name: {"summary": summary, "value": value}
+                        for name, (summary, value) in examples.items()
+                    },
+                }
+            },
+        }
+    }
+
+
+def batch_body(examples: Mapping[str, tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """Return the `openapi_extra` of a route that takes records in any form.
+
+    Parameters
+    ----------
+    examples : mapping of str to (str, dict)
+        Summaries and records.
+    """
+    batches = {name: (summary, {"instances": [row]}) for name, (summary, row) in examples.items()}
+    (*_, (_, record)) = examples.values()
+    table = {"columns": [*record], "data": [[*record.values()]]}
+    shown = {**batches, "table": ("The names of the columns once, and the values in rows", table)}
+    body = json_body(shown, "Batch", "Table")
+    rows = StringIO()
+    csv.writer(rows, lineterminator="\n").writerows([record, record.values()])
+    line = f"{json.dumps(record)}\n"
+    for media_type, text in (("text/csv", rows.getvalue()), ("application/x-ndjson", line)):
+        lines = {"schema": {"type": "string"}, "example": text}
+        body["requestBody"]["content"][media_type] = lines
+    way = {"type": "string", "enum": ["refuse", "report"], "default": "refuse"}
+    description = "What becomes of CSV or NDJSON with bad rows: refused whole, or told row by row."
+    on_error = {"name": "on_error", "in": "query", "schema": way, "description": description}
+    return {**body, "parameters": [on_error]}
+
+
+def batch_answers(*problems: type[Exception]) -> dict[int | str, Any]:
+    """Return the `responses` of that route."""
+    found = answers(("BatchPrediction", "TablePrediction"), "The predictions", *problems)
+    for media_type in ("text/csv", "application/x-ndjson"):
+        found[200]["content"][media_type] = {"schema": {"type": "string"}}
+    return found
+
+
+def answers(
+    schemas: str | tuple[str, ...], description: str, *problems: type[Exception]
+) -> dict[int | str, Any]:
+    """Return a route's `responses`: the good answer and the problems that it may give.
+
+    The example of the good answer is added by `model_document`.
+    """
+    schemas = (schemas,) if isinstance(schemas, str) else schemas
+    content = {"application/json": {"schema": _one_of(*schemas)}}
+    return {200: {"description": description, "content": content}, **_problems(*problems)}
+
+
+def text_answers(description: str) -> dict[int | str, Any]:
+    """Return the `responses` of a route that answers in plain text."""
+    content = {"text/plain": {"schema": {"type": "string"}}}
+    return {200: {"description": description, "content": content}, **_problems()}
+
+
+def _problems(*problems: type[Exception]) -> dict[int | str, Any]:
+    responses: dict[int | str, Any] = {}
+    for problem in (*problems, Exception):
+        responses[KINDS[problem].status] = _problem_answer(problem)
+    return responses
+
+
+def routes_document(app: FastAPI, types: Mapping[str, Any], *, needs_keys: bool) -> bytes:
+    """Return the part of the document that is the same for every model that may be served.
+
+    Parameters
+    ----------
+    app : FastAPI
+        With all its routes.
+    types : mapping
+        Those that the references above name.
+    needs_keys : bool
+        Whether requests need an API key.
+    """
+    document = {**app.openapi(), "components": {"schemas": _schemas(types)}}
+    if needs_keys:
+        _add_security(document)
+    return to_json(document)
+
+
+def model_document(of_the_routes: bytes, scorer: Scorer) -> dict[str, Any]:
+    """Return the document with what one model brings: its name, its use and examples of answers."""
+    document: dict[str, Any] = from_json(of_the_routes)
+    artifact = scorer.predictor.artifact
+    about = artifact.about
+    document["info"] |= {
+        "summary": f"The model {artifact.name}, version {artifact.version}",
+        "description": f"{about['intended_use']} Not for: {about['not_for']}",
+    }
+    examples = answer_examples(scorer)
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            if operation["operationId"] in examples:
+                content = operation["responses"]["200"]["content"]["application/json"]
+                content["example"] = examples[operation["operationId"]]
+    return document
+
+
+def _add_security(document: dict[str, Any]) -> None:
+    """Declare the API key, and which operations need one."""
+    document["components"]["securitySchemes"] = {
+        "ApiKey": {"type": "http", "scheme": "bearer", "description": "A key of this service."}
+    }
+    for path, operations in document["paths"].items():
+        for operation in () if is_open(path) else operations.values():
+            operation["security"] = [{"ApiKey": []}]
+            operation["responses"]["401"] = _problem_answer(Unauthorized)
+
+
+def _problem_answer(problem: type[Exception]) -> dict[str, Any]:
+    kind = KINDS[problem]
+    return {
+        "description": kind.title,
+        "content": {
+            MEDIA_TYPE: {
+                "schema": _reference("Problem"),
+                "example": problem_document(kind, kind.detail or "What to change."),
+            }
+        },
+    }
+
+
+def _one_of(*schemas: str) -> dict[str, Any]:
+    references = [_reference(schema) for schema in schemas]
+    return {"oneOf": references} if len(references) > 1 else references[0]
+
+
+def _reference(schema: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _schemas(types: Mapping[str, Any]) -> dict[str, Any]:
+    _, definitions = TypeAdapter.json_schemas(
+        [(name, "serialization", TypeAdapter(type_)) for name, type_ in types.items()],
+        ref_template="#/components/schemas/{model}",
+    )
+    return dict(definitions["$defs"])

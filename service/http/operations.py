@@ -1,0 +1,64 @@
+"""The routes for those who run the service."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.errors import NotReady
+from service.http.openapi import answers, text_answers
+from service.inference.served_model import ServedModel
+from service.observability.metrics.exposition import MEDIA_TYPE, Exposition
+
+
+def operations_router(served: ServedModel, exposition: Exposition) -> APIRouter:
+    """Return the probes, the card of the model of the moment, and the metrics."""
+    router = APIRouter(tags=["Operations"])
+
+    @router.get(
+        "/livez",
+        summary="Is the process alive?",
+        responses=answers("Alive", "It is"),
+    )
+    async def livez() -> dict[str, str]:
+        """Answer at once: the event loop turns."""
+        return {"status": "alive"}
+
+    @router.get(
+        "/readyz",
+        summary="Can the process predict?",
+        responses=answers("Ready", "It can", NotReady),
+    )
+    async def readyz(request: Request) -> dict[str, str]:
+        """Compute the model's golden rows once more.
+
+        Answer 503 if they come out wrong, or while the process is about to stop.
+        """
+        if request.app.state.is_draining:
+            raise NotReady("The process is about to stop; send requests elsewhere.")
+        predictor = served.scorer.predictor
+        if not predictor.is_sound():
+            raise NotReady("The golden rows do not come out as they must; restart the process.")
+        return {"status": "ready", "model_version": predictor.artifact.version}
+
+    @router.get(
+        "/metrics",
+        summary="What has been counted?",
+        response_class=Response,
+        responses=text_answers("Metrics in Prometheus's text format"),
+    )
+    async def metrics() -> Response:
+        """Tell what all workers have counted since the service started."""
+        return Response(exposition.text(), media_type=MEDIA_TYPE)
+
+    @router.get(
+        "/model",
+        summary="What model is this?",
+        responses=answers("ModelCard", "The model card"),
+    )
+    async def model(request: Request) -> Response:
+        """Show what the model is for, what it was trained on, and how good it is."""
+        return served.current.card.answer(request)
+
+    return router

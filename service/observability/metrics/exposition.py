@@ -1,0 +1,78 @@
+"""The exposition: the numbers of all workers, in Prometheus's text format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from service.observability.metrics.registry import Registry
+
+MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+
+class Exposition(Collector):
+    """Adds up the slots of all workers, so that any one of them answers for all.
+
+    Parameters
+    ----------
+    registry : Registry
+        The families, and the slots.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def text(self) -> bytes:
+        """Return all metrics."""
+        return generate_latest(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each metric with its samples."""
+        table = self._registry.slots.table
+        used = table[table["is_used"]]
+        totals = used["cells"].sum(axis=0).tolist()
+        for family in self._registry.families:
+            yield family.told(totals)
+        yield GaugeMetricFamily(
+            "heartline_requests_in_flight",
+            "Requests begun and not ended, the one for this page included.",
+            used["in_flight"].sum(),
+        )
+        running = np.flatnonzero(table["pid"]).tolist()
+        yield _models(table["model"][running].tolist())
+        yield GaugeMetricFamily("heartline_workers", "Worker processes.", len(running))
+        yield CounterMetricFamily(
+            "heartline_worker_deaths",
+            "Workers that ended without being told to, and were replaced.",
+            used["deaths"].sum(),
+        )
+        yield from _processes(dict(zip(running, table["pid"][running].tolist(), strict=True)))
+
+
+def _models(texts: Iterable[bytes]) -> Metric:
+    metric = GaugeMetricFamily(
+        "heartline_model_info", "1 for each model that a worker holds.", labels=["name", "version"]
+    )
+    for text in sorted({text for text in texts if text}):
+        name, _, version = text.decode(errors="replace").rpartition(" ")
+        metric.add_metric([name, version], 1)
+    return metric
+
+
+def _processes(pids: dict[int, int]) -> Iterable[Metric]:
+    """Return prometheus-client's metrics of processes, with a label for the worker."""
+    metrics: dict[str, Metric] = {}
+    for worker, pid in pids.items():
+        for told in _process(pid).collect():
+            metric = metrics.setdefault(told.name, Metric(told.name, told.documentation, told.type))
+            for sample in told.samples:
+                metric.add_sample(sample.name, {"worker": str(worker)}, sample.value)
+    return metrics.values()
+
+
+def _process(pid: int) -> ProcessCollector:
+    return ProcessCollector(pid=lambda: pid, registry=None)

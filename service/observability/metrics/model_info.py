@@ -1,0 +1,36 @@
+"""What is told of the model: which one is served, and whether another has taken its place."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+from model.artifact.artifact import Artifact
+from service.observability.metrics.registry import Registry
+
+Reload: TypeAlias = Literal["swapped", "refused"]
+
+
+class ModelMeter:
+    """Tells of the model that this worker holds.
+
+    Parameters
+    ----------
+    registry : Registry
+        Where it is told.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._reloads = registry.counter(
+            "heartline_model_reloads_total",
+            "New artifacts found while serving, by what became of them in a worker.",
+            {"result": get_args(Reload)},
+        ).places
+
+    def serves(self, artifact: Artifact) -> None:
+        """Say which model answers from now on."""
+        self._registry.serves(artifact.name, artifact.version)
+
+    def reloaded(self, result: Reload) -> None:
+        """Count a new artifact."""
+        self._registry.cells[self._reloads[(result,)]] += 1

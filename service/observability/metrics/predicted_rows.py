@@ -1,0 +1,102 @@
+"""What is counted of predictions: rows by class, their probabilities, and what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.arrays import Array
+from model.artifact.artifact import Artifact
+from service.faults import FAULT_TYPES
+from service.observability.metrics.registry import Registry
+from service.observability.metrics.slots import CELLS
+
+WHOLE = "record"
+"""Stands for a record, or a batch, as a whole."""
+
+UNKNOWN = "unknown"
+"""Stands for every name that is no field's: such a name is the sender's own text."""
+
+TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
+
+
+def cells_of(artifact: Artifact) -> int:
+    """Return how many numbers a worker counts in that serves a model."""
+    faults = len(_fields(artifact)) * len(FAULT_TYPES)
+    return CELLS + len(artifact.labels) * (1 + len(TENTHS) + 2) + faults
+
+
+def _fields(artifact: Artifact) -> list[str]:
+    # A feature may have the name that stands for a whole record, or for unknown names.
+    return [*dict.fromkeys([*artifact.features.names, WHOLE, UNKNOWN])]
+
+
+class PredictionMeter:
+    """Counts what this worker predicts and what it refuses; from any thread.
+
+    Parameters
+    ----------
+    registry : Registry
+        Where the numbers go.
+    artifact : Artifact
+        The model; one that takes its place has the same fields and classes.
+    """
+
+    def __init__(self, registry: Registry, artifact: Artifact) -> None:
+        rows = registry.counter(
+            "heartline_rows_predicted_total",
+            "Records predicted, by predicted class.",
+            {"class": artifact.labels},
+        )
+        self._histogram = registry.histogram(
+            "heartline_predicted_probability",
+            "Predicted probability of a class; of two classes, that of the positive one.",
+            {"class": artifact.labels if artifact.threshold is None else artifact.labels[-1:]},
+            TENTHS,
+        )
+        faults = registry.counter(
+            "heartline_validation_faults_total",
+            "Faults listed in refusals and in reported rows, by known field and kind.",
+            {"field": _fields(artifact), "kind": FAULT_TYPES},
+        )
+        self._rows = list(rows.places.values())
+        self._probabilities = list(self._histogram.places.values())
+        self._faults = faults.places
+        self._fields = {
+            name: feature.name for name, feature in artifact.features.by_accepted_name.items()
+        }
+        self._cells = registry.cells
+        self._lock = Lock()
+
+    def predicted_row(self, probability: float | list[float], number: int) -> None:
+        """Count a row: its probability, or one for each class, and its class."""
+        told = probability if isinstance(probability, list) else (probability,)
+        with self._lock:
+            self._cells[self._rows[number]] += 1
+            for place, value in zip(self._probabilities, told, strict=True):
+                self._histogram.observe(self._cells, place, value)
+
+    def predicted(self, probabilities: Array, classes: NDArray[np.intp]) -> None:
+        """Count rows, as `Predictor.predict_proba` and `predicted_classes` tell them."""
+        counts = np.bincount(classes, minlength=len(self._rows)).tolist()
+        columns = probabilities.T if probabilities.ndim > 1 else [probabilities]
+        with self._lock:
+            for place, count in zip(self._rows, counts, strict=True):
+                self._cells[place] += count
+            for place, column in zip(self._probabilities, columns, strict=True):
+                self._histogram.observe_many(self._cells, place, column)
+
+    def refused(self, faults: Iterable[Mapping[str, Any]]) -> None:
+        """Count the faults of a refusal."""
+        with self._lock:
+            for fault in faults:
+                self._cells[self._faults[self._field(fault), fault["type"]]] += 1
+
+    def _field(self, fault: Mapping[str, Any]) -> str:
+        if fault["type"] == "unknown_field":
+            return UNKNOWN
+        return self._fields.get(fault["loc"][-1], WHOLE)

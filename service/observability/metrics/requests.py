@@ -1,0 +1,74 @@
+"""What is counted of requests: how many, how they were answered, and how long it took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from service.http.problems import KINDS, KINDS_BY_STATUS
+from service.observability.metrics.registry import Registry
+
+UNMATCHED = "unmatched"
+"""Stands for every path that is none of the application's."""
+
+OTHER = "other"
+"""Stands for a status that nothing here gives."""
+
+STATUSES = sorted(
+    {200, 206, 304, 307, 416}  # what the routes answer, and files in pieces or unchanged
+    | {kind.status for kind in (*KINDS.values(), *KINDS_BY_STATUS.values())}
+)
+
+SECONDS = (
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
+)  # fmt: skip
+"""A record takes less than a millisecond, a large batch tens of them."""
+
+
+class RequestMeter:
+    """Counts the requests of this worker; from the thread of the event loop alone.
+
+    Parameters
+    ----------
+    registry : Registry
+        Where the numbers go.
+    routes : iterable of str
+        The templates of all paths of the application.
+    """
+
+    def __init__(self, registry: Registry, routes: Iterable[str]) -> None:
+        routes = [*dict.fromkeys(routes), UNMATCHED]
+        requests = registry.counter(
+            "heartline_requests_total",
+            "Requests answered, by route template and status.",
+            {"route": routes, "status": [*STATUSES, OTHER]},
+        )
+        self._seconds = registry.histogram(
+            "heartline_request_duration_seconds",
+            "Time from the request's head to the head of the answer.",
+            {"route": routes},
+            SECONDS,
+        )
+        self._cells = registry.cells
+        self._in_flight = registry.in_flight
+        self._places = {
+            route: (
+                {status: requests.places[route, status] for status in STATUSES},
+                requests.places[route, OTHER],
+                self._seconds.places[(route,)],
+            )
+            for route in routes
+        }
+
+    def begun(self) -> None:
+        """Count a request as in flight."""
+        self._in_flight[0] += 1
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        statuses, other, seconds_place = self._places.get(route) or self._places[UNMATCHED]
+        self._cells[statuses.get(status, other)] += 1
+        self._seconds.observe(self._cells, seconds_place, seconds)
+
+    def ended(self) -> None:
+        """Count a request as in flight no longer."""
+        self._in_flight[0] -= 1

@@ -1,0 +1,1 @@
+"""The contracts that the service speaks, one package or file for each."""

@@ -1,0 +1,1 @@
+"""Heartline's own contract: /predict and /predict/batch."""

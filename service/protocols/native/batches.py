@@ -1,0 +1,132 @@
+"""Batches: read, scored in their turn, and answered, as JSON or as streams of lines."""
+
+from __future__ import annotations
+
+from asyncio import to_thread
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.errors import ContentTooLarge, InvalidInput, Refusal
+from service.faults import MAX_BAD_ROWS
+from service.http.peer import check_peer
+from service.http.streamed import StreamedResponse
+from service.inference.admission import Admission
+from service.inference.served_model import ServedModel
+from service.protocols.native.streams import STREAMS, Answer, Stream
+from service.settings import Settings
+from service.wire.bodies import JSON, body_chunks, check_media_type, read_body
+from service.wire.lines import blocks_of_lines
+from service.wire.pace import Pace
+from service.wire.steps import interleave
+
+
+class Batches:
+    """Answers batches, so many at once as the settings allow.
+
+    Parameters
+    ----------
+    model : ServedModel
+        What answers.
+    settings : Settings
+        The limits.
+    """
+
+    def __init__(self, model: ServedModel, settings: Settings) -> None:
+        self._model = model
+        self._settings = settings
+        self._admission = Admission(settings.max_batches)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a batch of any kind."""
+        media_type = check_media_type(request, JSON, *STREAMS)
+        on_error = _on_error(request, media_type)
+        if media_type == JSON:
+            return Response(await self._json(request), media_type=JSON)
+        make, scorer = STREAMS[media_type], self._model.scorer
+        if on_error == "refuse":
+            return Response(await self._whole(request, make(scorer)), media_type=media_type)
+        chunks = self._reported(request, make(scorer, self._settings.max_bad_rows))
+        # What is wrong at the very start is still answered as a problem.
+        return StreamedResponse(await anext(chunks), chunks, media_type)
+
+    async def _json(self, request: Request) -> bytes:
+        with self._admission.place():
+            body = await read_body(request, self._settings.max_batch_bytes)
+            async with self._admission.turn():
+                check_peer(request)
+                return await interleave(self._model.scorer.batch(body))
+
+    async def _whole(self, request: Request, stream: Stream) -> bytes:
+        """Return the answers to all rows, if none has a fault."""
+        written, bad = [stream.header()], []
+        most = self._settings.max_batch_rows
+        chunks = body_chunks(request, self._settings.max_batch_bytes)
+        with self._admission.place():
+            async for answers in self._answers(request, stream, chunks):
+                if stream.rows > most:
+                    raise ContentTooLarge(f"A batch holds at most {most} records; split it.")
+                if stream.bad_rows:
+                    bad += [answer for answer in answers if "errors" in answer]
+                    del bad[MAX_BAD_ROWS:]
+                else:
+                    written.append(stream.written(answers))
+        if bad:
+            raise stream.refusal(bad)
+        stream.count(())
+        return b"".join(written)
+
+    async def _reported(self, request: Request, stream: Stream) -> AsyncGenerator[bytes]:
+        """Yield the answers to rows, and the faults of the others in their places."""
+        pace = self._pace()
+        chunks = body_chunks(request, self._settings.max_stream_bytes, pace)
+        with self._admission.place():
+            try:
+                async for answers in self._answers(request, stream, chunks):
+                    stream.count(answers)
+                    yield (b"" if pace.is_due else stream.header()) + stream.written(answers)
+                    pace.is_due = True
+                    if stream.is_cut_short:
+                        raise InvalidInput(f"More than {stream.bad_rows} rows have faults.", [])
+            except Refusal as refusal:
+                if not pace.is_due:
+                    raise
+                last = [stream.end(str(refusal))]
+                stream.count(last)
+                yield stream.written(last)
+        if not pace.is_due:
+            yield stream.header()
+
+    async def _answers(
+        self, request: Request, stream: Stream, chunks: AsyncIterator[bytes]
+    ) -> AsyncGenerator[list[Answer]]:
+        async for lines in blocks_of_lines(chunks, self._settings.max_record_bytes):
+            rows = stream.without_header(lines)
+            async with self._admission.turn():
+                check_peer(request)
+                answers = stream.plain_answers(rows)
+                if answers is None:
+                    # Slow enough to hold up the others, hence in a thread.
+                    answers = await to_thread(stream.other_answers, rows)
+            check_peer(request)
+            yield answers
+        stream.without_header([b""])  # where no line has come, the names are missing
+
+    def _pace(self) -> Pace:
+        settings = self._settings
+        return Pace(
+            settings.max_stream_idle_seconds,
+            settings.min_stream_bytes_per_second,
+            settings.max_body_seconds,
+        )
+
+
+def _on_error(request: Request, media_type: str) -> str:
+    on_error = request.query_params.get("on_error", "refuse")
+    known = ("refuse", "report") if media_type in STREAMS else ("refuse",)
+    if on_error not in known:
+        expected = f"Expected {' or '.join(known)} with a body of {media_type}."
+        told = {"loc": ["query", "on_error"], "msg": expected, "type": "unknown_code"}
+        raise InvalidInput("There is no such way to treat bad rows.", [told])
+    return on_error

@@ -1,0 +1,105 @@
+"""Plain heads: those of requests that need nothing of the application but a prediction.
+
+A client sends the same head with each request of a connection, for bodies of the same length. What
+has been found out about its bytes holds for the same bytes again.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import httptools
+from starlette.types import Scope
+
+from service.errors import Refusal
+from service.http.heads import check_head
+from service.http.keys import ApiKeys, bearer_key
+from service.http.middleware.request_id import request_id_of
+from service.observability.trace_context import trace_ids
+
+PATH = b"/predict"
+MEDIA_TYPE = b"application/json"
+
+
+class PlainHead(NamedTuple):
+    """What the application would make of the head of a request."""
+
+    body_bytes: int
+    key_name: str | None
+    """Of the API key, where one is needed."""
+    request_id: str | None
+    """That of the client, where it is well formed."""
+    trace: dict[str, str]
+    """Ids of the client's span, for the log."""
+
+
+class _Reader:
+    """Collects what httptools finds in one head."""
+
+    def __init__(self) -> None:
+        self.url = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.is_head_alone = False
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self.is_head_alone = True
+
+    def on_body(self, _: bytes) -> None:
+        self.is_head_alone = False  # the parser has found an earlier end
+
+
+class PlainHeads:
+    """Tells plain heads from others.
+
+    Parameters
+    ----------
+    keys : ApiKeys or None
+        The keys that are accepted, where one is needed.
+    max_bytes : int
+        Longest body.
+    """
+
+    def __init__(self, keys: ApiKeys | None, max_bytes: int) -> None:
+        self._keys = keys
+        self._max_bytes = max_bytes
+
+    def read(self, head: bytes) -> PlainHead | None:
+        """Return what a head says; None where it is not plain, or its key is not accepted.
+
+        Parameters
+        ----------
+        head : bytes
+            All up to the first blank line, which is part of it.
+        """
+        reader = _Reader()
+        parser = httptools.HttpRequestParser(reader)
+        try:
+            parser.feed_data(head)
+            body_bytes = check_head(parser.get_http_version(), reader.headers)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, Refusal):
+            return None
+        fields = dict(reader.headers)
+        if (
+            (reader.url, parser.get_method()) != (PATH, b"POST")
+            or parser.get_http_version() != "1.1"
+            or not (reader.is_head_alone and parser.should_keep_alive())
+            or len(fields) < len(reader.headers)
+            or fields.get(b"content-type") != MEDIA_TYPE
+            or not body_bytes
+            or body_bytes > self._max_bytes
+            or not fields.keys().isdisjoint({b"content-encoding", b"expect", b"upgrade"})
+        ):
+            return None
+        key_name = self._keys.name_of(bearer_key(reader.headers)) if self._keys else None
+        if self._keys and key_name is None:
+            return None
+        scope: Scope = {"headers": reader.headers}
+        given = fields.get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if given and request_id_of(given) == given else None
+        return PlainHead(body_bytes, key_name, request_id, trace_ids(scope))

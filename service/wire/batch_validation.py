@@ -1,0 +1,229 @@
+"""Validation of batches and tables, in steps that are short whatever the body is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import Any, NamedTuple
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from model.arrays import Array
+from model.schema.features import FeatureSet
+from service.errors import ContentTooLarge, InvalidInput
+from service.faults import BATCH, TABLE, BadName, FaultFinder, Loc, not_json
+from service.observability.metrics.predicted_rows import PredictionMeter
+from service.wire.cutting import NAMES, Member, members
+from service.wire.decoding import count
+from service.wire.findings import Bad, Findings
+from service.wire.rows import Records, Rows, TableRows, unfit
+from service.wire.schemas import Record, document_type, record_type
+from service.wire.steps import Steps, finish
+
+SPARE_MARKS = 1000
+"""A batch may have twice as many brackets and commas as one of most records has, and so many more.
+Each array costs pydantic 270 bytes, even where nothing asks for it: 8 MB of them a gigabyte."""
+
+OPENINGS = 20
+"""So many times the most records, and the spare ones, may brackets be opened, however many features
+a model has: a record opens one."""
+
+STEP_BYTES = 2**16
+"""Rows of so many bytes are checked in one step."""
+
+STEP_ROWS = 64
+"""So many rows are checked in one step, however short they are."""
+
+LISTED_ROWS = 8
+"""A row whose faults are listed counts as so many: to find them all takes longer."""
+
+
+class Valid(NamedTuple):
+    """The rows of a batch without a fault."""
+
+    X: Array
+    is_table: bool
+
+
+class BatchValidator:
+    """Checks batches and tables against a model's features, and finds the faults of a bad one.
+
+    Parameters
+    ----------
+    features : FeatureSet
+        The fields of a record.
+    max_rows : int
+        Most records in a batch.
+
+    Notes
+    -----
+    The whole body is parsed once, without making Python objects of it, to see that it is JSON.
+    Then it is cut into rows, and each row is checked by itself, as a record that is sent alone.
+    All faults of the first bad rows are listed; the others are counted.
+    """
+
+    def __init__(self, features: FeatureSet, max_rows: int) -> None:
+        self._features = features
+        self._max_rows = max_rows
+        self._max_marks = SPARE_MARKS + 2 * max_rows * (1 + len(features))
+        self._max_openings = SPARE_MARKS + OPENINGS * max_rows
+        self._meter: PredictionMeter | None = None
+        self._document: TypeAdapter[Any] = TypeAdapter(document_type())
+        self._record: TypeAdapter[Record] = TypeAdapter(record_type(features))
+        self._batch_faults = FaultFinder(features, BATCH)
+        self._table_faults = FaultFinder(features, TABLE)
+
+    def counting(self, meter: PredictionMeter) -> BatchValidator:
+        """Return the same with a meter that counts the faults."""
+        validator = copy(self)
+        validator._meter = meter
+        return validator
+
+    def valid(self, body: bytes) -> Steps[Valid]:
+        """Return the rows of a batch or table.
+
+        Raises
+        ------
+        InvalidInput
+            With every fault of the first bad records.
+        ContentTooLarge
+            When there are more than `max_rows`, or far more values than they can have.
+        """
+        try:
+            self._check_marks(body)
+            yield
+            self._check_document(body)
+            yield
+            return (yield from self._parts(body))
+        except InvalidInput as refusal:
+            if self._meter:
+                self._meter.refused(refusal.faults)
+            raise
+
+    def _check_marks(self, body: bytes) -> None:
+        openings = count(body, ord("[")) + count(body, ord("{"))
+        if openings > self._max_openings or openings + count(body, ord(",")) > self._max_marks:
+            raise ContentTooLarge(
+                f"There are more values in it than in {self._max_rows} records; split the batch."
+            )
+
+    def _check_document(self, body: bytes) -> None:
+        """Check that a body is a JSON object."""
+        try:
+            self._document.validate_json(body)
+        except ValidationError as error:
+            (found,) = error.errors(include_url=False, include_context=False, include_input=False)
+        else:
+            return
+        if found["type"] == "json_invalid":
+            raise not_json(found["msg"])
+        findings = Findings(
+            self._batch_faults, {(): ([unfit((), found["type"], body.strip())], [])}
+        )
+        finish(findings.add_wholes())
+        raise findings.refusal()
+
+    def _parts(self, body: bytes) -> Steps[Valid]:
+        """Return the rows of a JSON object, and whether they are those of a table."""
+        as_batch, as_table = self._batch_faults.parts(), self._table_faults.parts()
+
+        def take_names(names: list[str]) -> None:
+            as_batch.add(names)
+            as_table.add(names)
+
+        # Of a part that is given twice the last one counts, as for pydantic.
+        found = yield from members(body, {*BATCH, *TABLE}, take_names)
+        parts = {part.name: part for part in found}
+        if parts.keys().isdisjoint(BATCH) and parts:
+            return Valid((yield from self._table(parts, as_table.bad())), is_table=True)
+        return Valid((yield from self._batch(parts, as_batch.bad())), is_table=False)
+
+    def _batch(self, parts: Mapping[str, Member], outer: Sequence[BadName]) -> Steps[Array]:
+        instances = parts.get("instances")
+        self._check_length(instances)
+        _, names = yield from self._columns(parts.get("columns"))
+        wholes = {(): ([], outer), ("columns",): ([], names), **_not_lists(instances)}
+        rows = Records(instances, self._record, self._batch_faults, len(self._features))
+        findings = Findings(self._batch_faults, wholes)
+        yield from findings.add_wholes()
+        return (yield from self._checked(rows, findings))
+
+    def _table(self, parts: Mapping[str, Member], outer: Sequence[BadName]) -> Steps[Array]:
+        columns, data = parts.get("columns"), parts.get("data")
+        self._check_length(data)
+        texts, names = yield from self._columns(columns)
+        wholes = {(): ([], outer), ("columns",): ([], names), **_not_lists(columns, data)}
+        findings = Findings(self._table_faults, wholes)
+        yield from findings.add_wholes()
+        if any(errors for errors, _ in wholes.values()):
+            raise findings.refusal()
+        yield from _add_heads(texts, findings)
+        return (yield from self._checked(TableRows(data, texts, self._record), findings))
+
+    def _columns(self, columns: Member | None) -> Steps[tuple[list[Any], Sequence[BadName]]]:
+        """Return the names of a table's columns, and what is wrong with those that are texts."""
+        if columns is None or not columns.is_list:
+            return [], []
+        check = self._batch_faults.fields()
+        found: list[Any] = []
+        for first in range(0, columns.n_items, NAMES):
+            numbers = range(first, min(first + NAMES, columns.n_items))
+            found += map(from_json, map(columns.item, numbers))
+            check.add(name for name in found[first:] if isinstance(name, str))
+            yield
+        return found, check.bad()
+
+    def _checked(self, rows: Rows, findings: Findings) -> Steps[Array]:
+        """Check rows one by one, so many in a step as are checked quickly."""
+        good: list[Array] = []
+        records: list[Record] = []
+        effort = 0
+        for number in range(len(rows)):
+            text = rows.text(number)
+            needed = max(len(text), STEP_BYTES // STEP_ROWS)
+            if effort + needed > STEP_BYTES:
+                if not findings:
+                    good.append(self._features.matrix(records))
+                records, effort = [], 0
+                yield
+            effort += needed
+            record = rows.record(text)
+            if record is not None:
+                records.append(record)
+            elif findings.is_full:
+                findings.count_row()
+            else:
+                if needed > STEP_BYTES:
+                    yield
+                bad = yield from rows.bad(number, text)
+                yield from findings.add_row((rows.part, number), bad)
+                effort += (LISTED_ROWS - 1) * needed
+        if findings:
+            raise findings.refusal()
+        return np.concatenate([*good, self._features.matrix(records)])
+
+    def _check_length(self, rows: Member | None) -> None:
+        if rows and rows.n_items > self._max_rows:
+            raise ContentTooLarge(f"A batch holds at most {self._max_rows} records; split it.")
+
+
+def _add_heads(columns: list[Any], findings: Findings) -> Steps[None]:
+    """Find the names of columns that are no texts."""
+    for number, name in enumerate(columns):
+        if not isinstance(name, str):
+            text = b"null" if name is None else b""
+            place = ("columns", number)
+            yield from findings.add_row(place, ([unfit(place, "string_type", text)], []))
+        if number % NAMES == NAMES - 1:
+            yield
+
+
+def _not_lists(*parts: Member | None) -> dict[Loc, Bad]:
+    """Return the errors of parts that are no arrays."""
+    return {
+        (part.name,): ([unfit((part.name,), "list_type", part.text)], [])
+        for part in parts
+        if part and not part.is_list
+    }

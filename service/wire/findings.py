@@ -1,0 +1,88 @@
+"""Findings: the faults of a batch, listed for the first bad rows and counted for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from pydantic_core import ErrorDetails
+
+from service.errors import InvalidInput
+from service.faults import (
+    MAX_BAD_NAMES,
+    MAX_BAD_ROWS,
+    BadName,
+    FaultFinder,
+    Hints,
+    Loc,
+    refusal_detail,
+)
+from service.wire.steps import Steps
+
+STEP_NAMES = 20
+"""The faults of so many names are described in one step: to find the nearest known name is slow."""
+
+Bad: TypeAlias = tuple[Sequence[ErrorDetails], Sequence[BadName]]
+"""What is wrong with the values of one place, and with its names."""
+
+
+class Findings:
+    """Collects faults, place by place in their order.
+
+    Parameters
+    ----------
+    finder : FaultFinder
+        Describes the faults.
+    wholes : mapping of Loc to Bad
+        What is wrong outside of the rows.
+    """
+
+    def __init__(self, finder: FaultFinder, wholes: Mapping[Loc, Bad]) -> None:
+        self._finder = finder
+        self._hints = Hints()
+        self._wholes = {place: bad for place, bad in wholes.items() if any(bad)}
+        self._room = MAX_BAD_ROWS + len(self._wholes)
+        self._has_many_names = False
+        self._bad_rows = 0
+        self._faults: list[dict[str, Any]] = []
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more faults are listed."""
+        return not self._room
+
+    def __bool__(self) -> bool:
+        return bool(self._faults)
+
+    def add_wholes(self) -> Steps[None]:
+        """List what is wrong outside of the rows."""
+        for place in sorted(self._wholes):
+            yield from self._add(place, self._wholes[place])
+
+    def add_row(self, place: Loc, bad: Bad) -> Steps[None]:
+        """List what is wrong with a row, if anything is."""
+        if any(bad):
+            self._bad_rows += 1
+            yield from self._add(place, bad)
+
+    def count_row(self) -> None:
+        """Count a bad row whose faults are not listed."""
+        self._bad_rows += 1
+
+    def refusal(self) -> InvalidInput:
+        """Return the exception that lists the faults."""
+        detail = refusal_detail(self._bad_rows, has_many_names=self._has_many_names)
+        return InvalidInput(detail, self._faults)
+
+    def _add(self, place: Loc, bad: Bad) -> Steps[None]:
+        if self.is_full:
+            return
+        self._room -= 1
+        errors, names = bad
+        self._has_many_names |= len(names) > MAX_BAD_NAMES
+        self._faults += self._finder.faults_at(place, errors, (), self._hints)
+        for start in range(0, min(len(names), MAX_BAD_NAMES), STEP_NAMES):
+            listed = names[start : min(start + STEP_NAMES, MAX_BAD_NAMES)]
+            self._faults += self._finder.faults_at(place, (), listed, self._hints)
+            if len(listed) == STEP_NAMES:
+                yield
