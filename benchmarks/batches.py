@@ -12,11 +12,11 @@ from benchmarks.figures import Figures, in_turns, least, seconds
 from benchmarks.patients import Patients
 from benchmarks.servers import ServerFailure
 from model.artifact.artifact import Artifact
-from service.inference.served_model import ServedModel
-from service.observability.metrics.model_info import ModelMeter
+from model.inference.predictor import Predictor
 from service.observability.metrics.predicted_rows import PredictionMeter
 from service.observability.metrics.registry import Registry
 from service.observability.metrics.slots import Slots
+from service.protocols.native.scoring import Scorer
 from service.settings import Settings
 from tests.conftest import ARTIFACT
 
@@ -29,7 +29,7 @@ def measure() -> Figures:
     figures: Figures = {}
     for rows in SIZES:
         body = heartline.batches(Patients(ARTIFACT), rows)["objects"].body
-        answer = _served().scorer.predict_batch
+        answer = _scorer().predict_batch
         if len(json.loads(answer(body))["predictions"]) != rows:
             raise ServerFailure("not every record was answered")
         rounds = in_turns(
@@ -43,11 +43,9 @@ def measure() -> Figures:
     return figures
 
 
-def _served() -> ServedModel:
-    """Return the model as the application has it, with what counts its answers."""
+def _scorer() -> Scorer:
+    """Return what answers in the application, with what counts its answers."""
     artifact = Artifact.load(ARTIFACT)
     registry = Registry(Slots())
     max_rows = Settings(artifact=ARTIFACT).max_batch_rows
-    model = ServedModel(max_rows, PredictionMeter(registry, artifact), ModelMeter(registry))
-    model.begin(artifact, lambda _: {})
-    return model
+    return Scorer(Predictor(artifact), max_rows).counting(PredictionMeter(registry, artifact))

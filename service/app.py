@@ -16,7 +16,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
 
+from model.artifact.artifact import Artifact
+from model.inference.predictor import Predictor
 from model.schema.features import FeatureSet
+from service.http.documents import Document
 from service.http.keys import ApiKeys, read_keys
 from service.http.middleware.access_log import AccessLogMiddleware
 from service.http.middleware.api_key import ApiKeyMiddleware
@@ -26,9 +29,10 @@ from service.http.middleware.overload import ConnectionLimitMiddleware
 from service.http.middleware.request_id import RequestIdMiddleware
 from service.http.middleware.security_headers import SecurityHeadersMiddleware
 from service.http.openapi import model_document, routes_document
-from service.http.operations import operations_router
+from service.http.operations import operation_examples, operations_router
 from service.http.pages.routes import add_pages
-from service.http.problems import HANDLED, problem_response
+from service.http.problems import HANDLED, STATUSES, problem_response
+from service.http.served import Served
 from service.inference.model_file import ModelFile
 from service.inference.reloading import Reload, Reloader, log_reload
 from service.inference.served_model import ServedModel
@@ -42,10 +46,11 @@ from service.observability.metrics.registry import Registry
 from service.observability.metrics.requests import RequestMeter
 from service.observability.metrics.slots import Slots
 from service.observability.telemetry import flush, make_tracer_provider, telemetry_config
+from service.protocols.contracts import CONTRACTS, Contracts, Kinds, current
 from service.protocols.native.fast_path import FastPath
-from service.protocols.native.predictions import prediction_router
+from service.protocols.native.native import NativeContract
 from service.settings import Settings, read_settings
-from service.wire.schemas import component_types
+from service.wire.schemas import SHARED_SCHEMAS
 from service.wire.sizes import longest_record
 
 CORS: dict[str, Any] = {
@@ -57,7 +62,10 @@ CORS: dict[str, Any] = {
 
 
 def create_app(
-    settings: Settings | None = None, file: ModelFile | None = None, slots: Slots | None = None
+    settings: Settings | None = None,
+    file: ModelFile | None = None,
+    slots: Slots | None = None,
+    contracts: Kinds = CONTRACTS,
 ) -> FastAPI:
     """Return the application that serves the artifact of the settings.
 
@@ -69,6 +77,8 @@ def create_app(
         That of the settings, where it has been read already.
     slots : Slots, optional
         Where workers count together; this application counts alone if left out.
+    contracts : sequence of Contract types
+        What the application speaks; Heartline's own is one of them.
 
     Raises
     ------
@@ -88,14 +98,21 @@ def create_app(
     key_meter = KeyMeter(registry, keys.names if keys else ())
     model_meter = ModelMeter(registry)
     meter = PredictionMeter(registry, file.artifact)
-    model = ServedModel(settings.max_batch_rows, meter, model_meter)
+    spoken = Contracts(contracts, settings, file.artifact.features, meter)
 
-    def on_reload(reload: Reload) -> None:
-        if reload.outcome != "unchanged":
-            model_meter.reloaded(reload.outcome)
-        log_reload(reload)
+    def make(artifact: Artifact) -> Served:
+        predictor = Predictor(artifact)
+        made = spoken.of_model(predictor)
+        examples = operation_examples(artifact) | spoken.examples(made)
+        document = model_document(of_the_routes, artifact, examples)
+        served = Served(predictor, Document(artifact.card()), Document(document), made)
+        model_meter.serves(artifact)
+        return served
 
-    reloader = Reloader(file, model.use, settings.reload_seconds, on_reload)
+    model = ServedModel(make)
+    reloader = Reloader(
+        file, model.use, settings.reload_seconds, partial(_report_reload, model_meter)
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -122,22 +139,24 @@ def create_app(
     )
     app.state.reloader = reloader
     app.state.is_draining = False
-    app.include_router(prediction_router(model, settings, file.artifact.features))
+    app.state.error_shapes = spoken.error_shapes
+    app.include_router(spoken.router(model))
     app.include_router(operations_router(model, Exposition(registry)))
     add_pages(app, model)
-    types = component_types(file.artifact, settings.max_batch_rows)
-    of_the_routes = routes_document(app, types, needs_keys=keys is not None)
-    model.begin(file.artifact, partial(model_document, of_the_routes))
+    schemas = SHARED_SCHEMAS | spoken.schemas(file.artifact)
+    of_the_routes = routes_document(app, schemas, needs_keys=keys is not None)
+    model.use(file.artifact)
     app.openapi = lambda: from_json(model.current.openapi.body)  # type: ignore[method-assign]
     paths = [str(route.path) for route in iter_route_contexts(app.routes)]
-    request_meter = RequestMeter(registry, paths)
+    request_meter = RequestMeter(registry, paths, STATUSES)
     log_meter = LogMeter(registry)
     app.add_middleware(MetricsMiddleware, meter=request_meter)
     adds_to_every_answer = spans or settings.cors_origins
+    scorer = current(model, NativeContract)
     app.state.fast_path = (
         None
         if adds_to_every_answer
-        else FastPath(model, request_meter, keys, key_meter, settings.max_record_bytes)
+        else FastPath(scorer, request_meter, keys, key_meter, settings.max_record_bytes)
     )
     return app
 
@@ -151,6 +170,12 @@ def try_model(settings: Settings, file: ModelFile) -> None:
         When the model of the file does not work.
     """
     create_app(settings.model_copy(update={"tracing": False}), file)
+
+
+def _report_reload(meter: ModelMeter, reload: Reload) -> None:
+    if reload.outcome != "unchanged":
+        meter.reloaded(reload.outcome)
+    log_reload(reload)
 
 
 def _fitted(settings: Settings, features: FeatureSet) -> Settings:

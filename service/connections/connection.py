@@ -16,9 +16,9 @@ from service.connections.framing import Expected, FramedProtocol
 from service.connections.joining_transport import JoiningTransport
 from service.connections.write_deadline import WriteDeadline
 from service.errors import Refusal, TooSlow
-from service.http.peer import PEER, Peer
 from service.http.problems import MEDIA_TYPE, kind_of, problem_bytes
 from service.settings import Settings
+from service.wire.peer import PEER, Peer
 
 logger = logging.getLogger("heartline.connection")
 

@@ -12,11 +12,10 @@ from fastapi import FastAPI
 from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
+from model.artifact.artifact import Artifact
 from service.errors import Unauthorized
 from service.http.keys import is_open
 from service.http.problems import KINDS, MEDIA_TYPE, problem_document
-from service.protocols.native.examples import answer_examples
-from service.protocols.native.scoring import Scorer
 
 
 def json_body(examples: Mapping[str, tuple[str, object]], *schemas: str) -> dict[str, Any]:
@@ -113,16 +112,16 @@ def routes_document(app: FastAPI, types: Mapping[str, Any], *, needs_keys: bool)
     return to_json(document)
 
 
-def model_document(of_the_routes: bytes, scorer: Scorer) -> dict[str, Any]:
+def model_document(
+    of_the_routes: bytes, artifact: Artifact, examples: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the document with what one model brings: its name, its use and examples of answers."""
     document: dict[str, Any] = from_json(of_the_routes)
-    artifact = scorer.predictor.artifact
     about = artifact.about
     document["info"] |= {
         "summary": f"The model {artifact.name}, version {artifact.version}",
         "description": f"{about['intended_use']} Not for: {about['not_for']}",
     }
-    examples = answer_examples(scorer)
     for methods in document["paths"].values():
         for operation in methods.values():
             if operation["operationId"] in examples:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from model.artifact.artifact import Artifact
 from service.errors import NotReady
 from service.http.openapi import answers, text_answers
+from service.http.served import Served
 from service.inference.served_model import ServedModel
 from service.observability.metrics.exposition import MEDIA_TYPE, Exposition
 
 
-def operations_router(served: ServedModel, exposition: Exposition) -> APIRouter:
+def operations_router(model: ServedModel[Served], exposition: Exposition) -> APIRouter:
     """Return the probes, the card of the model of the moment, and the metrics."""
     router = APIRouter(tags=["Operations"])
 
@@ -37,7 +41,7 @@ def operations_router(served: ServedModel, exposition: Exposition) -> APIRouter:
         """
         if request.app.state.is_draining:
             raise NotReady("The process is about to stop; send requests elsewhere.")
-        predictor = served.scorer.predictor
+        predictor = model.current.predictor
         if not predictor.is_sound():
             raise NotReady("The golden rows do not come out as they must; restart the process.")
         return {"status": "ready", "model_version": predictor.artifact.version}
@@ -54,11 +58,21 @@ def operations_router(served: ServedModel, exposition: Exposition) -> APIRouter:
 
     @router.get(
         "/model",
+        name="model",
         summary="What model is this?",
         responses=answers("ModelCard", "The model card"),
     )
-    async def model(request: Request) -> Response:
+    async def model_card(request: Request) -> Response:
         """Show what the model is for, what it was trained on, and how good it is."""
-        return served.current.card.answer(request)
+        return model.current.card.answer(request)
 
     return router
+
+
+def operation_examples(artifact: Artifact) -> dict[str, Any]:
+    """Return what each of these operations, by its id, answers."""
+    return {
+        "livez": {"status": "alive"},
+        "readyz": {"status": "ready", "model_version": artifact.version},
+        "model": artifact.card(),
+    }

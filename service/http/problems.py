@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -86,6 +86,21 @@ KINDS_BY_STATUS: Mapping[int, Kind] = {
 """What Starlette's router raises."""
 
 
+STATUSES = frozenset(
+    {200, 206, 304, 307, 416}  # what the routes answer, and files in pieces or unchanged
+    | {kind.status for kind in (*KINDS.values(), *KINDS_BY_STATUS.values())}
+)
+"""Every status of an answer."""
+
+
+class ErrorShape(NamedTuple):
+    """The form of the errors of a contract."""
+
+    media_type: str
+    document: Callable[[Kind, str, Sequence[Mapping[str, Any]]], object]
+    """Makes the body from the kind, what to change, and every fault."""
+
+
 def problem_document(
     kind: Kind, detail: str, faults: Sequence[Mapping[str, Any]] = ()
 ) -> dict[str, Any]:
@@ -99,8 +114,12 @@ def problem_document(
     }
 
 
-async def problem_response(_: Request, exception: Exception) -> Response:
-    """Return the answer to an exception."""
+PROBLEM = ErrorShape(MEDIA_TYPE, problem_document)
+"""That of RFC 9457: of Heartline's own paths, and of those that are no contract's."""
+
+
+async def problem_response(request: Request, exception: Exception) -> Response:
+    """Return the answer to an exception, in the form of the contract that the path belongs to."""
     kind = kind_of(exception)
     headers = dict(kind.headers)
     if isinstance(exception, HTTPException):
@@ -110,14 +129,21 @@ async def problem_response(_: Request, exception: Exception) -> Response:
     if kind is KINDS[Exception]:
         # uvicorn closes the connection after a crash: nothing more is to be sent on it.
         headers["Connection"] = "close"
-    return Response(problem_bytes(exception), kind.status, headers, MEDIA_TYPE)
+    shape = _shape_of(request)
+    return Response(problem_bytes(exception, shape), kind.status, headers, shape.media_type)
 
 
-def problem_bytes(exception: Exception) -> bytes:
+def problem_bytes(exception: Exception, shape: ErrorShape = PROBLEM) -> bytes:
     """Return the body of the answer to an exception."""
     kind = kind_of(exception)
     faults = exception.faults if isinstance(exception, InvalidInput) else []
-    return to_json(problem_document(kind, kind.detail or str(exception), faults))
+    return to_json(shape.document(kind, kind.detail or str(exception), faults))
+
+
+def _shape_of(request: Request) -> ErrorShape:
+    shapes: Mapping[str, ErrorShape] = request.app.state.error_shapes
+    path = request.scope["path"]
+    return next((shapes[prefix] for prefix in shapes if path.startswith(prefix)), PROBLEM)
 
 
 HANDLED = (HTTPException, Refusal, ClientDisconnect, Exception)

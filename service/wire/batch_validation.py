@@ -75,7 +75,7 @@ class BatchValidator:
         self._batch_faults = FaultFinder(features, BATCH)
         self._table_faults = FaultFinder(features, TABLE)
 
-    def counting(self, meter: PredictionMeter) -> BatchValidator:
+    def counting(self, meter: PredictionMeter | None) -> BatchValidator:
         """Return the same with a meter that counts the faults."""
         validator = copy(self)
         validator._meter = meter

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 from starlette.requests import Request
 
 from service.errors import ContentTooLarge, DamagedBody, UnsupportedMediaType
-from service.http.peer import check_peer
 from service.wire.pace import Pace
+from service.wire.peer import check_peer
 
 JSON = "application/json"
 

@@ -244,8 +244,8 @@ def _probability_field(labels: tuple[str, ...], *, is_binary: bool) -> dict[str,
     return {"probabilities": (each, Field(description="Probability of each class, by label."))}
 
 
-def component_types(artifact: Artifact, max_rows: int) -> dict[str, Any]:
-    """Return every type of the API by its name in the OpenAPI document."""
+def prediction_schemas(artifact: Artifact, max_rows: int) -> dict[str, Any]:
+    """Return the types of requests and predictions by their names in the OpenAPI document."""
     record = record_type(artifact.features)
     prediction, batch_prediction, table_prediction = prediction_types(artifact)
     return {
@@ -255,11 +255,16 @@ def component_types(artifact: Artifact, max_rows: int) -> dict[str, Any]:
         "Prediction": prediction,
         "BatchPrediction": batch_prediction,
         "TablePrediction": table_prediction,
-        "ModelCard": ModelCard,
-        "Alive": Alive,
-        "Ready": Ready,
-        "Problem": Problem,
     }
+
+
+SHARED_SCHEMAS: dict[str, Any] = {
+    "ModelCard": ModelCard,
+    "Alive": Alive,
+    "Ready": Ready,
+    "Problem": Problem,
+}
+"""The types that every contract shares, by their names in the OpenAPI document."""
 
 
 def _object_type(name: str, fields: dict[str, Any]) -> Any:

@@ -40,7 +40,7 @@ class Validator:
         self._line: TypeAdapter[Record] = TypeAdapter(record_type(features, kept))
         self._line_faults = FaultFinder(features, {}, kept)
 
-    def counting(self, meter: PredictionMeter) -> Validator:
+    def counting(self, meter: PredictionMeter | None) -> Validator:
         """Return the same with a meter that counts the faults."""
         validator = copy(self)
         validator._meter = meter

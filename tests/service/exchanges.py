@@ -11,7 +11,7 @@ import httpx
 from fastapi import FastAPI
 from starlette.types import Message
 
-from service.http.peer import PEER, Peer
+from service.wire.peer import PEER, Peer
 from tests.exposition import read, total
 
 

@@ -14,6 +14,7 @@ from model.artifact.artifact import Artifact
 from service.app import create_app
 from service.http import openapi
 from service.http.documents import Document
+from service.protocols.native import native
 from service.protocols.native.scoring import Scorer
 from service.settings import Settings
 from tests.conftest import ARTIFACT
@@ -41,7 +42,7 @@ async def test_a_document_is_not_made_again_for_each_reader(
     first = await client.get(path)
     for owner, name in (
         (Scorer, "__init__"),
-        (openapi, "answer_examples"),
+        (native, "answer_examples"),
         (openapi, "_schemas"),
         (Artifact, "card"),
     ):

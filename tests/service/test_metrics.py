@@ -22,7 +22,7 @@ from starlette.types import Message, Receive, Scope, Send
 from model.artifact.artifact import Artifact
 from service.app import create_app
 from service.http.middleware.counting import MetricsMiddleware
-from service.http.problems import KINDS, KINDS_BY_STATUS
+from service.http.problems import KINDS, KINDS_BY_STATUS, STATUSES
 from service.observability.metrics.exposition import Exposition
 from service.observability.metrics.model_info import ModelMeter
 from service.observability.metrics.predicted_rows import PredictionMeter
@@ -152,7 +152,7 @@ async def test_what_is_refused_before_it_is_routed_counts_under_its_path(
         await send({"type": "http.response.start", "status": 503})
         await send({"type": "http.response.body"})
 
-    counting = MetricsMiddleware(refuse, RequestMeter(registry, ["/predict"]))
+    counting = MetricsMiddleware(refuse, RequestMeter(registry, ["/predict"], STATUSES))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(counting), base_url="http://heartline"
     ) as client:
@@ -164,7 +164,7 @@ async def test_what_is_refused_before_it_is_routed_counts_under_its_path(
 
 
 def test_a_status_that_nothing_gives_is_counted_as_other(registry: Registry) -> None:
-    RequestMeter(registry, ["/predict"]).answered("/predict", 418, 0.1)
+    RequestMeter(registry, ["/predict"], STATUSES).answered("/predict", 418, 0.1)
     samples = shown(registry)
     assert samples[series("heartline_requests_total", route="/predict", status="other")] == 1
 
@@ -188,7 +188,7 @@ async def test_every_route_and_every_status_of_a_problem_has_its_series(
 def test_a_duration_is_counted_in_the_buckets_that_it_does_not_exceed(
     registry: Registry, seconds: float, bound: str
 ) -> None:
-    RequestMeter(registry, ["/predict"]).answered("/predict", 200, seconds)
+    RequestMeter(registry, ["/predict"], STATUSES).answered("/predict", 200, seconds)
     buckets = [
         (float(dict(labels)["le"]), value)
         for (name, labels), value in shown(registry).items()
@@ -346,7 +346,7 @@ async def test_a_worker_that_stops_in_order_leaves_its_slot() -> None:
 
 
 def test_what_a_worker_has_counted_is_told_after_it_has_left(registry: Registry) -> None:
-    RequestMeter(registry, ["/predict"]).answered("/predict", 200, 0.1)
+    RequestMeter(registry, ["/predict"], STATUSES).answered("/predict", 200, 0.1)
     registry.leave()
     samples = shown(registry)
     assert samples[series("heartline_workers")] == 0

@@ -20,7 +20,6 @@ from model.artifact.card import card_path
 from model.errors import HeartlineError
 from model.inference.predictor import Predictor
 from service.app import create_app
-from service.http import openapi
 from service.http.documents import Document
 from service.inference import model_file
 from service.inference.model_file import ModelFile, OtherInputs
@@ -29,6 +28,7 @@ from service.inference.served_model import UnservableError
 from service.observability.metrics.model_info import ModelMeter
 from service.observability.metrics.registry import Registry
 from service.observability.metrics.slots import SharedSlots
+from service.protocols.native import native
 from service.protocols.native.answers import Answers
 from service.protocols.native.streams import CsvStream, NdjsonStream
 from service.server.supervisor import Supervisor
@@ -301,7 +301,7 @@ def test_the_parent_of_workers_keeps_the_old_model_where_a_worker_would(
     other = shifted(artifact, 0.5).save(path)
     with socket.socket() as listening, monkeypatch.context() as broken:
         parent = Supervisor(settings, file, SharedSlots.create(), listening)
-        broken.setattr(openapi, "answer_examples", refuse)
+        broken.setattr(native, "answer_examples", refuse)
         with pytest.raises(UnservableError, match="MemoryError"):
             file.read_again(parent._try)
         assert file.artifact is served
@@ -332,7 +332,7 @@ STAGES: list[tuple[object, str]] = [
     (NdjsonStream, "written"),
     (Artifact, "card"),
     (Document, "__init__"),
-    (openapi, "answer_examples"),
+    (native, "answer_examples"),
     (ModelMeter, "serves"),
     (Registry, "serves"),
 ]

@@ -18,7 +18,7 @@ from model.schema.encoding import Encoding
 from model.schema.features import Feature, FeatureSet
 from service.errors import InvalidInput
 from service.protocols.native.scoring import Scorer
-from service.wire.schemas import component_types
+from service.wire.schemas import prediction_schemas
 
 FEATURES = FeatureSet(
     [
@@ -113,7 +113,7 @@ def test_a_column_named_as_a_part_of_the_batch_is_not_mistaken_for_it(
 
 
 def test_the_schema_of_other_columns_is_their_own() -> None:
-    record = component_types(_artifact(FEATURES), 10)["Record"]
+    record = prediction_schemas(_artifact(FEATURES), 10)["Record"]
     schema = TypeAdapter(record).json_schema(mode="serialization")
     properties = schema["properties"]
     assert list(properties) == schema["required"] == FEATURES.names

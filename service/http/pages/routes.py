@@ -7,12 +7,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from service.http.served import Served
 from service.inference.served_model import ServedModel
 
 HERE = Path(__file__).parent
 
 
-def add_pages(app: FastAPI, model: ServedModel) -> None:
+def add_pages(app: FastAPI, model: ServedModel[Served]) -> None:
     """Serve the docs at /docs with all that they load, and lead / to them."""
     pages = APIRouter(include_in_schema=False, dependencies=[Depends(_ignore_range)])
     static_files = StaticFiles(directory=HERE / "static")

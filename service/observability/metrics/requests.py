@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from service.http.problems import KINDS, KINDS_BY_STATUS
 from service.observability.metrics.registry import Registry
 
 UNMATCHED = "unmatched"
@@ -12,11 +11,6 @@ UNMATCHED = "unmatched"
 
 OTHER = "other"
 """Stands for a status that nothing here gives."""
-
-STATUSES = sorted(
-    {200, 206, 304, 307, 416}  # what the routes answer, and files in pieces or unchanged
-    | {kind.status for kind in (*KINDS.values(), *KINDS_BY_STATUS.values())}
-)
 
 SECONDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
@@ -33,14 +27,16 @@ class RequestMeter:
         Where the numbers go.
     routes : iterable of str
         The templates of all paths of the application.
+    statuses : iterable of int
+        Every status that the application gives.
     """
 
-    def __init__(self, registry: Registry, routes: Iterable[str]) -> None:
-        routes = [*dict.fromkeys(routes), UNMATCHED]
+    def __init__(self, registry: Registry, routes: Iterable[str], statuses: Iterable[int]) -> None:
+        routes, statuses = [*dict.fromkeys(routes), UNMATCHED], sorted(statuses)
         requests = registry.counter(
             "heartline_requests_total",
             "Requests answered, by route template and status.",
-            {"route": routes, "status": [*STATUSES, OTHER]},
+            {"route": routes, "status": [*statuses, OTHER]},
         )
         self._seconds = registry.histogram(
             "heartline_request_duration_seconds",
@@ -52,7 +48,7 @@ class RequestMeter:
         self._in_flight = registry.in_flight
         self._places = {
             route: (
-                {status: requests.places[route, status] for status in STATUSES},
+                {status: requests.places[route, status] for status in statuses},
                 requests.places[route, OTHER],
                 self._seconds.places[(route,)],
             )

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from asyncio import to_thread
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.errors import ContentTooLarge, InvalidInput, Refusal
 from service.faults import MAX_BAD_ROWS
-from service.http.peer import check_peer
 from service.http.streamed import StreamedResponse
 from service.inference.admission import Admission
-from service.inference.served_model import ServedModel
+from service.protocols.native.scoring import Scorer
 from service.protocols.native.streams import STREAMS, Answer, Stream
 from service.settings import Settings
 from service.wire.bodies import JSON, body_chunks, check_media_type, read_body
 from service.wire.lines import blocks_of_lines
 from service.wire.pace import Pace
+from service.wire.peer import check_peer
 from service.wire.steps import interleave
 
 
@@ -27,14 +27,14 @@ class Batches:
 
     Parameters
     ----------
-    model : ServedModel
-        What answers.
+    current : callable
+        Returns what answers at the moment.
     settings : Settings
         The limits.
     """
 
-    def __init__(self, model: ServedModel, settings: Settings) -> None:
-        self._model = model
+    def __init__(self, current: Callable[[], Scorer], settings: Settings) -> None:
+        self._current = current
         self._settings = settings
         self._admission = Admission(settings.max_batches)
 
@@ -44,7 +44,7 @@ class Batches:
         on_error = _on_error(request, media_type)
         if media_type == JSON:
             return Response(await self._json(request), media_type=JSON)
-        make, scorer = STREAMS[media_type], self._model.scorer
+        make, scorer = STREAMS[media_type], self._current()
         if on_error == "refuse":
             return Response(await self._whole(request, make(scorer)), media_type=media_type)
         chunks = self._reported(request, make(scorer, self._settings.max_bad_rows))
@@ -56,7 +56,7 @@ class Batches:
             body = await read_body(request, self._settings.max_batch_bytes)
             async with self._admission.turn():
                 check_peer(request)
-                return await interleave(self._model.scorer.batch(body))
+                return await interleave(self._current().batch(body))
 
     async def _whole(self, request: Request, stream: Stream) -> bytes:
         """Return the answers to all rows, if none has a fault."""

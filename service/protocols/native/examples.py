@@ -23,19 +23,15 @@ def named_examples(features: FeatureSet) -> dict[str, tuple[str, dict[str, Any]]
 
 
 def answer_examples(scorer: Scorer) -> dict[str, Any]:
-    """Return what each operation, by its id, answers to the example.
+    """Return what each operation that predicts, by its id, answers to the example.
 
     Parameters
     ----------
     scorer : Scorer
         One that counts nothing: no client has asked.
     """
-    artifact = scorer.predictor.artifact
-    record = artifact.features.example()
+    record = scorer.predictor.artifact.features.example()
     return {
         "predict": from_json(scorer.predict(to_json(record))),
         "predict_batch": from_json(scorer.predict_batch(to_json({"instances": [record]}))),
-        "livez": {"status": "alive"},
-        "readyz": {"status": "ready", "model_version": artifact.version},
-        "model": artifact.card(),
     }

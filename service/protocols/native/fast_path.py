@@ -8,6 +8,7 @@ or warned, goes through them. That both ways answer the same is what the tests o
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from time import perf_counter
 
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
@@ -17,11 +18,11 @@ from service.http.middleware.access_log import log_request
 from service.http.middleware.access_log import logger as access_logger
 from service.http.middleware.request_id import new_request_id
 from service.http.middleware.security_headers import UNCACHED_HEADERS
-from service.inference.served_model import ServedModel
 from service.observability.logs import current_request_id
 from service.observability.metrics.key_requests import KeyMeter
 from service.observability.metrics.requests import RequestMeter
 from service.protocols.native.plain_heads import PATH, PlainHead, PlainHeads
+from service.protocols.native.scoring import Scorer
 
 ROUTE = PATH.decode()
 
@@ -35,8 +36,8 @@ class FastPath:
 
     Parameters
     ----------
-    model : ServedModel
-        What answers.
+    current : callable
+        Returns what answers at the moment.
     meter : RequestMeter
         Counts the requests.
     keys : ApiKeys or None
@@ -54,13 +55,13 @@ class FastPath:
 
     def __init__(
         self,
-        model: ServedModel,
+        current: Callable[[], Scorer],
         meter: RequestMeter,
         keys: ApiKeys | None,
         key_meter: KeyMeter,
         max_bytes: int,
     ) -> None:
-        self._model = model
+        self._current = current
         self._meter = meter
         self._key_meter = key_meter
         self.heads = PlainHeads(keys, min(max_bytes, HIGH_WATER_LIMIT))
@@ -78,7 +79,7 @@ class FastPath:
             When the request had arrived.
         """
         try:
-            answer = self._model.scorer.predict_valid(body)
+            answer = self._current().predict_valid(body)
         except Exception:  # noqa: BLE001  # the stack will meet it again, and answer it as it must
             return None
         if answer is None:

@@ -59,8 +59,8 @@ class Scorer:
         self.batch_validator = BatchValidator(artifact.features, max_rows)
         self._answers = Answers(artifact)
 
-    def counting(self, meter: PredictionMeter) -> Scorer:
-        """Return the same with a meter that counts the answers and the refusals."""
+    def counting(self, meter: PredictionMeter | None) -> Scorer:
+        """Return the same with a meter that counts the answers and the refusals, or without."""
         scorer = copy(self)
         scorer._meter = meter
         scorer.validator = self.validator.counting(meter)

@@ -1,0 +1,98 @@
+"""Heartline's own contract: the routes that predict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from model.artifact.artifact import Artifact
+from model.inference.predictor import Predictor
+from service.errors import (
+    ContentTooLarge,
+    DamagedBody,
+    InvalidInput,
+    Overloaded,
+    TooSlow,
+    UnsupportedMediaType,
+)
+from service.http.openapi import answers, batch_answers, batch_body, json_body
+from service.http.problems import PROBLEM
+from service.protocols.contract import Contract
+from service.protocols.native.batches import Batches
+from service.protocols.native.examples import answer_examples, named_examples
+from service.protocols.native.scoring import Scorer
+from service.protocols.native.trial import try_out
+from service.wire.bodies import JSON, check_media_type, read_body
+from service.wire.schemas import prediction_schemas
+
+REFUSALS = (InvalidInput, DamagedBody, ContentTooLarge, UnsupportedMediaType, TooSlow, Overloaded)
+
+
+class NativeContract(Contract[Scorer]):
+    """Records, batches, tables and lines of records, answered with probabilities and classes."""
+
+    prefixes = ("/predict",)
+    error_shape = PROBLEM
+
+    def of_model(self, predictor: Predictor) -> Scorer:
+        """Return what answers by a model that has answered its example in every form."""
+        scorer = Scorer(predictor, self._settings.max_batch_rows)
+        try_out(scorer)
+        return scorer.counting(self._meter)
+
+    def schemas(self, artifact: Artifact) -> dict[str, Any]:
+        """Return the types of requests and answers."""
+        return prediction_schemas(artifact, self._settings.max_batch_rows)
+
+    def examples(self, made: Scorer) -> dict[str, Any]:
+        """Return the answers to the example."""
+        return answer_examples(made.counting(None))
+
+    def router(self, current: Callable[[], Scorer]) -> APIRouter:
+        """Return the routes that answer from the model of the moment."""
+        router = APIRouter(tags=["Predictions"])
+        batches = Batches(current, self._settings)
+        examples = named_examples(self._features)
+
+        @router.post(
+            "/predict",
+            summary="Predict for one record",
+            responses=answers("Prediction", "The prediction", *REFUSALS),
+            openapi_extra=json_body(examples, "Record"),
+        )
+        async def predict(request: Request) -> Response:
+            """Send one record, get the probability and the predicted class.
+
+            Every field is needed, under its name or one of the other names that it is known by;
+            coded columns take the code or its name. What is not plausible is refused with every
+            fault listed; what is plausible but outside of the data that the model was trained on
+            is answered with a warning.
+            """
+            check_media_type(request, JSON)
+            body = await read_body(request, self._settings.max_record_bytes)
+            return Response(current().predict(body), media_type="application/json")
+
+        @router.post(
+            "/predict/batch",
+            summary="Predict for many records",
+            responses=batch_answers(*REFUSALS),
+            openapi_extra=batch_body(examples),
+        )
+        async def predict_batch(request: Request) -> Response:
+            """Send many records, get a prediction for each, in order.
+
+            Each gets the answer that it would get alone. One bad record refuses the whole batch;
+            the faults of the first hundred bad ones are listed. A table, with the names of the
+            columns once and the values in rows, is a fifth of the size, and is answered by a table.
+
+            Rows of CSV or NDJSON are answered in the same format, with their `id` where they have
+            one. With `on_error=report` each is answered as it comes, in a stream of any length, a
+            bad one with its faults: read while you send.
+            """
+            return await batches.answer(request)
+
+        return router
