@@ -10,7 +10,6 @@ from operator import attrgetter
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
 from pydantic_core import from_json
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -19,6 +18,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
 from model.schema.features import FeatureSet
+from service.adapters.fastapi_internals import route_paths
 from service.http.documents import Document
 from service.http.keys import ApiKeys, read_keys
 from service.http.middleware.access_log import AccessLogMiddleware
@@ -147,8 +147,7 @@ def create_app(
     of_the_routes = routes_document(app, schemas, needs_keys=keys is not None)
     model.use(file.artifact)
     app.openapi = lambda: from_json(model.current.openapi.body)  # type: ignore[method-assign]
-    paths = [str(route.path) for route in iter_route_contexts(app.routes)]
-    request_meter = RequestMeter(registry, paths, STATUSES)
+    request_meter = RequestMeter(registry, route_paths(app), STATUSES)
     log_meter = LogMeter(registry)
     app.add_middleware(MetricsMiddleware, meter=request_meter)
     adds_to_every_answer = spans or settings.cors_origins

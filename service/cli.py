@@ -19,7 +19,6 @@ from service.console.standard_streams import discard_output, fill_missing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from click._termui_impl import ProgressBar
     from rich.progress import Progress
 
     from model.artifact.artifact import Artifact
@@ -288,10 +287,10 @@ def _score_file(predictor: Predictor, file: Path, output: Path, stops: Stops) ->
         from service.files.reading import rows_about
         from service.files.score_file import score_file
     gc.freeze()  # all that was imported is looked at no more, which at the end takes 0.1 s
-    with _bar(rows_about(file) if _is_watched() else 0) as bar:
+    with _bar(rows_about(file) if _is_watched() else 0) as move:
 
         def on_rows(number: int) -> None:
-            bar.update(number)
+            move(number)
             stops.heed()
 
         return score_file(predictor, file, output, on_rows)
@@ -304,12 +303,15 @@ def _score_files(
         from service.files.cluster import find_files, score_files
     files = find_files(pattern)
     stops.interrupt()
-    with _bar(len(files)) as bar:
-        return score_files(predictor, files, folder, address, bar.update, stops.hold)
+    with _bar(len(files)) as move:
+        return score_files(predictor, files, folder, address, move, stops.hold)
 
 
-def _bar(length: int) -> ProgressBar[int]:
-    return click.progressbar(length=length, file=sys.stderr, hidden=not _is_watched())
+@contextmanager
+def _bar(length: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar where somebody watches; yield what moves it."""
+    with click.progressbar(length=length, file=sys.stderr, hidden=not _is_watched()) as bar:
+        yield bar.update
 
 
 def _is_watched() -> bool:

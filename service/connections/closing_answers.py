@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from starlette.types import Message
 
-if TYPE_CHECKING:
-    from uvicorn._types import ASGISendEvent
+from service.adapters.uvicorn_internals import RequestResponseCycle
 
 CONTENT_LENGTH = b"content-length"
 
@@ -20,14 +18,14 @@ def end_by_closing(cycle: RequestResponseCycle) -> None:
     """
     send_on = cycle.send
 
-    async def send(message: ASGISendEvent) -> None:
-        _expect(cycle, dict(message))
-        await send_on(message)
+    async def send(message: Message) -> None:
+        _expect(cycle, message)
+        await send_on(message)  # type: ignore[arg-type]
 
-    cycle.send = send  # type: ignore[method-assign]
+    cycle.send = send  # type: ignore[assignment, method-assign]
 
 
-def _expect(cycle: RequestResponseCycle, message: dict[str, Any]) -> None:
+def _expect(cycle: RequestResponseCycle, message: Message) -> None:
     """Let uvicorn take any length for the right one."""
     if message["type"] == "http.response.start":
         if CONTENT_LENGTH not in dict(message["headers"]):

@@ -7,10 +7,9 @@ import logging
 from asyncio import TimerHandle
 from typing import Any
 
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-from uvicorn.server import ServerState
+from uvicorn import Config
 
+from service.adapters.uvicorn_internals import STATUS_LINE, ServerState
 from service.connections.connection_limit import ConnectionLimit, Place
 from service.connections.framing import Expected, FramedProtocol
 from service.connections.joining_transport import JoiningTransport

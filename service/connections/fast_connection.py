@@ -11,9 +11,7 @@ from asyncio import TimerHandle
 from time import perf_counter
 from typing import Any
 
-from uvicorn.protocols.http.flow_control import CLOSE_HEADER
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
+from service.adapters.uvicorn_internals import CLOSE_HEADER, STATUS_LINE
 from service.connections.connection import LimitedProtocol
 from service.connections.slices import BLANK_LINE
 from service.protocols.native.fast_path import FastPath

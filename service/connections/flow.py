@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uvicorn.protocols.http.flow_control import FlowControl
+from service.adapters.uvicorn_internals import FlowControl
 
 
 class HoldingFlow(FlowControl):

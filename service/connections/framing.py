@@ -7,8 +7,8 @@ from enum import Enum
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.adapters.uvicorn_internals import HttpToolsProtocol
 from service.connections.closing_answers import end_by_closing
 from service.connections.flow import HoldingFlow
 from service.connections.slices import Slices, is_one_message

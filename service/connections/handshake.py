@@ -9,8 +9,7 @@ from functools import partial
 from math import inf
 from typing import Any, cast
 
-from uvicorn.server import ServerState
-
+from service.adapters.uvicorn_internals import ServerState
 from service.connections.connection import LimitedProtocol
 from service.connections.connection_limit import ConnectionLimit, Place
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from fastapi.telemetry import TelemetryConfig
-
+from service.adapters.fastapi_internals import TelemetryConfig
 from service.settings import Settings, SettingsError
 
 if TYPE_CHECKING:

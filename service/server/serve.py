@@ -10,6 +10,7 @@ from types import FrameType
 
 from pydantic import SecretStr
 
+from service.adapters.versions import check_versions
 from service.app import try_model
 from service.http.keys import read_keys
 from service.inference.model_file import ModelFile
@@ -32,6 +33,8 @@ def serve(settings: Settings) -> None:
 
     Raises
     ------
+    VersionError
+        When a package is installed in another version than the service was written for.
     ArtifactError
         When the artifact fails a check; nothing has been started then.
     SettingsError
@@ -44,6 +47,7 @@ def serve(settings: Settings) -> None:
     UnservableError
         When the model does not answer the example in every form.
     """
+    check_versions()
     file = ModelFile(settings)
     keys = read_keys(settings)
     if keys:  # every worker has these, whatever becomes of the file

@@ -14,8 +14,8 @@ from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 
+from service.adapters.uvicorn_internals import CLOSE_HEADER
 from service.app import create_app
 from service.connections.connection import LimitedProtocol
 from service.connections.connection_limit import ConnectionLimit

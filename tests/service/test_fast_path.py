@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, NoReturn
 import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 
+from service.adapters.uvicorn_internals import CLOSE_HEADER
 from service.app import create_app
 from service.connections.fast_connection import KNOWN_BYTES, KNOWN_HEADS
 from service.protocols.native.scoring import Scorer

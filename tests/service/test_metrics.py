@@ -15,11 +15,11 @@ import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
 from pydantic import SecretStr
 from starlette.types import Message, Receive, Scope, Send
 
 from model.artifact.artifact import Artifact
+from service.adapters.fastapi_internals import route_paths
 from service.app import create_app
 from service.http.middleware.counting import MetricsMiddleware
 from service.http.problems import KINDS, KINDS_BY_STATUS, STATUSES
@@ -173,7 +173,7 @@ async def test_every_route_and_every_status_of_a_problem_has_its_series(
     app: FastAPI, scrape: Scrape
 ) -> None:
     samples = await scrape()
-    routes = {route.path for route in iter_route_contexts(app.routes)}
+    routes = set(route_paths(app))
     assert {"/predict", "/metrics", "/static/{path:path}"} <= routes
     for route in {*routes, "unmatched"}:
         for kind in (*KINDS.values(), *KINDS_BY_STATUS.values()):

@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any
 
 import uvicorn
-from uvicorn.server import ServerState
 
+from service.adapters.uvicorn_internals import ServerState
 from service.app import create_app
 from service.server.worker import protocol
 from service.settings import Settings

@@ -11,8 +11,7 @@ import logging
 from collections.abc import Callable
 from time import perf_counter
 
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-
+from service.adapters.uvicorn_internals import HIGH_WATER_LIMIT
 from service.http.keys import ApiKeys
 from service.http.middleware.access_log import log_request
 from service.http.middleware.access_log import logger as access_logger
