@@ -10,7 +10,7 @@ import pytest
 from service.adapters import versions
 from service.adapters.versions import WRITTEN_FOR, VersionError, check_versions
 from tests.conftest import ROOT
-from tests.end_to_end.processes import COMMAND, run
+from tests.end_to_end.processes import run
 
 
 def test_the_installed_ones_are() -> None:
@@ -42,7 +42,7 @@ def test_the_command_says_so_in_one_line(tmp_path: Path) -> None:
     metadata = tmp_path / "uvicorn-9.0.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: uvicorn\nVersion: 9.0.0\n")
-    done = run(COMMAND, "serve", PYTHONPATH=f"{ROOT}:{tmp_path}")
+    done = run("serve", PYTHONPATH=f"{ROOT}:{tmp_path}")
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         "heartline: uvicorn 9.0.0 is installed, and this version of Heartline needs uvicorn 0.54: "
