@@ -48,12 +48,12 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("name")
-@click.option("--data", type=click.Path(path_type=Path), help="A file of your own rows.")
+@click.option("--data", type=click.Path(path_type=Path), help="A file with your own rows.")
 @click.option(
     "--output", type=click.Path(path_type=Path), help="The artifact.  [default: artifacts/NAME.npz]"
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), help="Seed.  [default: the recipe's]")
-@click.option("--force", is_flag=True, help="Replace the model of another run.")
+@click.option("--force", is_flag=True, help="Replace the model of a different run.")
 def train(
     name: str, data: Path | None, output: Path | None, seed: int | None, *, force: bool
 ) -> None:
@@ -68,7 +68,7 @@ def train(
 
     path = output or Path("artifacts") / f"{name}.npz"
     if path.suffix != ".npz":
-        raise click.BadParameter("the name of an artifact ends in .npz", param_hint="--output")
+        raise click.BadParameter("the file name must end in .npz", param_hint="--output")
     for file in (path, card_path(path), markdown_path(path)):
         check_writable(file, ARTIFACT_BYTES)
     earlier = None if force else earlier_run(path, recipe, data, seed)
@@ -90,7 +90,7 @@ def train(
 
 @cli.command()
 @click.argument("name")
-@click.option("--data", type=click.Path(path_type=Path), help="A file of your own rows.")
+@click.option("--data", type=click.Path(path_type=Path), help="A file with your own rows.")
 @click.option(
     "--output", type=click.Path(path_type=Path), help="The folder.  [default: artifacts/NAME]"
 )
@@ -134,7 +134,7 @@ def compare(name: str, seeds: int) -> None:
 
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--sha256", help="The digest that the file must have.")
+@click.option("--sha256", help="Required SHA-256 of the file.")
 def verify(file: Path, sha256: str | None) -> None:
     """Run every check of loading on the artifact FILE and say which one failed.
 
@@ -165,14 +165,14 @@ def verify(file: Path, sha256: str | None) -> None:
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="File of the answers; with --cluster a folder of files.",
+    help="File for the answers; with --cluster a folder.",
 )
 @click.option(
     "--cluster",
     is_flag=False,
     flag_value="",
     metavar="[ADDRESS]",
-    help="Score many files on a Dask cluster; without an address on one of this machine.",
+    help="Score many files on a Dask cluster; without an address, on a local cluster.",
 )
 def predict(file: str, output: Path, cluster: str | None) -> None:
     """Score every row of FILE: CSV, NDJSON or Parquet, told by the end of its name.
@@ -208,7 +208,7 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
 @click.option("--workers", type=int, help="Number of processes.  [default: 1]")
 @click.option("--ssl-certfile", help="Certificate with its chain, PEM.  [default: plain HTTP]")
 @click.option("--ssl-keyfile", help="Private key, PEM.  [default: in the certificate's file]")
-@click.option("--ssl-ca-certs", help="Authorities whose certificates clients must show, PEM.")
+@click.option("--ssl-ca-certs", help="Certificate authorities for client certificates, PEM.")
 @click.option("--ssl-ciphers", help="OpenSSL's list of ciphers for TLS 1.2.")
 @click.option("--log-level", help="debug, info, warning, error or critical.  [default: info]")
 def serve(**flags: object) -> None:

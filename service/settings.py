@@ -58,7 +58,7 @@ def _check_origin(text: str) -> str:
     # As a browser sends it: in lower case, without a path.
     if not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", text):
         raise PydanticCustomError(
-            "origin", "Expected origins such as https://app.example, with commas between"
+            "origin", "Expected origins such as https://app.example, separated by commas"
         )
     return text
 
@@ -92,17 +92,16 @@ class Settings(BaseSettings):
             }
         return init_settings, env_settings
 
-    artifact: Path = Field(
-        Path("artifacts/heart.npz"), description="File of the model that is served."
-    )
+    artifact: Path = Field(Path("artifacts/heart.npz"), description="File of the served model.")
     artifact_sha256: Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{64}$")] | None = Field(
-        None, description="SHA-256 that the file must have, 64 hex digits; unset: not checked."
+        None, description="Required SHA-256 of the file, 64 hex digits; unset: not checked."
     )
     threshold: float | None = Field(
         None,
         gt=0,
         lt=1,
-        description="The positive class is predicted above it; unset: the artifact's own.",
+        description="The positive class is predicted above this probability; unset: the model's "
+        "own threshold.",
     )
     codes: Literal["any", "names"] = Field(
         "any",
@@ -122,116 +121,132 @@ class Settings(BaseSettings):
         30,
         ge=5,
         le=3600,
-        description="A worker that has given no sign of life for so long is replaced, in seconds.",
+        description="A worker that does not respond for this time is replaced, in seconds.",
     )
     reload_seconds: float = Field(
-        1, ge=0.1, le=3600, description="How often the artifact's file is looked at, in seconds."
+        1, ge=0.1, le=3600, description="Interval between checks for a new model file, in seconds."
     )
     drain_seconds: float = Field(
         5,
         ge=0,
         le=300,
-        description="How long requests are answered after the signal to stop, in seconds.",
+        description="Time after the stop signal in which new requests are still answered, in "
+        "seconds.",
     )
     finish_seconds: int = Field(
         10,
         ge=1,
         le=300,
-        description="How long requests may take to finish after that, in whole seconds.",
+        description="Time after the drain for requests in flight to finish, in whole seconds.",
     )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
-        "info", description="Least level that is logged; `warning` silences the request lines."
+        "info", description="Minimum log level; at `warning` no request lines are logged."
     )
     api_keys: SecretStr | None = Field(
-        None, description="API keys, name:key or name:sha256:digest, with commas between."
+        None, description="API keys, name:key or name:sha256:digest, separated by commas."
     )
     api_keys_file: Path | None = Field(
-        None, description="File of such keys, with commas or line ends between."
+        None, description="File of API keys, separated by commas or line breaks."
     )
     cors_origins: Annotated[tuple[Origin, ...] | None, NoDecode, WithCommas] = Field(
-        None, description="Origins of the web pages that may ask, with commas between."
+        None, description="Allowed origins of web pages (CORS), separated by commas."
     )
     ssl_certfile: FilePath | None = Field(
-        None, description="Certificate with its chain, PEM; set: the service speaks HTTPS alone."
+        None, description="Certificate with its chain, PEM; if set, the service accepts only HTTPS."
     )
     ssl_keyfile: FilePath | None = Field(
-        None, description="Private key of the certificate, PEM; unset: it is in the same file."
+        None,
+        description="Private key of the certificate, PEM; unset: read from the certificate's file.",
     )
     ssl_keyfile_password: SecretStr | None = Field(None, description="Password of the private key.")
     ssl_ca_certs: FilePath | None = Field(
-        None, description="Authorities, PEM; set: clients must show a certificate of one of them."
+        None,
+        description="Certificate authorities, PEM; if set, clients need a certificate signed by "
+        "one of them.",
     )
     ssl_ciphers: str | None = Field(
         None,
         description="OpenSSL's list of ciphers for TLS 1.2; unset: ECDHE with AES-GCM or ChaCha20.",
     )
     forwarded_allow_ips: Annotated[tuple[IPvAnyNetwork, ...] | None, NoDecode, WithCommas] = Field(
-        None, description="Proxies whose X-Forwarded headers are believed, with commas between."
+        None,
+        description="Proxies whose X-Forwarded headers are trusted, separated by commas; unset: "
+        "none.",
     )
     tracing: bool = Field(
-        default=False, description="Whether spans are sent, as the variables OTEL_* say."
+        default=False,
+        description="Whether to send trace spans; the variables OTEL_* configure the exporter.",
     )
     max_record_bytes: int = Field(
         2**16,
         ge=2**10,
         le=2**20,
-        description="Largest body of a request for one record, in bytes; unset: no less than the "
-        "longest record of the model has.",
+        description="Maximum body size of a request for one record, in bytes; unset: at least the "
+        "longest record of the model.",
     )
     max_batch_bytes: int = Field(
-        8 * 2**20, ge=2**10, le=2**30, description="Largest body of a batch request, in bytes."
+        8 * 2**20, ge=2**10, le=2**30, description="Maximum body size of a batch request, in bytes."
     )
     max_batch_rows: int = Field(
-        10_000, ge=1, le=1_000_000, description="Most records in one batch request."
+        10_000, ge=1, le=1_000_000, description="Maximum number of records in one batch request."
     )
     max_stream_bytes: int = Field(
         2**30,
         ge=2**10,
         le=2**40,
-        description="Largest body of a stream of rows that are reported one by one, in bytes.",
+        description="Maximum body size of a stream with on_error=report, in bytes.",
     )
     max_bad_rows: int = Field(
         1000,
         ge=1,
         le=1_000_000_000,
-        description="Most rows with faults that a stream reports before it ends.",
+        description="Maximum number of rows with faults before a stream ends.",
     )
     max_stream_idle_seconds: float = Field(
         10,
         ge=0.1,
         le=3600,
-        description="Longest time without a byte of a stream that is being answered, in seconds.",
+        description="Maximum time without a byte from the client of a stream, in seconds.",
     )
     min_stream_bytes_per_second: int = Field(
         20,
         ge=1,
         le=1_000_000,
-        description="Least rate of a stream that is being answered, in bytes a second.",
+        description="Minimum rate at which a stream must arrive, in bytes per second.",
     )
     max_batches: int = Field(
-        4, ge=1, le=1000, description="Most batches at work at once, in each worker."
+        4, ge=1, le=1000, description="Maximum number of concurrent batches in each worker."
     )
     max_connections: int = Field(
-        512, ge=1, le=65535, description="Most connections at once, to each worker."
+        512, ge=1, le=65535, description="Maximum number of concurrent connections to each worker."
     )
     max_head_bytes: int = Field(
-        2**14, ge=2**10, le=2**20, description="Longest request line and headers, in bytes."
+        2**14,
+        ge=2**10,
+        le=2**20,
+        description="Maximum size of the request line and headers, in bytes.",
     )
     max_head_seconds: int = Field(
-        10, ge=1, le=3600, description="Longest time for a request's head to arrive, in seconds."
+        10,
+        ge=1,
+        le=3600,
+        description="Maximum time for the request line and headers to arrive, in seconds.",
     )
     max_body_seconds: int = Field(
-        30, ge=1, le=3600, description="Longest time for a request's body to arrive, in seconds."
+        30, ge=1, le=3600, description="Maximum time for the request body to arrive, in seconds."
     )
     max_write_seconds: int = Field(
         30,
         ge=1,
         le=3600,
-        description="A client that takes less than 16 KiB of an answer in so long is disconnected, "
-        "in seconds.",
+        description="A client that reads less than 16 KiB of an answer in this time is "
+        "disconnected, in seconds.",
     )
     max_idle_seconds: int = Field(
-        65, ge=1, le=3600, description="Longest time without a request, in seconds."
+        65,
+        ge=1,
+        le=3600,
+        description="Maximum time that a connection stays open without a request, in seconds.",
     )
 
 

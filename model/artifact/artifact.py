@@ -135,7 +135,7 @@ class Artifact:
             When one of the files cannot be written; then the old ones are still there.
         """
         if path.suffix != ".npz":
-            raise ArtifactError(path, "file", "the name of an artifact ends in .npz")
+            raise ArtifactError(path, "file", "the file name must end in .npz")
         content = self._packed()
         saved = replace(self, sha256=hashlib.sha256(content).hexdigest())
         _check(path, content)
@@ -171,7 +171,7 @@ class Artifact:
         path : Path
             The ``.npz`` file.
         pinned_sha256 : str, optional
-            The digest that the file must have.
+            Required SHA-256 of the file.
 
         Raises
         ------

@@ -197,7 +197,7 @@ class LimitedProtocol(FramedProtocol):
         if self._is_streamed() or not (self.flow.is_reading or self._is_unwanted()):
             self._set_deadline()  # The application waits for it, or has not asked for more.
             return
-        self._refuse(TooSlow(f"The {self._expected.value} of a request may take {seconds} s."))
+        self._refuse(TooSlow(f"The {self._expected.value} did not arrive within {seconds} s."))
 
     def _refuse(self, refusal: Refusal) -> None:
         if self._expected is Expected.BODY:

@@ -29,8 +29,8 @@ class Expected(Enum):
     """What a client is to send next."""
 
     REQUEST = "request"
-    HEAD = "head"
-    BODY = "body"
+    HEAD = "request head"
+    BODY = "request body"
 
 
 class FramedProtocol(HttpToolsProtocol):

@@ -71,7 +71,7 @@ def read_keys(settings: Settings) -> ApiKeys | None:
         When they cannot be used; its text repeats nothing of them.
     """
     if settings.api_keys and settings.api_keys_file:
-        raise SettingsError("HEARTLINE_API_KEYS_FILE: unset it, or HEARTLINE_API_KEYS")
+        raise SettingsError("HEARTLINE_API_KEYS_FILE: set this or HEARTLINE_API_KEYS, not both")
     if settings.api_keys:
         return _parse("HEARTLINE_API_KEYS", settings.api_keys.get_secret_value())
     if settings.api_keys_file:
@@ -94,7 +94,7 @@ def _parse(variable: str, text: str) -> ApiKeys:
         if match is None:
             raise SettingsError(
                 f"{variable}: entry {number} is not name:key, with a key of 16 to 256 characters, "
-                "or name:sha256:digest; docs/security.md tells how to write it"
+                "or name:sha256:digest; see docs/security.md"
             )
         digest = bytes.fromhex(match["digest"]) if match["digest"] else _digest(match["key"])
         if digest in names:

@@ -47,7 +47,7 @@ def batch_body(examples: Mapping[str, tuple[str, dict[str, Any]]]) -> dict[str, 
     batches = {name: (summary, {"instances": [row]}) for name, (summary, row) in examples.items()}
     (*_, (_, record)) = examples.values()
     table = {"columns": [*record], "data": [[*record.values()]]}
-    shown = {**batches, "table": ("The names of the columns once, and the values in rows", table)}
+    shown = {**batches, "table": ("Column names once, and values in rows", table)}
     body = json_body(shown, "Batch", "Table")
     rows = StringIO()
     csv.writer(rows, lineterminator="\n").writerows([record, record.values()])
@@ -56,7 +56,10 @@ def batch_body(examples: Mapping[str, tuple[str, dict[str, Any]]]) -> dict[str, 
         lines = {"schema": {"type": "string"}, "example": text}
         body["requestBody"]["content"][media_type] = lines
     way = {"type": "string", "enum": ["refuse", "report"], "default": "refuse"}
-    description = "What becomes of CSV or NDJSON with bad rows: refused whole, or told row by row."
+    description = (
+        "What happens to CSV or NDJSON with bad rows: reject the whole batch, or report "
+        "them row by row."
+    )
     on_error = {"name": "on_error", "in": "query", "schema": way, "description": description}
     return {**body, "parameters": [on_error]}
 

@@ -22,7 +22,7 @@ def operations_router(model: ServedModel[Served], exposition: Exposition) -> API
 
     @router.get(
         "/livez",
-        summary="Is the process alive?",
+        summary="Liveness probe",
         responses=answers("Alive", "It is"),
     )
     async def livez() -> dict[str, str]:
@@ -31,7 +31,7 @@ def operations_router(model: ServedModel[Served], exposition: Exposition) -> API
 
     @router.get(
         "/readyz",
-        summary="Can the process predict?",
+        summary="Readiness probe",
         responses=answers("Ready", "It can", NotReady),
     )
     async def readyz(request: Request) -> dict[str, str]:
@@ -40,15 +40,15 @@ def operations_router(model: ServedModel[Served], exposition: Exposition) -> API
         Answer 503 if they come out wrong, or while the process is about to stop.
         """
         if request.app.state.is_draining:
-            raise NotReady("The process is about to stop; send requests elsewhere.")
+            raise NotReady("The process is stopping; send requests to another replica.")
         predictor = model.current.predictor
         if not predictor.is_sound():
-            raise NotReady("The golden rows do not come out as they must; restart the process.")
+            raise NotReady("The golden rows are computed incorrectly; restart the process.")
         return {"status": "ready", "model_version": predictor.artifact.version}
 
     @router.get(
         "/metrics",
-        summary="What has been counted?",
+        summary="Metrics",
         response_class=Response,
         responses=text_answers("Metrics in Prometheus's text format"),
     )
@@ -59,7 +59,7 @@ def operations_router(model: ServedModel[Served], exposition: Exposition) -> API
     @router.get(
         "/model",
         name="model",
-        summary="What model is this?",
+        summary="Model card",
         responses=answers("ModelCard", "The model card"),
     )
     async def model_card(request: Request) -> Response:

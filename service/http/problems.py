@@ -47,40 +47,45 @@ class Kind(NamedTuple):
 KINDS: Mapping[type[Exception], Kind] = {
     InvalidInput: Kind(422, "invalid-input", "The request is not valid"),
     ContentTooLarge: Kind(413, "content-too-large", "The request is too large"),
-    UnsupportedMediaType: Kind(415, "unsupported-media-type", "The body is of another kind"),
+    UnsupportedMediaType: Kind(415, "unsupported-media-type", "The media type is not supported"),
     Unauthorized: Kind(
         401,
         "unauthorized",
-        "An API key is needed",
-        "Send a key of this service: Authorization: Bearer <key>.",
+        "A valid API key is required",
+        "Send an API key of this service: Authorization: Bearer <key>.",
     ),
     DamagedBody: Kind(400, "damaged-body", "The body cannot be decompressed"),
-    Overloaded: Kind(
-        503, "overloaded", "The service has too much to do", headers={"Retry-After": "1"}
+    Overloaded: Kind(503, "overloaded", "The service is overloaded", headers={"Retry-After": "1"}),
+    NotHttp: Kind(400, "not-http", "The request is not valid HTTP"),
+    NotImplementedHere: Kind(
+        501,
+        "not-implemented",
+        "The service does not implement a part of HTTP that the request needs",
     ),
-    NotHttp: Kind(400, "not-http", "The request is not HTTP"),
-    NotImplementedHere: Kind(501, "not-implemented", "The service lacks a part of HTTP"),
-    HeadTooLarge: Kind(431, "head-too-large", "The request's head is too large"),
+    HeadTooLarge: Kind(431, "head-too-large", "The request line and headers are too large"),
     TooSlow: Kind(408, "too-slow", "The request took too long to arrive"),
     NotReady: Kind(503, "not-ready", "The service is not ready"),
     ClientDisconnect: Kind(
-        400, "client-disconnected", "The request was cut short", "The body did not arrive whole."
+        400,
+        "client-disconnected",
+        "The client disconnected",
+        "The connection closed before the whole body arrived.",
     ),
     Exception: Kind(
         500,
         "internal-error",
-        "The service failed",
-        "The fault is the service's; its log tells more under the request id.",
+        "Internal error",
+        "The error is in the service; search its log for the request id.",
     ),
 }
 
 KINDS_BY_STATUS: Mapping[int, Kind] = {
-    404: Kind(404, "not-found", "There is nothing here", "GET /docs shows every path."),
+    404: Kind(404, "not-found", "Not found", "GET /docs lists all paths."),
     405: Kind(
         405,
         "method-not-allowed",
-        "The method is not allowed here",
-        "The Allow header names those that are.",
+        "The method is not allowed for this path",
+        "The Allow header lists the allowed methods.",
     ),
 }
 """What Starlette's router raises."""

@@ -33,7 +33,7 @@ class Admission:
             When there is none.
         """
         if self._at_work >= self._most:
-            raise Overloaded("There are as many batches at work as may be; try again later.")
+            raise Overloaded("The batch limit is reached; retry later.")
         self._at_work += 1
         try:
             yield

@@ -100,7 +100,7 @@ class Reloader:
                     self._on_reload(self._read_again())
             except Exception:
                 # Whatever became of the model is done: this says nothing about it.
-                logger.exception("a look at the model's file could not be finished")
+                logger.exception("a check for a new model file failed")
 
     def _read_again(self) -> Reload:
         try:
@@ -108,7 +108,7 @@ class Reloader:
         except HeartlineError as error:
             return Reload("refused", self._file.artifact, str(error))
         except Exception as error:
-            logger.exception("reading the model again failed")
+            logger.exception("reloading the model failed")
             return Reload("refused", self._file.artifact, f"{type(error).__name__}, see above")
         return Reload("swapped" if is_new else "unchanged", self._file.artifact)
 

@@ -35,5 +35,6 @@ def allow_open_files(settings: Settings) -> None:
     except (OSError, ValueError):
         raise SettingsError(
             f"HEARTLINE_MAX_CONNECTIONS: {settings.max_connections} connections need {needed} "
-            f"open files, and the system allows {hard}; lower it, or raise that limit"
+            f"open files, and the system allows {hard}; lower the setting, or raise the limit "
+            "(ulimit -n)"
         ) from None

@@ -67,8 +67,8 @@ def serve(settings: Settings) -> None:
     listening = bind(settings)
     if keys is None and not ipaddress.ip_address(listening.getsockname()[0]).is_loopback:
         logger.warning(
-            "everybody who reaches this address can use the service: set HEARTLINE_API_KEYS, or "
-            "make sure that something in front of it asks who they are"
+            "the service listens on a public address without authentication: set "
+            "HEARTLINE_API_KEYS, or authenticate clients in a proxy"
         )
     logger.info(
         "serving",

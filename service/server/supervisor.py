@@ -161,7 +161,7 @@ class Supervisor:
             if time.monotonic() >= self._no_start_before:
                 self._start()
         if not self._workers:
-            raise WorkersError("no worker could start; the lines above say why")
+            raise WorkersError("no worker could start; see the log lines above")
 
     def _start(self) -> None:
         try:
@@ -203,7 +203,7 @@ class Supervisor:
         for process in late:
             process.kill()
         if late:
-            raise WorkersError(f"{len(late)} of the workers did not stop in time and were killed")
+            raise WorkersError(f"{len(late)} workers did not stop in time and were killed")
 
     def _wait(self, seconds: float) -> None:
         """Wait until all workers have ended, but no longer than this."""

@@ -21,13 +21,13 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     """
     if settings.ssl_certfile is None:
         if settings.ssl_keyfile or settings.ssl_ca_certs:
-            raise SettingsError("HEARTLINE_SSL_CERTFILE: the other files of TLS need it too")
+            raise SettingsError("HEARTLINE_SSL_CERTFILE: required when another TLS setting is set")
         return None
     try:
         return _context(settings.ssl_certfile, settings)
     except OSError as error:
         raise SettingsError(
-            f"HEARTLINE_SSL_CERTFILE: this and its companions do not work: {error.args[-1]}"
+            f"HEARTLINE_SSL_CERTFILE: the TLS files cannot be used: {error.args[-1]}"
         ) from None
 
 

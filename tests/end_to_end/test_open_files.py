@@ -44,7 +44,7 @@ def test_too_few_open_files_are_one_line_and_a_code() -> None:
     assert ended.returncode == 1
     assert ended.stderr == (
         f"heartline: HEARTLINE_MAX_CONNECTIONS: {MOST} connections need {NEEDED} open files, "
-        f"and the system allows {NEEDED - 1}; lower it, or raise that limit\n"
+        f"and the system allows {NEEDED - 1}; lower the setting, or raise the limit (ulimit -n)\n"
     )
 
 

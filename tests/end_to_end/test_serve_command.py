@@ -131,7 +131,7 @@ def test_workers_that_cannot_start_end_the_service_with_a_code(tmp_path: Path) -
 
         wait_until(has_ended)
         assert process.returncode == 1
-    assert log.read_text().endswith("heartline: no worker could start; the lines above say why\n")
+    assert log.read_text().endswith("heartline: no worker could start; see the log lines above\n")
 
 
 def test_workers_start_with_the_model_that_was_verified(tmp_path: Path) -> None:

@@ -165,14 +165,13 @@ def test_files_that_do_not_work_are_one_line_and_a_code(
     certfile = ("--ssl-certfile", str(service.certificate))
     for flags, said in (
         (("--ssl-certfile", "nowhere.pem"), "HEARTLINE_SSL_CERTFILE: Path does not point to a "),
-        (("--ssl-keyfile", str(service.key)), "HEARTLINE_SSL_CERTFILE: the other files "),
-        (("--ssl-certfile", str(no_pem)), "HEARTLINE_SSL_CERTFILE: this and its companions "),
-        (certfile, "HEARTLINE_SSL_CERTFILE: this and its companions "),
-        ((*certfile, "--ssl-keyfile", str(caller.key)), "HEARTLINE_SSL_CERTFILE: this and "),
+        (("--ssl-keyfile", str(service.key)), "HEARTLINE_SSL_CERTFILE: required when "),
+        (("--ssl-certfile", str(no_pem)), "HEARTLINE_SSL_CERTFILE: the TLS files cannot "),
+        (certfile, "HEARTLINE_SSL_CERTFILE: the TLS files cannot "),
+        ((*certfile, "--ssl-keyfile", str(caller.key)), "HEARTLINE_SSL_CERTFILE: the TLS "),
         (
             (*certfile, "--ssl-keyfile", str(service.key), "--ssl-ciphers", "none"),
-            "HEARTLINE_SSL_CERTFILE: this and its companions do not work: "
-            "No cipher can be selected.\n",
+            "HEARTLINE_SSL_CERTFILE: the TLS files cannot be used: No cipher can be selected.\n",
         ),
     ):
         ended = run("serve", *flags)

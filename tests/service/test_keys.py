@@ -118,7 +118,9 @@ def test_the_example_of_the_page_can_be_read() -> None:
 
 
 def test_keys_are_set_in_one_place() -> None:
-    with pytest.raises(SettingsError, match=r"^HEARTLINE_API_KEYS_FILE: unset it, or "):
+    with pytest.raises(
+        SettingsError, match=r"^HEARTLINE_API_KEYS_FILE: set this or HEARTLINE_API_KEYS, not both"
+    ):
         read_keys(Settings(api_keys=f"lab:{KEY}", api_keys_file=Path("keys")))
 
 

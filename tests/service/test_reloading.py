@@ -273,7 +273,7 @@ def test_a_reloader_outlives_a_failure_to_report(
         for _ in range(2):
             reloader.reload()
             told.get(timeout=PATIENCE)
-    assert "a look at the model's file could not be finished" in caplog.text
+    assert "a check for a new model file failed" in caplog.text
 
 
 def refuse(_: Artifact) -> NoReturn:

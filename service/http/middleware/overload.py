@@ -19,6 +19,6 @@ class ConnectionLimitMiddleware:
         if "above_limit" not in scope["state"] or scope["path"] in EXEMPT:
             await self.app(scope, receive, send)
             return
-        refusal = Overloaded("There are too many connections; try again later.")
+        refusal = Overloaded("The connection limit is reached; retry later.")
         response = await problem_response(Request(scope), refusal)
         await response(scope, receive, send)

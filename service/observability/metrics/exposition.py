@@ -39,7 +39,7 @@ class Exposition(Collector):
             yield family.told(totals)
         yield GaugeMetricFamily(
             "heartline_requests_in_flight",
-            "Requests begun and not ended, the one for this page included.",
+            "Requests in flight, including this one.",
             used["in_flight"].sum(),
         )
         running = np.flatnonzero(table["pid"]).tolist()
@@ -47,7 +47,7 @@ class Exposition(Collector):
         yield GaugeMetricFamily("heartline_workers", "Worker processes.", len(running))
         yield CounterMetricFamily(
             "heartline_worker_deaths",
-            "Workers that ended without being told to, and were replaced.",
+            "Workers that ended unexpectedly and were replaced.",
             used["deaths"].sum(),
         )
         yield from _processes(dict(zip(running, table["pid"][running].tolist(), strict=True)))
@@ -55,7 +55,7 @@ class Exposition(Collector):
 
 def _models(texts: Iterable[bytes]) -> Metric:
     metric = GaugeMetricFamily(
-        "heartline_model_info", "1 for each model that a worker holds.", labels=["name", "version"]
+        "heartline_model_info", "1 for each model that a worker serves.", labels=["name", "version"]
     )
     for text in sorted({text for text in texts if text}):
         name, _, version = text.decode(errors="replace").rpartition(" ")

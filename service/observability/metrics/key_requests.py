@@ -21,7 +21,7 @@ class KeyMeter:
     def __init__(self, registry: Registry, names: Sequence[str]) -> None:
         self._places = registry.counter(
             "heartline_key_requests_total",
-            "Requests let in by an API key, by the name of the key.",
+            "Requests accepted with an API key, by the name of the key.",
             {"key_name": names},
         ).places
         self._cells = registry.cells

@@ -54,13 +54,13 @@ class PredictionMeter:
         )
         self._histogram = registry.histogram(
             "heartline_predicted_probability",
-            "Predicted probability of a class; of two classes, that of the positive one.",
+            "Predicted probability of a class; with two classes, of the positive one.",
             {"class": artifact.labels if artifact.threshold is None else artifact.labels[-1:]},
             TENTHS,
         )
         faults = registry.counter(
             "heartline_validation_faults_total",
-            "Faults listed in refusals and in reported rows, by known field and kind.",
+            "Faults listed in error responses and reported rows, by field and kind.",
             {"field": _fields(artifact), "kind": FAULT_TYPES},
         )
         self._rows = list(rows.places.values())

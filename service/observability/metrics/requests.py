@@ -40,7 +40,7 @@ class RequestMeter:
         )
         self._seconds = registry.histogram(
             "heartline_request_duration_seconds",
-            "Time from the request's head to the head of the answer.",
+            "Time from the request's headers to the response's headers.",
             {"route": routes},
             SECONDS,
         )

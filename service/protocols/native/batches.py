@@ -128,5 +128,5 @@ def _on_error(request: Request, media_type: str) -> str:
     if on_error not in known:
         expected = f"Expected {' or '.join(known)} with a body of {media_type}."
         told = {"loc": ["query", "on_error"], "msg": expected, "type": "unknown_code"}
-        raise InvalidInput("There is no such way to treat bad rows.", [told])
+        raise InvalidInput("The value of on_error is not valid.", [told])
     return on_error
