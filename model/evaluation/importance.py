@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.inspection import permutation_importance
 
 from model.arrays import Array
 from model.data import Dataset
-from model.evaluation.metrics import Metric, metrics_for
+from model.evaluation.metrics import metrics_for, value_of
 from model.evaluation.validation import Repeat
 
-REPEATS = 5
+SHUFFLES = 5
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Importance:
     value : float
         How much the log loss of held-out rows grows when the column is shuffled among the rows.
     spread : float
-        Standard deviation between the repeats.
+        Standard deviation between the shuffles.
     """
 
     feature: str
@@ -44,9 +47,10 @@ def permutation_importances(
     dataset : Dataset
         The data set.
     repeats : sequence of Repeat
-        Of a cross-validation, of which the first five are used; nothing is fitted anew.
+        Of a cross-validation; nothing is fitted again. The first five are used, with one shuffle
+        each; where there are fewer, each is used for several, five in all.
     random_state : int
-        Seed of the shuffling.
+        Seed of the shuffles of the first repeat; each further repeat has the next seed.
 
     Notes
     -----
@@ -57,21 +61,24 @@ def permutation_importances(
     Breiman, "Random forests", Machine Learning 45 (2001); Fisher, Rudin and Dominici, "All models
     are wrong, but many are useful", JMLR 20 (2019).
     """
-    metric = metrics_for(len(dataset.labels))["log_loss"]
-    rng = np.random.default_rng(random_state)
-    y, judged = dataset.classes.astype(np.float64), repeats[:REPEATS]
-    whole = np.array([_value(metric, y, repeat.held_out(dataset.X)) for repeat in judged])
-    importances = []
-    for column, feature in enumerate(dataset.features):
-        values = []
-        for repeat in judged:
-            X = dataset.X.copy()
-            X[:, column] = rng.permutation(X[:, column])
-            values.append(_value(metric, y, repeat.held_out(X)))
-        growth = np.array(values) - whole
-        importances.append(Importance(feature.name, float(growth.mean()), float(growth.std())))
+    log_loss = metrics_for(len(dataset.labels))["log_loss"]
+
+    def score(repeat: Repeat, X: Array, y: Array) -> float:
+        """Return the negative log loss of the held-out rows: a score is better when greater."""
+        return -value_of(log_loss, y, repeat.held_out(X)[np.newaxis])
+
+    X, y = dataset.X, dataset.classes.astype(np.float64)
+    judged = repeats[:SHUFFLES]
+    shuffles = math.ceil(SHUFFLES / len(judged))
+    growth = np.hstack(
+        [
+            # Frozen, because scikit-learn accepts estimators only; nothing is fitted.
+            permutation_importance(
+                FrozenEstimator(repeat), X, y, scoring=score, n_repeats=shuffles, random_state=seed
+            ).importances
+            for seed, repeat in enumerate(judged, start=random_state)
+        ]
+    )[:, :SHUFFLES]
+    columns = zip(dataset.features.names, growth.mean(axis=1), growth.std(axis=1), strict=True)
+    importances = [Importance(name, float(value), float(spread)) for name, value, spread in columns]
     return sorted(importances, key=lambda one: -one.value)
-
-
-def _value(metric: Metric, y: Array, probabilities: Array) -> float:
-    return float(metric(y, probabilities[np.newaxis], np.ones((1, len(y))))[0])

@@ -127,6 +127,11 @@ def bootstrap_counts(rows: int, resamples: int, random_state: int) -> Array:
     return rng.multinomial(rows, np.full(rows, 1.0 / rows), resamples).astype(np.float64)
 
 
+def value_of(metric: Metric, y: Array, probabilities: Array) -> float:
+    """Return a metric of the rows as they are, each counted once; its mean over the repeats."""
+    return float(metric(y, probabilities, np.ones((1, len(y))))[0])
+
+
 def metrics_with_intervals(
     metrics: Mapping[str, Metric], y: Array, probabilities: Array, random_state: int
 ) -> dict[str, dict[str, float]]:
@@ -156,13 +161,12 @@ def metrics_with_intervals(
     fit to other training rows: nothing is fitted anew.
     """
     counts = bootstrap_counts(len(y), RESAMPLES, random_state)
-    once = np.ones((1, len(y)))
     figures = {}
     for name, metric in metrics.items():
         low, high = np.nanquantile(metric(y, probabilities, counts), [0.025, 0.975])
-        repeats = [metric(y, repeat[np.newaxis], once)[0] for repeat in probabilities]
+        repeats = [value_of(metric, y, repeat[np.newaxis]) for repeat in probabilities]
         figures[name] = {
-            "value": float(metric(y, probabilities, once)[0]),
+            "value": value_of(metric, y, probabilities),
             "low": float(low),
             "high": float(high),
             "spread": float(np.std(repeats)),

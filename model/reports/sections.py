@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
+from sklearn.metrics import confusion_matrix
 
 from model.arrays import Array
 from model.evaluation.calibration import calibration_error, reliability
@@ -18,6 +19,7 @@ from model.evaluation.curves import (
 )
 from model.reports import plots
 from model.reports.evidence import LEARNING_REPEATS, Evidence
+from model.reports.markdown import table
 from model.schema.classes import predicted_classes
 
 INTERVAL = "95 % interval"
@@ -104,7 +106,7 @@ def _metrics(evidence: Evidence) -> Section:
         "it. The interval is over 1,000 bootstrap samples of the rows, the spread that between "
         "the repeats.\n\n"
     )
-    return Section("Metrics", text + _table(("metric", "value", INTERVAL, "spread"), rows))
+    return Section("Metrics", text + table(("metric", "value", INTERVAL, "spread"), rows))
 
 
 def _published_costs(evidence: Evidence) -> Section:
@@ -125,29 +127,27 @@ def _published_costs(evidence: Evidence) -> Section:
         "Classification, 1994, without intervals of their own; ours is called positive above 1/6. "
         f"{claim}\n\n"
     )
-    return Section("The Statlog comparison", text + _table(("method", "cost"), rows))
+    return Section("The Statlog comparison", text + table(("method", "cost"), rows))
 
 
 def _confusion(evidence: Evidence) -> Section:
     dataset = evidence.dataset
+    classes = range(len(dataset.labels))
     thresholds: list[float | None] = [None if len(dataset.labels) > 2 else 0.5]
     if dataset.costs is not None:
         thresholds.append(dataset.costs.threshold)
     texts = ["Mean numbers of rows over the repeats."]
     for threshold in thresholds:
         predicted = predicted_classes(evidence.validation.probabilities, threshold)
-        counts = [
-            [np.mean(np.sum((dataset.classes == true) & (predicted == called), axis=1))
-             for called in range(len(dataset.labels))]
-            for true in range(len(dataset.labels))
-        ]  # fmt: skip
+        true = np.tile(dataset.classes, len(predicted))
+        counts = confusion_matrix(true, predicted.ravel(), labels=classes) / len(predicted)
         head = ("", *(f"called {label}" for label in dataset.labels))
         rows = [
             (label, *(f"{count:.1f}" for count in line))
             for label, line in zip(dataset.labels, counts, strict=True)
         ]
         rule = "The most probable class" if threshold is None else f"Threshold {threshold:.3g}"
-        texts.append(f"{rule}:\n\n{_table(head, rows)}")
+        texts.append(f"{rule}:\n\n{table(head, rows)}")
     return Section("Confusion", "\n\n".join(texts))
 
 
@@ -200,7 +200,7 @@ def _calibration(evidence: Evidence) -> Section:
         "Expected calibration error in ten bins of equal counts, beside what it would be if every "
         "probability were right: a sample of this size never shows zero. The last column tells in "
         "how many of 1,000 such samples it is as large. The band is where the observed frequency "
-        f"would lie in 95 % of them.\n\n{_table(head, rows)}"
+        f"would lie in 95 % of them.\n\n{table(head, rows)}"
     )
     inside = {
         label: int(np.sum((f.observed >= f.low) & (f.observed <= f.high)))
@@ -241,7 +241,7 @@ def _learning(evidence: Evidence) -> Section:
     repeats = min(LEARNING_REPEATS, evidence.recipe.procedure.repeats)
     text = (
         "The same procedure on stratified parts of the training rows of each fold, "
-        f"{_times(repeats)}.\n\n{_table(head, rows)}"
+        f"{_times(repeats)}.\n\n{table(head, rows)}"
     )
     alt = (
         f"Learning curve: the log loss of held-out rows goes from {points[0].held_out:.3f} with "
@@ -267,7 +267,7 @@ def _progress(evidence: Evidence) -> Section:
     last = ", ".join(f"{name} {figure:g}" for name, figure in progress[-1].items())
     alt = f"Accuracy over the iterations; at the end {last}."
     picture = Picture("accuracy", plots.accuracy_plot(progress), alt)
-    return Section("On the way", _table(list(progress[0]), rows), picture)
+    return Section("On the way", table(list(progress[0]), rows), picture)
 
 
 def _subgroups(evidence: Evidence) -> Section:
@@ -292,15 +292,15 @@ def _subgroups(evidence: Evidence) -> Section:
         f"Each figure with its {INTERVAL}. The groups differ in how common the disease is in "
         "them, which by itself moves every figure but the area.\n\n"
     )
-    return Section("Subgroups", text + _table(("group", "rows", "positive", *names), rows))
+    return Section("Subgroups", text + table(("group", "rows", "positive", *names), rows))
 
 
 def _importance(evidence: Evidence) -> Section:
     importances = evidence.importances
     text = (
-        "How much the log loss of held-out rows grows when a column is shuffled among the rows, "
-        "with the standard deviation between repeats. A column that another stands in for loses "
-        "little."
+        "How much the log loss of held-out rows grows when a column is shuffled among the rows: "
+        "mean and standard deviation of five shuffles. A column whose information is in another "
+        "column as well has a low importance."
     )
     told = ", ".join(f"{one.feature} {one.value:.3f}" for one in importances)
     alt = f"Bars by column, the longest first: {told}."
@@ -318,7 +318,7 @@ def _boundaries(evidence: Evidence) -> Section:
     rows = [(name, f"{accuracy:.3f}") for name, accuracy in accuracies.items()]
     text = (
         "Which class is predicted where. The accuracy is that of the points that each was fitted "
-        f"to.\n\n{_table(('recipe', 'training accuracy'), rows)}"
+        f"to.\n\n{table(('recipe', 'training accuracy'), rows)}"
     )
     best, worst = (
         max(accuracies, key=accuracies.__getitem__),
@@ -364,8 +364,3 @@ def _range(figure: Mapping[str, float]) -> str:
 
 def _times(repeats: int) -> str:
     return "once" if repeats == 1 else f"{repeats} times"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

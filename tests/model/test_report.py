@@ -205,6 +205,18 @@ def test_a_column_that_the_network_cannot_see_is_worth_nothing(iris: Evidence) -
     assert abs(found["sepal_length"]) < 1e-9 < abs(found["petal_length"])
 
 
+def test_the_same_seed_shuffles_the_columns_the_same_way(moons: Evidence) -> None:
+    first, same, other = (
+        permutation_importances(moons.dataset, moons.validation.repeats, seed) for seed in (1, 1, 2)
+    )
+    assert first == same != other
+
+
+def test_a_single_repeat_is_shuffled_five_times(moons: Evidence) -> None:
+    assert len(moons.validation.repeats) == 1
+    assert all(one.spread > 0 for one in moons.importances)
+
+
 def test_more_rows_are_learned_from_as_the_curve_goes_on(heart: Evidence) -> None:
     rows = [point.rows for point in heart.learning]
     assert rows == sorted(rows)
