@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from model.arrays import Array
 from model.data import Dataset
-from model.evaluation.metrics import metrics_for
+from model.evaluation.metrics import metrics_for, value_of
 from model.evaluation.validation import Mask, Repeat, Rows
 from model.inference.pipeline import Pipeline
 
@@ -59,16 +58,14 @@ def learning_curve(
     """
     points = []
     for share in SHARES:
-        parts, fitted = [], []
-        for repeat in repeats:
-            part = _part(repeat.training, dataset.classes, share, random_state)
-            if _fewest(part, dataset.classes) < fewest_rows:
-                break
-            parts.append(part)
-            pipelines = repeat.pipelines if share == 1.0 else fit_folds(part)
-            fitted.append(Repeat(repeat.training, pipelines))
-        else:
-            points.append(_point(dataset, parts, fitted))
+        parts = [_part(repeat.training, dataset.classes, share, random_state) for repeat in repeats]
+        if any(_fewest(part, dataset.classes) < fewest_rows for part in parts):
+            continue
+        fitted = [
+            repeat if share == 1.0 else Repeat(repeat.training, fit_folds(part))
+            for repeat, part in zip(repeats, parts, strict=True)
+        ]
+        points.append(_point(dataset, parts, fitted))
     return points
 
 
@@ -91,18 +88,13 @@ def _fewest(part: Mask, classes: Rows) -> int:
 
 
 def _point(dataset: Dataset, parts: Sequence[Mask], fitted: Sequence[Repeat]) -> LearningPoint:
-    losses = [_log_loss(dataset.classes, repeat.held_out(dataset.X)) for repeat in fitted]
+    metric = metrics_for(len(dataset.labels))["log_loss"]
+    X, classes = dataset.X, dataset.classes.astype(np.float64)
+    held_out = [value_of(metric, classes, repeat.held_out(X)[np.newaxis]) for repeat in fitted]
     training = [
-        _log_loss(dataset.classes[rows], pipeline.class_probabilities(dataset.X[rows]))
+        value_of(metric, classes[rows], pipeline.class_probabilities(X[rows])[np.newaxis])
         for part, repeat in zip(parts, fitted, strict=True)
         for rows, pipeline in zip(part, repeat.pipelines, strict=True)
     ]
     rows = float(np.mean([part.sum(axis=1) for part in parts]))
-    return LearningPoint(round(rows), float(np.mean(losses)), float(np.mean(training)))
-
-
-def _log_loss(classes: Rows, probabilities: Array) -> float:
-    of_class = probabilities.shape[1] if probabilities.ndim == 2 else 2
-    metric = metrics_for(of_class)["log_loss"]
-    once = np.ones((1, len(classes)))
-    return float(metric(classes.astype(np.float64), probabilities[np.newaxis], once)[0])
+    return LearningPoint(round(rows), float(np.mean(held_out)), float(np.mean(training)))

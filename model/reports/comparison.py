@@ -12,11 +12,12 @@ import numpy as np
 
 from model.arrays import Array
 from model.data import Dataset
-from model.evaluation.metrics import metrics_for
+from model.evaluation.metrics import metrics_for, value_of
 from model.evaluation.validation import Mask, Rows, hold_out
 from model.inference.pipeline import Pipeline
 from model.network.network import NeuralNetwork
 from model.recipes.recipes import Recipe
+from model.reports.markdown import table
 from model.schema.classes import class_probabilities
 
 TEST_SIZE = 0.2
@@ -148,11 +149,11 @@ def as_markdown(scores: Iterable[Scores]) -> str:
     -----
     A dash stands for a figure that the data set does not have.
     """
-    lines = [["model", *HEADINGS.values()], ["---"] * (1 + len(HEADINGS))]
-    for of_contender in scores:
-        figures = [str(of_contender.figures.get(key, "\N{EN DASH}")) for key in HEADINGS]
-        lines.append([of_contender.name, *figures])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    rows = [
+        [each.name, *(str(each.figures.get(key, "\N{EN DASH}")) for key in HEADINGS)]
+        for each in scores
+    ]
+    return table(["model", *HEADINGS.values()], rows)
 
 
 def _in_order_of_split(dataset: Dataset) -> tuple[Dataset, Mask]:
@@ -187,10 +188,10 @@ def _predict(network: NeuralNetwork, X: Array) -> Array:
 def _figures(dataset: Dataset, is_test: Mask, predict: Predict, X: Array) -> dict[str, float]:
     """Return the metrics of the test rows, and the time that one of them takes."""
     metrics = metrics_for(len(dataset.labels), dataset.costs)
-    y, once = dataset.classes[is_test].astype(np.float64), np.ones((1, is_test.sum()))
+    y = dataset.classes[is_test].astype(np.float64)
     probabilities = np.asarray(predict(X[is_test]), dtype=np.float64)[np.newaxis]
     figures = {
-        name: float(metric(y, probabilities, once)[0])
+        name: value_of(metric, y, probabilities)
         for name, metric in metrics.items()
         if name in HEADINGS
     }

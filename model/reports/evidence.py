@@ -11,10 +11,10 @@ from model.data import Dataset
 from model.evaluation.figures import Figures, dataset_metrics, subgroup_metrics
 from model.evaluation.importance import Importance, permutation_importances
 from model.evaluation.learning import SHARES, LearningPoint, learning_curve
-from model.evaluation.validation import CrossValidation
+from model.evaluation.validation import CrossValidation, Repeat
 from model.inference.pipeline import Pipeline
 from model.recipes.design import Fitted
-from model.recipes.procedures import OnFit, judge
+from model.recipes.procedures import OnFit, Procedure, judge
 from model.recipes.recipes import Recipe, find_recipe
 
 Phase: TypeAlias = Callable[[str, float], OnFit]
@@ -77,21 +77,11 @@ def gather(recipe: Recipe, data: Path | None, random_state: int | None, phase: P
     seed = recipe.random_state if random_state is None else random_state
     dataset, procedure = recipe.load(data), recipe.procedure
     procedure.check(dataset)
-    sets = procedure.folds * procedure.repeats
-    on_fit = phase("cross-validation", sets * procedure.fits_of_a_fold)
+    fits = procedure.fits_of_a_fold
+    on_fit = phase("cross-validation", procedure.folds * procedure.repeats * fits)
     validation = judge(procedure, dataset, seed, on_fit)
-    on_fit = phase("fit", procedure.fits_of_a_fold)
-    fitted = procedure.fit(dataset, seed, on_fit)
-    repeats = min(LEARNING_REPEATS, procedure.repeats)
-    parts = procedure.folds * repeats * (len(SHARES) - 1)
-    on_fit = phase("learning curve", parts * procedure.fits_of_a_fold)
-    learning = learning_curve(
-        dataset,
-        validation.repeats[:repeats],
-        lambda rows: procedure.fit_folds(dataset, rows, seed, on_fit),
-        procedure.fewest_rows,
-        seed,
-    )
+    fitted = procedure.fit(dataset, seed, phase("fit", fits))
+    learning = _learning(procedure, dataset, validation.repeats, seed, phase)
     on_figures = phase("figures", 3)
     metrics = dataset_metrics(dataset, validation.probabilities, seed)
     on_figures(1)
@@ -111,6 +101,26 @@ def gather(recipe: Recipe, data: Path | None, random_state: int | None, phase: P
         learning=learning,
         boundaries=_boundaries(recipe, dataset, fitted, seed, phase),
         caveats=recipe.caveats(data),
+    )
+
+
+def _learning(
+    procedure: Procedure,
+    dataset: Dataset,
+    repeats: Sequence[Repeat],
+    random_state: int,
+    phase: Phase,
+) -> list[LearningPoint]:
+    """Return the learning curve over the first repeats."""
+    judged = repeats[:LEARNING_REPEATS]
+    parts = procedure.folds * len(judged) * (len(SHARES) - 1)
+    on_fit = phase("learning curve", parts * procedure.fits_of_a_fold)
+    return learning_curve(
+        dataset,
+        judged,
+        lambda rows: procedure.fit_folds(dataset, rows, random_state, on_fit),
+        procedure.fewest_rows,
+        random_state,
     )
 
 

@@ -59,24 +59,17 @@ def calibration_plot(reliabilities: Mapping[str, Reliability]) -> Figure:
     figure, axes = _axes("Predicted probability", "Observed frequency")
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="right on average")
     for index, (label, found) in enumerate(reliabilities.items()):
-        colour = COLOURS[index]
+        band = "95 % if right" if len(reliabilities) == 1 else f"{label}, 95 % if right"
         axes.fill_between(
             found.predicted,
             found.low,
             found.high,
-            color=colour,
+            color=COLOURS[index],
             alpha=0.15,
             linewidth=0,
-            label="95 % if right" if len(reliabilities) == 1 else f"{label}, 95 % if right",
+            label=band,
         )
-        axes.plot(
-            found.predicted,
-            found.observed,
-            color=colour,
-            linestyle=STYLES[index],
-            marker=MARKERS[index],
-            label=label,
-        )
+        _line(axes, index, label, found.predicted, found.observed)
     axes.legend(loc="upper left", fontsize="small", framealpha=0.6)
     return figure
 
@@ -97,20 +90,8 @@ def learning_plot(points: Sequence[LearningPoint]) -> Figure:
     """Draw the log loss over the number of training rows."""
     figure, axes = _axes("Training rows", "Log loss")
     rows = [point.rows for point in points]
-    for index, (label, values) in enumerate(
-        {
-            "held-out rows": [point.held_out for point in points],
-            "training rows": [point.training for point in points],
-        }.items()
-    ):
-        axes.plot(
-            rows,
-            values,
-            color=COLOURS[index],
-            linestyle=STYLES[index],
-            marker=MARKERS[index],
-            label=label,
-        )
+    _line(axes, 0, "held-out rows", rows, [point.held_out for point in points])
+    _line(axes, 1, "training rows", rows, [point.training for point in points])
     axes.set_ylim(bottom=0)
     axes.legend()
     return figure
@@ -131,15 +112,10 @@ def accuracy_plot(progress: Sequence[Mapping[str, float]]) -> Figure:
     """Draw the accuracies that were noted during the fit over the iterations."""
     figure, axes = _axes("Iteration", "Accuracy")
     names = [name for name in progress[0] if name.endswith("_accuracy")]
+    iterations = [noted["iteration"] for noted in progress]
     for index, name in enumerate(names):
-        axes.plot(
-            [noted["iteration"] for noted in progress],
-            [noted[name] for noted in progress],
-            color=COLOURS[index],
-            linestyle=STYLES[index],
-            marker=MARKERS[index],
-            label=name.removesuffix("_accuracy"),
-        )
+        label = name.removesuffix("_accuracy")
+        _line(axes, index, label, iterations, [noted[name] for noted in progress])
     axes.set_ylim(0, 1.02)
     axes.legend(loc="lower right")
     return figure
@@ -149,11 +125,11 @@ def importance_plot(importances: Sequence[Importance]) -> Figure:
     """Draw how much the log loss grows without each column."""
     figure, axes = _axes("Growth of the log loss when shuffled", "")
     figure.set_size_inches(SIZE[0], 1.2 + 0.27 * len(importances))
-    names = [one.feature.replace("_", " ") for one in reversed(importances)]
+    shown = importances[::-1]  # the first bar is the lowest
     axes.barh(
-        names,
-        [one.value for one in reversed(importances)],
-        xerr=[one.spread for one in reversed(importances)],
+        [one.feature.replace("_", " ") for one in shown],
+        [one.value for one in shown],
+        xerr=[one.spread for one in shown],
         color=COLOURS[0],
         ecolor="black",
         capsize=2,
@@ -211,6 +187,14 @@ def _axes(xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
     axes.set_ylabel(ylabel)
     axes.grid(alpha=0.3)
     return figure, axes
+
+
+def _line(
+    axes: Axes, index: int, label: str, x: Sequence[float] | Array, y: Sequence[float] | Array
+) -> None:
+    axes.plot(
+        x, y, color=COLOURS[index], linestyle=STYLES[index], marker=MARKERS[index], label=label
+    )
 
 
 def _draw(axes: Axes, curves: Mapping[str, Curve]) -> None:
