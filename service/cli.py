@@ -14,12 +14,11 @@ import click
 from model.errors import HeartlineError
 from model.files import check_writable
 from service.console.interrupts import die_of_signals, finishing
+from service.console.progress import is_watched, progress_bars
 from service.console.standard_streams import discard_output, fill_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from rich.progress import Progress
+    from collections.abc import Iterator
 
     from model.artifact.artifact import Artifact
     from model.inference.predictor import Predictor
@@ -103,8 +102,8 @@ def evaluate(name: str, data: Path | None, output: Path | None, seed: int | None
 
     folder = output or Path("artifacts") / name
     check_writable(folder / "report.html", REPORT_BYTES)
-    with _progress() as progress:
-        report = make_report(gather(recipe, data, seed, partial(_phase, progress)))
+    with progress_bars() as start:
+        report = make_report(gather(recipe, data, seed, start))
     with finishing():
         report.write(folder)
     _say(f"report     {folder / 'report.md'}")
@@ -126,8 +125,8 @@ def compare(name: str, seeds: int) -> None:
         from model.reports.rivals import rivals
 
         contenders = rivals()
-    with _progress() as progress:
-        on_fit = _phase(progress, name, (1 + len(contenders)) * seeds)
+    with progress_bars() as start:
+        on_fit = start(name, (1 + len(contenders)) * seeds)
         scores = comparison.compare(recipe, contenders, range(seeds), partial(on_fit, 1))
     _say(comparison.as_markdown(scores))
 
@@ -287,10 +286,11 @@ def _score_file(predictor: Predictor, file: Path, output: Path, stops: Stops) ->
         from service.files.reading import rows_about
         from service.files.score_file import score_file
     gc.freeze()  # all that was imported is looked at no more, which at the end takes 0.1 s
-    with _bar(rows_about(file) if _is_watched() else 0) as move:
+    with progress_bars() as start:
+        advance = start("rows", rows_about(file) if is_watched() else 0)
 
         def on_rows(number: int) -> None:
-            move(number)
+            advance(number)
             stops.heed()
 
         return score_file(predictor, file, output, on_rows)
@@ -303,19 +303,9 @@ def _score_files(
         from service.files.cluster import find_files, score_files
     files = find_files(pattern)
     stops.interrupt()
-    with _bar(len(files)) as move:
-        return score_files(predictor, files, folder, address, move, stops.hold)
-
-
-@contextmanager
-def _bar(length: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar where somebody watches; yield what moves it."""
-    with click.progressbar(length=length, file=sys.stderr, hidden=not _is_watched()) as bar:
-        yield bar.update
-
-
-def _is_watched() -> bool:
-    return sys.stderr is not None and sys.stderr.isatty()
+    with progress_bars() as start:
+        advance = start("files", len(files))
+        return score_files(predictor, files, folder, address, advance, stops.hold)
 
 
 def _find_recipe(name: str) -> Recipe:
@@ -325,18 +315,5 @@ def _find_recipe(name: str) -> Recipe:
 
 
 def _train(recipe: Recipe, data: Path | None, seed: int | None) -> Artifact:
-    with _progress() as progress:
-        return recipe.train(data, seed, _phase(progress, recipe.name, recipe.procedure.fits))
-
-
-def _progress() -> Progress:
-    """Return bars that show how far it is, where somebody watches."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    return Progress(console=Console(stderr=True), disable=not sys.stderr.isatty())
-
-
-def _phase(progress: Progress, name: str, fits: float) -> Callable[[float], None]:
-    """Add a bar; return what moves it."""
-    return partial(progress.advance, progress.add_task(name, total=fits))
+    with progress_bars() as start:
+        return recipe.train(data, seed, start(recipe.name, recipe.procedure.fits))

@@ -2,20 +2,10 @@ import os
 import pty
 import re
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 from tests.end_to_end.processes import COMMAND, environment, run
-
-
-def read_all(terminal: int) -> str:
-    """Read what is shown on a terminal until nobody writes there any more."""
-    shown = b""
-    with suppress(OSError):  # Linux ends a terminal so.
-        while part := os.read(terminal, 65_536):
-            shown += part
-    os.close(terminal)
-    return shown.decode()
+from tests.terminal import read_all
 
 
 def test_evaluating_writes_a_report_and_shows_its_progress(tmp_path: Path) -> None:

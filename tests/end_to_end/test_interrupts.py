@@ -25,7 +25,7 @@ VERIFY = ("verify", str(ARTIFACT))
     [
         (VERIFY, "numpy", signal.SIGINT),
         (("train", "heart"), "pandas", signal.SIGINT),
-        (("train", "heart"), "rich.progress", signal.SIGTERM),  # the last: the work begins
+        (("train", "heart"), "model.recipes.reruns", signal.SIGTERM),  # the last: the work begins
         (("evaluate", "heart"), "matplotlib", signal.SIGTERM),
         (("predict", "rows.csv", "-o", "answers.csv"), "numpy", signal.SIGINT),
         (("serve", "--port", "1"), "fastapi", signal.SIGINT),

@@ -18,6 +18,7 @@ from model.recipes import recipes
 from model.recipes.procedures import SingleFit
 from service.cli import cli
 from tests.end_to_end.processes import COMMAND, environment, run
+from tests.terminal import read_all
 
 
 def train(*arguments: str) -> None:
@@ -49,8 +50,7 @@ def test_training_shows_a_progress_bar_on_a_terminal(tmp_path: Path) -> None:
         check=True,
     )
     os.close(terminal)
-    assert "100%" in os.read(controller, 100_000).decode()
-    os.close(controller)
+    assert "100%" in read_all(controller)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
