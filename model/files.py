@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and read only where a read ends."""
+"""Files: written completely or not at all, and read only if they are regular files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def read_regular(path: Path) -> bytes:
-    """Return what a file holds; a device or a named pipe, which may have no end, is refused."""
+    """Return the content of a file; reject a device or a named pipe, which may have no end."""
     # O_NONBLOCK: the opening of a named pipe would otherwise wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
@@ -24,24 +24,19 @@ def read_regular(path: Path) -> bytes:
         os.close(descriptor)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside the path, then rename it; see `replace_files`."""
-    replace_files({path: content})
-
-
 def replace_files(contents: Mapping[Path, bytes]) -> None:
-    """Write files that belong together: the first one, and what stands beside it.
+    """Write files that belong together: a main file first, then those that accompany it.
 
     Raises
     ------
     OSError
-        When one cannot be written; then all of the old ones are still there.
+        When one cannot be written; then all old files are still there.
 
     Notes
     -----
-    The bytes are on the disk before a name is: neither a full disk nor a crash leaves half a
-    file under it. The old files beside the first go before it does: were the renaming cut short,
-    the first would stand alone, never beside what belongs to another.
+    Each file is on the disk under a temporary name before it is renamed: neither a full disk nor a
+    crash leaves an incomplete file. The old accompanying files are removed before the main file is
+    replaced: if the renaming is interrupted, no file accompanies a main file of another version.
     """
     temporaries: dict[Path, Path] = {}
     try:
@@ -62,7 +57,7 @@ def replace_files(contents: Mapping[Path, bytes]) -> None:
 
 
 def check_writable(path: Path, size: int) -> None:
-    """Raise an OSError unless a file of so many bytes can be written; leave nothing behind."""
+    """Raise an OSError unless a file of this size can be written; leave nothing behind."""
     with _naming(path):
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -92,7 +87,7 @@ def _write(temporary: Path, content: bytes) -> None:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Let an error name the path in place of a temporary file."""
+    """Name the path in an error, not the temporary file."""
     try:
         yield
     except OSError as error:

@@ -13,45 +13,21 @@ from model.schema.features import Feature, FeatureSet
 IRIS_FEATURES = FeatureSet(
     [
         Feature(
-            "sepal_length",
-            "Length of the sepal",
+            f"{part}_{extent}",
+            f"{extent.capitalize()} of the {part}",
             "continuous",
-            5.8,
+            example,
             "cm",
-            1,
-            15,
-            aliases=("sepal length (cm)",),
-        ),
-        Feature(
-            "sepal_width",
-            "Width of the sepal",
-            "continuous",
-            3,
-            "cm",
-            0.5,
-            10,
-            aliases=("sepal width (cm)",),
-        ),
-        Feature(
-            "petal_length",
-            "Length of the petal",
-            "continuous",
-            4.4,
-            "cm",
-            0.5,
-            15,
-            aliases=("petal length (cm)",),
-        ),
-        Feature(
-            "petal_width",
-            "Width of the petal",
-            "continuous",
-            1.3,
-            "cm",
-            0.05,
-            10,
-            aliases=("petal width (cm)",),
-        ),
+            minimum,
+            15 if extent == "length" else 10,
+            aliases=(f"{part} {extent} (cm)",),
+        )
+        for part, extent, example, minimum in (
+            ("sepal", "length", 5.8, 1),
+            ("sepal", "width", 3, 0.5),
+            ("petal", "length", 4.4, 0.5),
+            ("petal", "width", 1.3, 0.05),
+        )
     ]
 )
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from model.files import replace_file
+from model.files import replace_files
 
 
 def test_a_file_is_made_and_replaced(tmp_path: Path) -> None:
     path = tmp_path / "file"
     for content in (b"old", b"", b"new" * 1000):
-        replace_file(path, content)
+        replace_files({path: content})
         assert path.read_bytes() == content
         assert list(tmp_path.iterdir()) == [path]
 
@@ -29,7 +29,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        replace_file(path, b"new")
+        replace_files({path: b"new"})
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -50,7 +50,7 @@ def test_the_bytes_are_on_the_disk_before_the_name_is(
 
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(Path, "replace", noted_replace)
-    replace_file(tmp_path / "file", b"12345")
+    replace_files({tmp_path / "file": b"12345"})
     assert order[:2] == ["fsync of 5 bytes", "rename"]
 
 
@@ -58,10 +58,10 @@ def test_what_a_killed_process_left_behind_does_not_stop_the_next(tmp_path: Path
     # In a container every process has the same number.
     path = tmp_path / "file"
     (tmp_path / f".{path.name}.{os.getpid()}.tmp").write_bytes(b"half a fi")
-    replace_file(path, b"new")
+    replace_files({path: b"new"})
     assert path.read_bytes() == b"new"
 
 
 def test_a_missing_directory_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        replace_file(tmp_path / "missing" / "file", b"")
+        replace_files({tmp_path / "missing" / "file": b""})
