@@ -1,4 +1,4 @@
-"""The one array type of the project: float64, its shape told in each docstring."""
+"""The one array type of the project: float64, its shape is in each docstring."""
 
 from typing import TypeAlias
 

@@ -1,4 +1,4 @@
-"""Everything that can go wrong in the model, as one tree.
+"""The errors of the model, as one tree.
 
 ::
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 class HeartlineError(Exception):
-    """Base of all errors that a user can mend; its text says what to change."""
+    """Base of all errors that a user can fix; the message says what to change."""
 
 
 class DataError(HeartlineError):

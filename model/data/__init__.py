@@ -1,4 +1,4 @@
-"""Data sets: rows of numbers, what their columns are, and what must be said of them."""
+"""Data sets: rows of numbers with a description of their columns and their limits."""
 
 from model.data.dataset import Costs, Dataset, Subgroup
 from model.data.heart import load_heart

@@ -25,14 +25,14 @@ OWN_FILE_CARD = {
 
 @dataclass(frozen=True)
 class Subgroup:
-    """Rows that have something in common, of which the figures are told apart.
+    """Rows with a common property, for which figures are reported separately.
 
     Parameters
     ----------
     name : str
-        What they have in common.
+        The common property.
     feature : str
-        The column that tells.
+        The column that defines it.
     low, high : float
         The rows from `low` up to, but not including, `high`.
     """
@@ -45,7 +45,7 @@ class Subgroup:
 
 @dataclass(frozen=True)
 class Costs:
-    """What the two kinds of wrong decision between two classes cost.
+    """The costs of the two kinds of wrong decision between two classes.
 
     Parameters
     ----------
@@ -77,19 +77,19 @@ class Dataset:
     target : Feature
         The column that is predicted; where it has two codes, the last is the positive class.
     card : mapping
-        What the model card must say of the data and of a model trained on it.
+        Texts about the data and its models for the model card.
     source : str
         Where the rows come from.
     path : Path, optional
         The file, where there is one.
     threshold_reason : str
-        Why the classes of two are told apart at 0.5.
+        Why the decision threshold of two classes is 0.5.
     costs : Costs, optional
-        What wrong decisions cost, where the data set has a cost matrix.
+        The cost matrix, where the data set has one.
     subgroups : tuple of Subgroup
-        Rows of which the figures are told apart.
+        Rows for which figures are reported separately.
     published_costs : mapping of str to float
-        What other methods cost per row, by their name, in a study of the same rows.
+        Cost per row of other methods, by name, in a published study of the same rows.
     """
 
     frame: pd.DataFrame

@@ -1,4 +1,4 @@
-"""Two moons: points on a plane that no straight line tells apart."""
+"""Two moons: points of two classes that no straight line separates."""
 
 from __future__ import annotations
 

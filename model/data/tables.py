@@ -1,4 +1,4 @@
-"""Tables: a file of values read into numbers, or one sentence that says which cell is wrong."""
+"""Tables: files of values read into numbers, or an error that names the invalid cell."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _own_names(
     names = [own[name] for name in header]
     for column in columns:
         if names.count(column.name) != 1:
-            problem = "stands there twice" if column.name in names else "is missing"
+            problem = "is given twice" if column.name in names else "is missing"
             raise DataError(path, problem, line=line, column=column.name)
     return names
 

@@ -1,1 +1,1 @@
-"""How good a model is, told from rows that it was not fitted on."""
+"""How good a model is, measured on rows that it was not fitted on."""

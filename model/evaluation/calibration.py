@@ -1,4 +1,4 @@
-"""Calibration: whether 0.7 comes true seven times in ten, and how to mend it where not."""
+"""Calibration: whether seven in ten rows with probability 0.7 are positive, and its correction."""
 
 from dataclasses import dataclass
 
@@ -33,13 +33,13 @@ def fit_calibration(logits: Array, y: Array, sample_weight: Array) -> tuple[Arra
     Returns
     -------
     intercept, slope : Array of shape (...)
-        0 and 1 for probabilities that are calibrated. A slope below 1 tells that they are too
-        sure, above 1 that they are too timid.
+        0 and 1 for calibrated probabilities. A slope below 1 means that they are overconfident,
+        above 1 that they are underconfident.
 
     Notes
     -----
-    Logistic regression without a penalty, by Newton's method. A step that would raise the loss is
-    halved until it does not: from probabilities that are far too sure, a whole one leads away.
+    Logistic regression without a penalty, by Newton's method. A step that would increase the loss
+    is halved until it does not: for very overconfident probabilities the full step diverges.
 
     References
     ----------
@@ -55,7 +55,7 @@ def fit_calibration(logits: Array, y: Array, sample_weight: Array) -> tuple[Arra
         mixed = np.vecdot(curvature, logits)
         rows = [[curvature.sum(axis=-1), mixed], [mixed, np.vecdot(curvature, logits * logits)]]
         hessian = np.moveaxis(np.array(rows), (0, 1), (-2, -1))
-        # A ridge of 1e-9: classes that the logits separate wholly would else have no solution.
+        # A ridge of 1e-9, because perfectly separated classes have no finite solution.
         step = np.linalg.solve(hessian + 1e-9 * np.eye(2), gradient[..., np.newaxis])[..., 0]
         coefficients += _shortened(step, coefficients, logits, y, sample_weight)
         if np.abs(step).max() < 1e-10:
@@ -70,7 +70,7 @@ def _calibrated(logits: Array, coefficients: Array) -> Array:
 def _shortened(
     step: Array, coefficients: Array, logits: Array, y: Array, sample_weight: Array
 ) -> Array:
-    """Return the step of each set, halved until the loss is no higher behind it."""
+    """Return the step of each set, halved until it does not increase the loss."""
 
     def losses(at: Array) -> Array:
         """Return the loss of each set at its coefficients."""
@@ -79,7 +79,7 @@ def _shortened(
         rows = np.log1p(np.exp(-np.abs(z))) + np.maximum(z, 0.0) - y * z
         return np.asarray(np.vecdot(sample_weight, rows))
 
-    # Next to the minimum the losses differ by rounding alone.
+    # Close to the minimum the losses differ only by rounding.
     highest = losses(coefficients) * (1.0 + 1e-12) + 1e-12
     for _ in range(HALVINGS):
         is_worse = losses(coefficients + step) > highest
@@ -91,19 +91,18 @@ def _shortened(
 
 @dataclass(frozen=True)
 class Reliability:
-    """What came true of what was predicted, by bins of like probability.
+    """Predicted and observed frequencies, by bins of similar probability.
 
     Parameters
     ----------
     predicted : Array of shape (bins,)
-        Mean probability of the bin's rows, in rising order.
+        Mean probability of the bin's rows, in increasing order.
     observed : Array of shape (bins,)
         Share of the bin's rows that are positive.
     rows : NDArray of int, of shape (bins,)
         Number of the bin's rows; a patient counts once for each repeat.
     low, high : Array of shape (bins,)
-        The range in which the observed share would lie in 95 % of samples if the probabilities
-        were right.
+        The range of the observed share in 95 % of samples if the probabilities were correct.
     """
 
     predicted: Array
@@ -115,18 +114,18 @@ class Reliability:
 
 @dataclass(frozen=True)
 class CalibrationError:
-    """The expected calibration error, beside what chance alone makes of it.
+    """The expected calibration error, with its distribution for a perfectly calibrated model.
 
     Parameters
     ----------
     value : float
-        The error; that of a finite sample is never zero, however right the probabilities.
+        The error; in a finite sample it is above zero even if the probabilities are correct.
     expected : float
-        Its median if the probabilities were right.
+        Its median if the probabilities were correct.
     high : float
-        Its 95 % quantile if they were.
+        Its 95 % quantile if they were correct.
     share_above : float
-        Share of the samples in which it would be at least as large if they were.
+        Share of the samples with at least this error if they were correct.
     """
 
     value: float
@@ -147,21 +146,20 @@ def reliability(y: Array, probabilities: Array, random_state: int, bins: int = 1
     random_state : int
         Seed of the simulated labels.
     bins : int
-        Number of bins, of about equally many rows. Rows that tie share a bin; a bin that this
-        leaves empty is left out.
+        Number of bins of about equal size. Tied rows share a bin; empty bins are left out.
 
     Returns
     -------
     Reliability
-        With the bars of 1,000 simulated samples.
+        With consistency bars from 1,000 simulated samples.
 
     Notes
     -----
     A bin's bar is the 2.5 % to 97.5 % range of sum(m y) / sum(m), where m is how many of a
     patient's rows lie in the bin and y is drawn as 1 with the mean of its probabilities over the
     repeats. All rows of a patient share the one label, as they do in the data. The probabilities
-    stay as they are; the source draws these anew as well. Where the repeats differ much, the bars
-    lie nearer to the middle than the diagonal: not all repeats can be right at once.
+    stay as they are; the source resamples these as well. Where the repeats differ much, the bars
+    lie closer to the middle than the diagonal: not all repeats can be correct at once.
 
     References
     ----------
@@ -182,23 +180,19 @@ def reliability(y: Array, probabilities: Array, random_state: int, bins: int = 1
 def calibration_error(
     y: Array, probabilities: Array, random_state: int, bins: int = 10
 ) -> CalibrationError:
-    """Return the expected calibration error, beside its distribution under perfect calibration.
+    """Return the expected calibration error with its distribution under perfect calibration.
 
     Parameters
     ----------
-    y : Array of shape (n,)
-        Labels, 0 or 1.
-    probabilities : Array of shape (repeats, n)
-        Held-out probabilities of the positive class, by repeat of the cross-validation.
-    random_state : int
-        Seed of the simulated labels.
+    y, probabilities, random_state
+        See `reliability`.
     bins : int
-        Number of bins of each repeat, of about equally many rows. Rows that tie share a bin.
+        Number of bins of each repeat, of about equal size. Tied rows share a bin.
 
     Returns
     -------
     CalibrationError
-        The mean over the repeats, beside that of 1,000 simulated samples.
+        The mean over the repeats, with its distribution over 1,000 simulated samples.
 
     Notes
     -----
@@ -217,7 +211,7 @@ def calibration_error(
         _simulated_labels(probabilities, random_state), probabilities, members
     )
     expected, high = np.quantile(samples, [0.5, 0.95])
-    # Errors that differ by rounding alone are equal.
+    # Errors that differ only by rounding are equal.
     share_above = np.mean(samples >= value - 1e-12)
     return CalibrationError(float(value), float(expected), float(high), float(share_above))
 
@@ -251,7 +245,7 @@ def _bin_members(probabilities: Array, bins: int) -> Array:
 
 
 def _simulated_labels(probabilities: Array, random_state: int) -> Array:
-    """Draw a label for each patient by its mean probability, of shape (samples, n)."""
+    """Draw a label for each patient from its mean probability, of shape (samples, n)."""
     rng = np.random.default_rng(random_state)
     chances = probabilities.mean(axis=0)
     return np.asarray(rng.uniform(size=(SAMPLES, chances.size)) < chances, dtype=np.float64)

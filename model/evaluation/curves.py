@@ -1,4 +1,4 @@
-"""Curves: what a model does at every threshold, and the band in which other patients would lie."""
+"""Curves: how a model performs at every threshold, with 95 % bands over bootstrap samples."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ RESAMPLES = 200
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve with its band, as a plot takes it.
+    """A curve with its band.
 
     Parameters
     ----------
     x : Array of shape (points,)
-        Where the curve is read, in rising order.
+        In increasing order.
     y : Array of shape (points,)
         The mean over the repeats of the cross-validation.
     low, high : Array of shape (points,)
@@ -74,17 +74,13 @@ def precision_recall_curve(y: Array, probabilities: Array, random_state: int) ->
 
     Parameters
     ----------
-    y : Array of shape (n,)
-        Labels, 0 or 1.
-    probabilities : Array of shape (repeats, n)
-        Held-out probabilities of the positive class, by repeat of the cross-validation.
-    random_state : int
-        Seed of the bootstrap.
+    y, probabilities, random_state
+        See `roc_curve`.
 
     Returns
     -------
     Curve
-        At the recalls 0.01, 0.02, ..., 1: who finds nobody has no precision.
+        At the recalls 0.01, 0.02, ..., 1: at a recall of 0 precision is undefined.
 
     Raises
     ------
@@ -94,8 +90,8 @@ def precision_recall_curve(y: Array, probabilities: Array, random_state: int) ->
     Notes
     -----
     The precision, P(y = 1 | p > t), is that at the highest threshold t whose recall,
-    P(p > t | y = 1), is large enough. The curve is thus one of steps, for a straight line between
-    two thresholds would promise too much. Its mean height is about the average precision.
+    P(p > t | y = 1), reaches the grid value. The curve has steps, because linear interpolation
+    between thresholds is too optimistic. Its mean is close to the average precision.
 
     References
     ----------
@@ -106,23 +102,19 @@ def precision_recall_curve(y: Array, probabilities: Array, random_state: int) ->
 
 
 def net_benefit(y: Array, probabilities: Array, thresholds: Array, random_state: int) -> Curve:
-    """Return the net benefit of treating whom the model calls positive.
+    """Return the net benefit of treating the patients that are predicted positive.
 
     Parameters
     ----------
-    y : Array of shape (n,)
-        Labels, 0 or 1.
-    probabilities : Array of shape (repeats, n)
-        Held-out probabilities of the positive class, by repeat of the cross-validation.
+    y, probabilities, random_state
+        See `roc_curve`.
     thresholds : Array of shape (points,)
         From 0 to below 1; the positive class is predicted above them.
-    random_state : int
-        Seed of the bootstrap.
 
     Returns
     -------
     Curve
-        At the thresholds. To treat nobody has a net benefit of 0.
+        At the thresholds. Treating nobody has a net benefit of 0.
 
     Raises
     ------
@@ -131,8 +123,8 @@ def net_benefit(y: Array, probabilities: Array, thresholds: Array, random_state:
 
     Notes
     -----
-    TP / n - FP / n * t / (1 - t): the rightly treated share of the patients, less the needlessly
-    treated share at the price that the threshold t implies.
+    TP / n - FP / n * t / (1 - t): the share of patients treated correctly, minus the share treated
+    unnecessarily, weighted by the odds of the threshold t.
 
     References
     ----------
@@ -149,10 +141,8 @@ def net_benefit_of_treating_all(y: Array, thresholds: Array) -> Array:
 
     Parameters
     ----------
-    y : Array of shape (n,)
-        Labels, 0 or 1.
-    thresholds : Array of shape (points,)
-        From 0 to below 1.
+    y, thresholds
+        See `net_benefit`.
 
     Raises
     ------
@@ -167,7 +157,7 @@ def net_benefit_of_treating_all(y: Array, thresholds: Array) -> Array:
 
 
 def _benefits_of_treatment(y: Array, thresholds: Array) -> Array:
-    """Return what each patient's treatment is worth at each threshold, of shape (points, n)."""
+    """Return the net benefit of treating each patient at each threshold, of shape (points, n)."""
     if np.any((thresholds < 0.0) | (thresholds >= 1.0)):
         raise ValueError("the thresholds of a net benefit must lie from 0 to below 1")
     odds = thresholds / (1.0 - thresholds)
@@ -192,19 +182,19 @@ def _ranking_curve(
     grid: Array,
     read: Callable[[Array, Array, Array], Array],
 ) -> Curve:
-    """Return the mean over the repeats of what is read off the calls at every threshold."""
+    """Return the mean over the repeats of the curve that `read` interpolates."""
     if np.all(y == y[0]):
         raise ValueError("the curve needs rows of both classes")
     counts = _resamples(len(y), random_state)
     positives = counts @ y
-    # A resample with one class alone has no rates.
+    # A resample with one class only has no rates.
     counts = counts[(positives > 0) & (positives < len(y))]
     curves = [read(*_called(y, repeat, counts), grid) for repeat in probabilities]
     return _with_band(grid, np.mean(curves, axis=0))
 
 
 def _called(y: Array, probabilities: Array, counts: Array) -> tuple[Array, Array]:
-    """Return how many of either class are called positive as the threshold falls.
+    """Return how many rows of each class are predicted positive as the threshold decreases.
 
     Parameters
     ----------
@@ -218,16 +208,16 @@ def _called(y: Array, probabilities: Array, counts: Array) -> tuple[Array, Array
     Returns
     -------
     true_positives, false_positives : Array of shape (resamples, 1 + distinct probabilities)
-        From nobody to everybody.
+        From none to all.
     """
     order = np.argsort(-probabilities)
-    # No threshold parts rows that tie.
+    # No threshold separates tied rows.
     last = np.flatnonzero(np.diff(probabilities[order], append=-np.inf))
     ranked = counts[:, order]
-    nobody = np.zeros((len(counts), 1))
+    none = np.zeros((len(counts), 1))
     true_positives = np.cumsum(ranked * y[order], axis=1)[:, last]
     false_positives = np.cumsum(ranked * (1.0 - y[order]), axis=1)[:, last]
-    return np.hstack([nobody, true_positives]), np.hstack([nobody, false_positives])
+    return np.hstack([none, true_positives]), np.hstack([none, false_positives])
 
 
 def _true_positive_rates(true_positives: Array, false_positives: Array, grid: Array) -> Array:
@@ -243,11 +233,12 @@ def _precisions(true_positives: Array, false_positives: Array, grid: Array) -> A
     """Return those at the recalls of the grid, of shape (resamples, points)."""
     recalls = true_positives / true_positives[:, -1:]
     at, known = _apart(grid, len(recalls)), _apart(recalls, len(recalls))
-    # Where a resample lacks the top rows nobody is called; no recall of the grid is found there.
+    # Without the top-ranked rows a resample has no positive predictions at first, but then its
+    # recall is 0, which is not in the grid.
     precisions = true_positives / np.maximum(true_positives + false_positives, 1.0)
     return precisions.ravel()[np.searchsorted(known, at)].reshape(len(recalls), -1)
 
 
 def _apart(rates: Array, resamples: int) -> Array:
-    """Move the rates of each resample to a stretch of its own: one search then serves them all."""
+    """Offset the rates of each resample, so that one search covers all resamples."""
     return np.asarray(rates + 2.0 * np.arange(resamples)[:, np.newaxis]).ravel()

@@ -19,7 +19,7 @@ def dataset_metrics(dataset: Dataset, probabilities: Array, random_state: int) -
     Parameters
     ----------
     dataset : Dataset
-        Its classes are what was the case.
+        It has the true classes.
     probabilities : Array of shape (repeats, n) or (repeats, n, n_classes)
         Held-out probabilities, by repeat of the cross-validation.
     random_state : int
@@ -37,20 +37,20 @@ def subgroup_metrics(
 
     Notes
     -----
-    A subgroup that lacks a class is told without metrics.
+    A subgroup that lacks a class has no metrics.
     """
-    told = {}
+    figures = {}
     metrics = metrics_for(len(dataset.labels), dataset.costs)
     metrics = {name: metrics[name] for name in SUBGROUP_METRICS if name in metrics}
     for subgroup in dataset.subgroups:
         rows = dataset.rows_of(subgroup)
         y = dataset.classes[rows].astype(np.float64)
         positives = int((y == len(dataset.labels) - 1).sum())
-        told[subgroup.name] = {
+        figures[subgroup.name] = {
             "rows": len(y),
             "positives": positives,
             "metrics": metrics_with_intervals(metrics, y, probabilities[:, rows], random_state)
             if len(np.unique(y)) == len(dataset.labels)
             else {},
         }
-    return told
+    return figures

@@ -1,4 +1,4 @@
-"""Permutation importance: how much worse held-out predictions get without a column."""
+"""Permutation importance: how much worse held-out predictions are with a shuffled column."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHUFFLES = 5
 
 @dataclass(frozen=True)
 class Importance:
-    """What a column is worth.
+    """The importance of a column.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def permutation_importances(
 
     Notes
     -----
-    A column that tells what another tells as well loses little when it alone is shuffled.
+    A column whose information is in another column as well has a low importance.
 
     References
     ----------

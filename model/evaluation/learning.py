@@ -1,4 +1,4 @@
-"""The learning curve: how good a procedure is with fewer rows to learn from."""
+"""The learning curve: how good a procedure is with fewer training rows."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SHARES = (0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 
 @dataclass(frozen=True)
 class LearningPoint:
-    """How good a procedure is with so many rows.
+    """The log loss of a procedure with a number of training rows.
 
     Parameters
     ----------
     rows : int
         Mean number of training rows.
     held_out, training : float
-        Log loss of the rows that the fits have not seen, and of those that they have.
+        Log loss of held-out rows, and of the training rows.
     """
 
     rows: int
@@ -48,7 +48,7 @@ def learning_curve(
     dataset : Dataset
         The data set.
     repeats : sequence of Repeat
-        Their folds are taken, and their pipelines for the whole of the training rows.
+        Their folds are used, and their pipelines where all training rows are used.
     fit_folds : callable
         Takes rows of shape (folds, n); returns a pipeline for each.
     fewest_rows : int

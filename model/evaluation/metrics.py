@@ -1,4 +1,4 @@
-"""Metrics: held-out probabilities compared with what was the case, and how sure the figures are."""
+"""Metrics: held-out probabilities compared with the classes, with bootstrap intervals."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,7 +18,7 @@ each row counts in each resample, of shape (resamples, n); returns (resamples,).
 
 
 def misclassification_costs(y: Array, probabilities: Array, costs: Costs) -> Array:
-    """Return what each row costs at the threshold that minimises the expected cost."""
+    """Return the cost of each row at the threshold that minimises the expected cost."""
     called = probabilities > costs.threshold
     return np.where(y == 1, costs.false_negative * ~called, costs.false_positive * called)
 
@@ -27,7 +27,7 @@ def _mean_of(per_row: Callable[[Array, Array], Array]) -> Metric:
     """Return the metric that is the mean of a figure of each row."""
 
     def metric(y: Array, probabilities: Array, counts: Array) -> Array:
-        """Return the mean, each row counted so often."""
+        """Return the mean, with each row weighted by its count."""
         rows = np.asarray(per_row(y, probabilities), dtype=np.float64).mean(axis=0)
         return np.asarray(counts @ rows / counts.sum(axis=-1))
 
@@ -42,7 +42,7 @@ def roc_auc(y: Array, probabilities: Array, counts: Array) -> Array:
     wins = (above + 0.5 * equal).mean(axis=0)
     p, n = counts[:, y == 1], counts[:, y == 0]
     pairs = p.sum(axis=-1) * n.sum(axis=-1)
-    # A resample with one class alone has none, and no value.
+    # A resample with one class only has no pairs, and no value.
     return np.where(pairs > 0, np.einsum("bi,ij,bj->b", p, wins, n) / np.maximum(pairs, 1), np.nan)
 
 
@@ -104,14 +104,14 @@ SUBGROUP_METRICS = ("accuracy", "cost", "roc_auc", "brier", "log_loss")
 
 
 def metrics_for(classes: int, costs: Costs | None = None) -> dict[str, Metric]:
-    """Return the metrics that a model of so many classes is judged by, by name.
+    """Return the metrics of a model with this number of classes, by name.
 
     Parameters
     ----------
     classes : int
         Number of classes.
     costs : Costs, optional
-        What wrong decisions cost; with two classes the metric `cost` follows from it.
+        Costs of wrong decisions; with two classes they add the metric `cost`.
     """
     if classes > 2:
         return MULTICLASS_METRICS
@@ -122,7 +122,7 @@ def metrics_for(classes: int, costs: Costs | None = None) -> dict[str, Metric]:
 
 
 def bootstrap_counts(rows: int, resamples: int, random_state: int) -> Array:
-    """Return how often each row is drawn in each resample, of shape (resamples, rows)."""
+    """Return how often each row is drawn in each bootstrap sample, of shape (resamples, rows)."""
     rng = np.random.default_rng(random_state)
     return rng.multinomial(rows, np.full(rows, 1.0 / rows), resamples).astype(np.float64)
 
@@ -140,7 +140,7 @@ def metrics_with_intervals(
     Parameters
     ----------
     metrics : mapping of str to Metric
-        What is told.
+        The metrics to compute.
     y : Array of shape (n,)
         Classes.
     probabilities : Array of shape (repeats, n) or (repeats, n, n_classes)
@@ -157,8 +157,8 @@ def metrics_with_intervals(
 
     Notes
     -----
-    The interval tells of other rows of the same kind, which are patients. It does not tell of the
-    fit to other training rows: nothing is fitted anew.
+    The interval covers the sampling of the evaluated rows. It does not cover the sampling of the
+    training rows: nothing is fitted again.
     """
     counts = bootstrap_counts(len(y), RESAMPLES, random_state)
     figures = {}

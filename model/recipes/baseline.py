@@ -1,4 +1,4 @@
-"""The baseline: scikit-learn's logistic regression, carried as a network without hidden layers."""
+"""The baseline: scikit-learn's logistic regression, as a network without hidden layers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class LogisticBaseline:
     Notes
     -----
     The strength of its penalty is chosen by scikit-learn's own cross-validation of the rows that
-    it is fitted on. sigmoid(x @ coefficients + intercept) is a network of one layer, so that it
-    is saved, served and drawn like the networks that it is compared with.
+    it is fitted to. sigmoid(x @ coefficients + intercept) is a network of one layer, so it is
+    saved, served and drawn like the networks that it is compared with.
     """
 
     def fit(

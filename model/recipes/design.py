@@ -1,4 +1,4 @@
-"""The design: what a network is and how it is fitted, but for the data and the seed."""
+"""The design: a network and how it is fitted, without the data and the seed."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from model.schema.features import FeatureSet
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fit gives.
+    """The result of a fit.
 
     Parameters
     ----------
     pipeline : Pipeline
-        The network with what goes before it.
+        The network with its encoding and scaler.
     history : History
-        What the fit went through.
+        The loss in each iteration.
     settings : mapping
-        What the model card tells of the design.
+        Settings of the design for the model card.
     progress : sequence of mapping
-        What was noted on the way.
+        Figures noted during the fit.
     """
 
     pipeline: Pipeline
@@ -45,16 +45,16 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Watch:
-    """What is noted while a fit runs.
+    """Callbacks while a fit runs.
 
     Parameters
     ----------
     iterations : range
-        The iterations after which something is noted.
+        The iterations after which `note` is called.
     note : callable
-        Takes the iteration, the loss that is minimised, and what there is by then.
+        Takes the iteration, the training loss, and the pipeline at that point.
     on_progress : callable
-        Called with the share of all iterations that has gone by since the last call.
+        Called with the share of all iterations since the last call.
     """
 
     iterations: range
@@ -64,7 +64,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class Design:
-    """What a network is and how it is fitted: all but the data and the seed.
+    """A network and how it is fitted, without the data and the seed.
 
     Parameters
     ----------
@@ -73,10 +73,10 @@ class Design:
     hidden_layer_sizes : tuple of int
         Units of the hidden layers.
     hidden_activation : str
-        Name in `model.network.activations.ACTIVATIONS`. That of the outputs comes with the loss.
-        Two classes and a sigmoid need one output; else there is one for each class.
+        Name in `model.network.activations.ACTIVATIONS`. The loss determines that of the outputs.
+        Two classes with a sigmoid have one output; otherwise there is one for each class.
     initializer, loss, optimizer, iterations, reduction, l2, batch_size, carry
-        See `model.network.training.fit`; the optimiser is made anew for every fit.
+        See `model.network.training.fit`; every fit has a new optimiser.
     is_scaled : bool
         Whether measurements and counts are standardised.
     """
@@ -112,7 +112,7 @@ class Design:
         random_state : int
             Seed of the initialisation.
         watch : Watch, optional
-            What is noted on the way.
+            Callbacks while it runs.
         """
         encoding = self.encode(dataset.features)
         encoded = encoding.transform(dataset.X[rows])
@@ -122,7 +122,7 @@ class Design:
         pipeline = Pipeline(encoding, mean, scale, network)
 
         def callback(iteration: int) -> None:
-            """Tell who watches."""
+            """Pass the iteration to the watch."""
             if watch is not None:
                 watch.on_progress(1 / self.iterations)
                 if iteration in watch.iterations:
@@ -163,29 +163,29 @@ class Design:
         return [stack.member(index) for index in range(len(training))]
 
     def row_order(self, rows: int, random_state: int) -> Rows:
-        """Return the order in which the rows of a stack come in, of shape (rows,).
+        """Return the order of the rows of a stack, of shape (rows,).
 
         Notes
         -----
-        Steps by batches hang on it: rows sorted by class would teach the last class last. Where a
-        step takes all rows they stay in the order of the data set.
+        It matters where a step takes a batch: with rows sorted by class the last class is fitted
+        best. Where a step takes all rows, the order of the data set is kept.
         """
         if self.batch_size is None:
             return np.arange(rows)
         return np.random.default_rng(random_state).permutation(rows)
 
     def targets(self, dataset: Dataset) -> Array:
-        """Return what the outputs should be, of shape (n, n_outputs)."""
+        """Return the target outputs, of shape (n, n_outputs)."""
         indicators = np.eye(len(dataset.labels))[dataset.classes]
         is_single = len(dataset.labels) == 2 and self.loss.output_activation == "sigmoid"
         return indicators[:, 1:] if is_single else indicators
 
     def scaler(self, encoding: Encoding, encoded: Array) -> tuple[Array, Array]:
-        """Return mean and scale of each encoded column, 0 and 1 for those that stay as they are.
+        """Return mean and scale of each encoded column, 0 and 1 for unscaled columns.
 
         Notes
         -----
-        The indicator of a code that two patients have would be scaled to eleven standard
+        Indicators stay unscaled: one that is 1 for two patients only would be eleven standard
         deviations for them.
         """
         scaler = StandardScaler().fit(encoded)

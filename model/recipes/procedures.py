@@ -39,10 +39,10 @@ DIVIDED = (
     "The outputs of the network are sigmoids that need not sum to one; the probabilities are the "
     "outputs divided by their sum, and nothing calibrates them."
 )
-"""What the card must say of several outputs without a softmax."""
+"""In the card of a model of several outputs without a softmax."""
 
 OnFit: TypeAlias = Callable[[float], None]
-"""Called with the number of networks just fitted, or the part of one."""
+"""Called with the number of networks just fitted, or with a fraction of one."""
 
 
 class Procedure(Protocol):
@@ -65,7 +65,7 @@ class Procedure(Protocol):
 
     @property
     def safeguards(self) -> tuple[str, ...]:
-        """How it is kept from knowing the rows that it is judged on, a sentence each."""
+        """How it avoids data leakage, a sentence each."""
         ...
 
     @property
@@ -79,7 +79,7 @@ class Procedure(Protocol):
         ...
 
     def check(self, dataset: Dataset) -> None:
-        """Refuse, by a DataError, a file from which it could not learn or be judged."""
+        """Raise a DataError for a data set that it cannot be fitted to or evaluated on."""
         ...
 
     def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
@@ -87,13 +87,13 @@ class Procedure(Protocol):
         ...
 
     def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
-        """Return what the artifact is made of."""
+        """Return the fit that the artifact is made of."""
         ...
 
     def fit_folds(
         self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
     ) -> list[Pipeline]:
-        """Return what the whole procedure gives for each set of rows, of shape (K, n)."""
+        """Return the procedure's pipeline for each set of rows, of shape (K, n)."""
         ...
 
 
@@ -113,7 +113,7 @@ def judge(
 
 @dataclass(frozen=True)
 class SingleFit:
-    """Fits once and tells the figures of the parts that the data set is split into.
+    """Fits once and reports the figures of the parts that the data set is split into.
 
     Parameters
     ----------
@@ -134,10 +134,9 @@ class SingleFit:
     repeats: int = 1
     fewest_rows: ClassVar[int] = 2
     safeguards: ClassVar[tuple[str, ...]] = (
-        "The scaler, where there is one, takes its means and scales from the training rows of each "
-        "fold alone.",
-        "No setting is chosen by looking at rows that are held out: all are those of the source.",
-        "What is held out for testing, if anything, is looked at once, after the fit.",
+        "The scaler, where there is one, is fitted to the training rows of each fold only.",
+        "No setting is chosen on held-out rows: all settings are those of the source.",
+        "The test part, where there is one, is evaluated once, after the fit.",
     )
 
     @property
@@ -153,7 +152,7 @@ class SingleFit:
     def check(self, dataset: Dataset) -> None:
         """Refuse, by a DataError, a file from which it could not learn or be judged."""
         # With fewer, a part or a fold may have none of a class.
-        _check_rows(dataset, self.folds, "cross-validation")
+        _check_rows(dataset, self.folds)
 
     def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
         """Return an artifact."""
@@ -198,23 +197,23 @@ class SingleFit:
 
 @dataclass(frozen=True)
 class NestedCrossValidation:
-    """Averages networks and calibrates the mean by cross-validation; tells the figures of that.
+    """Averages networks and calibrates the mean by nested cross-validation.
 
     Parameters
     ----------
     members : tuple of Design
         For two classes, alike but for how they are trained.
     folds, repeats : int
-        Of the outer cross-validation, which tells the figures.
+        Of the outer cross-validation, which gives the figures.
     inner_folds : int
-        Of the inner one, made anew within the training rows of each outer fold.
+        Of the inner one, within the training rows of each outer fold.
 
     Notes
     -----
     The inner cross-validation gives every training row a probability from fits that have not seen
-    it; on these, intercept and slope of the calibration are fitted. No row that a figure is told
-    of has been seen by the fits or the calibration before it. The served weights then come from
-    the same on all rows.
+    it; intercept and slope of the calibration are fitted to these. The figures are computed on rows
+    that neither the fits nor the calibration have seen. The served weights are the result of the
+    same procedure on all rows.
 
     The mean is that of the logits, so that all members are one network; see
     `model.network.network.averaged`.
@@ -225,12 +224,12 @@ class NestedCrossValidation:
     repeats: int = 20
     inner_folds: int = 9
     safeguards: ClassVar[tuple[str, ...]] = (
-        "The scaler takes its means and scales from the training rows of each fold alone, and in "
-        "the inner cross-validation from the training rows of the inner fold.",
-        "No strength of the penalty is chosen: networks of several strengths are averaged.",
-        "Intercept and slope of the calibration are fitted to probabilities that a "
-        "cross-validation within the training rows of each outer fold gave to rows held out of it.",
-        "The threshold for cost is that of the cost matrix, not one fitted to the rows.",
+        "The scaler is fitted to the training rows of each fold only, in the inner "
+        "cross-validation to the training rows of the inner fold.",
+        "The strength of the penalty is not chosen: networks of several strengths are averaged.",
+        "Intercept and slope of the calibration are fitted to held-out probabilities of a "
+        "cross-validation within the training rows of each outer fold.",
+        "The threshold for the cost comes from the cost matrix; it is not fitted to the rows.",
     )
 
     @property
@@ -254,13 +253,13 @@ class NestedCrossValidation:
             d.loss.output_activation != "sigmoid" for d in self.members
         ):
             raise ValueError("only the single sigmoid output of two classes can be calibrated")
-        _check_rows(dataset, self._rows_needed(), "cross-validation")
+        _check_rows(dataset, self._rows_needed())
 
     def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
         """Return an artifact."""
         self.check(dataset)
         probabilities = judge(self, dataset, random_state, on_fit).probabilities
-        # Before the last fits, for it takes seconds in which nobody should read that all is done.
+        # Before the last fits: it takes seconds, and the progress bar must not be complete yet.
         metrics = dataset_metrics(dataset, probabilities, random_state)
         subgroups = subgroup_metrics(dataset, probabilities, random_state)
         fitted = self.fit(dataset, random_state, on_fit)
@@ -342,20 +341,20 @@ class NestedCrossValidation:
 
 
 def _averaged(pipelines: Sequence[Pipeline]) -> Pipeline:
-    """Return the mean of pipelines that differ in their networks alone."""
+    """Return the mean of pipelines that differ only in their networks."""
     network = averaged([pipeline.network for pipeline in pipelines])
     return replace(pipelines[0], network=network)
 
 
-def _check_rows(dataset: Dataset, needed: int, what_for: str) -> None:
-    """Refuse a file from which the network could not learn, or could not be judged."""
+def _check_rows(dataset: Dataset, needed: int) -> None:
+    """Raise a DataError for a data set that cannot be fitted or evaluated."""
     path = dataset.path or Path(dataset.source)
     rows = np.bincount(dataset.classes, minlength=len(dataset.labels))
     if rows.min() < needed:
         raise DataError(
             path,
             f"{rows.min()} rows of {dataset.labels[rows.argmin()]} ({dataset.target.name}); "
-            f"{what_for} needs at least {needed} of each class: add rows of it",
+            f"cross-validation needs at least {needed} of each class: add rows of it",
         )
     for feature, column in zip(dataset.features, dataset.X.T, strict=True):
         if column.min() == column.max():

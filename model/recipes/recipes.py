@@ -37,17 +37,17 @@ class Recipe:
     Parameters
     ----------
     name : str
-        What the user calls it.
+        Its name on the command line.
     load : callable
         Returns its data set, or that of a file of the user's own.
     procedure : Procedure
-        How the artifact comes about.
+        How the artifact is fitted and evaluated.
     random_state : int
-        Seed where the user names none.
+        Default seed.
     beside : tuple of str
         Names of the recipes whose decision boundaries are drawn beside its own.
     caveat : str
-        What no safeguard of the procedure rules out on the recipe's own data.
+        Known leakage on the recipe's own data that the procedure does not prevent.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Recipe:
         random_state : int, optional
             Seed in place of the recipe's.
         on_fit : callable
-            Called with the number of networks just fitted, or the part of one.
+            Called with the number of networks just fitted, or with a fraction of one.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class Recipe:
         return replace(artifact, about={**artifact.about, "limits": limits})
 
     def caveats(self, data: Path | None) -> list[str]:
-        """Return what must be said of figures from these data; nothing of a user's own file."""
+        """Return the caveat, which holds only for the recipe's own data."""
         return [self.caveat] if self.caveat and data is None else []
 
 
@@ -152,7 +152,7 @@ def _tutorial(design: Design) -> SingleFit:
 
 
 def _moons(units: int) -> SingleFit:
-    # The article tells the loss after the first pass and after every thousandth from there.
+    # The article reports the loss after the first pass and after every thousandth from there.
     design = replace(MOONS, hidden_layer_sizes=(units,))
     return SingleFit(design, all_rows, reported=range(1, design.iterations + 1, 1000))
 

@@ -1,4 +1,4 @@
-"""What a training run finds where it would write: its own model of before, or another one."""
+"""The existing file at the output of a training run: the model of an earlier run, or another."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from model.errors import ArtifactError, HeartlineError
 from model.recipes.recipes import Recipe
 
 DIGITS = 1e-6
-"""Figures that differ by less, as a share, come from another processor's arithmetic."""
+"""Relative difference of figures that another processor's rounding explains."""
 
 WAYS_OUT = "give another --output, or --force to replace it"
 
 
 class OtherModel(HeartlineError):
-    """A file that holds something else than the run would write."""
+    """The output file holds another model than the run would write."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class EarlierRun:
     artifact: Artifact
 
     def agreement(self, artifact: Artifact) -> str:
-        """Say how far the artifact of this run is the same.
+        """Return a sentence that compares the artifact of this run with the earlier one.
 
         Raises
         ------
         OtherModel
-            When it is another one: the recipe or a library has changed since.
+            When it is another model: the recipe or a library has changed since.
         """
         if artifact.is_in(self.artifact):
             return "the run gave the same bytes"
@@ -59,12 +59,12 @@ class EarlierRun:
 def earlier_run(
     path: Path, recipe: Recipe, data: Path | None, random_state: int | None
 ) -> EarlierRun | None:
-    """Return the earlier run that a file comes from; None where there is no file.
+    """Return the earlier run that wrote a file; None where there is no file.
 
     Raises
     ------
     OtherModel
-        When the file comes from another recipe, seed or rows, or cannot be read.
+        When the file was written with another recipe, seed or rows, or cannot be read.
     DataError
         When the rows cannot be used.
     """
@@ -76,8 +76,8 @@ def earlier_run(
         raise OtherModel(f"{error}: {WAYS_OUT}") from None
     seed = recipe.random_state if random_state is None else random_state
     wanted = {"recipe": recipe.name, "seed": seed, "rows": recipe.load(data).about()}
-    told = artifact.about.get("training")
-    training = told if isinstance(told, dict) else {}
+    training = artifact.about.get("training")
+    training = training if isinstance(training, dict) else {}
     found = {
         "recipe": training.get("recipe"),
         "seed": training.get("seed"),
@@ -89,12 +89,12 @@ def earlier_run(
 
 
 def _facts(artifact: Artifact) -> dict[str, Any]:
-    """Return what the card tells of the model itself, not of its file."""
+    """Return the card without what identifies the file."""
     return {k: v for k, v in artifact.card().items() if k not in ("version", "sha256")}
 
 
 def _agree(one: Any, other: Any) -> bool:
-    """Tell whether two documents are the same but for the last digits of their numbers."""
+    """Return whether two documents are equal except for the last digits of their numbers."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_agree(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):

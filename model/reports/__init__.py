@@ -1,1 +1,1 @@
-"""Reports: what is shown to people about a model."""
+"""Reports: a model's evaluation, written for people."""

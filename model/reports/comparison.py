@@ -33,7 +33,7 @@ HEADINGS = {
     "fit_seconds": "fit, s",
     "predict_milliseconds": "predict a row, ms",
 }
-"""The figures that are told, and what the table calls them."""
+"""The reported figures, and their column headings."""
 
 Result = TypeVar("Result")
 
@@ -44,12 +44,12 @@ Predict: TypeAlias = Callable[[Array], Array]
 
 @dataclass(frozen=True)
 class Contender:
-    """A model that is fitted to the columns of the network.
+    """A model that is fitted to the same columns as the network.
 
     Parameters
     ----------
     name : str
-        What the table calls it.
+        Its name in the table.
     fit : callable
         Takes encoded and scaled rows of shape (n, d), the class of each counted from 0, and the
         seed of all that is drawn; returns how to predict.
@@ -66,7 +66,7 @@ class Spread:
     Parameters
     ----------
     mean, deviation : float
-        The standard deviation is that of these seeds, of no more: it is 0 for a single one.
+        The standard deviation between these seeds; 0 for a single seed.
     """
 
     mean: float
@@ -78,7 +78,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Scores:
-    """What came out for a contender.
+    """The figures of a contender.
 
     Parameters
     ----------
@@ -119,8 +119,8 @@ def compare(
 
     Notes
     -----
-    To predict takes the time of the model alone: encoding and scaling, which are the same for all,
-    are left out. Only the network's fit is charged for them, since it makes them.
+    Prediction time is that of the model without encoding and scaling, which all share. The
+    network's fit time includes them, because its fit computes them.
     """
     dataset, is_training = _in_order_of_split(recipe.load(None))
     trials: dict[str, list[dict[str, float]]] = {}
@@ -147,7 +147,7 @@ def as_markdown(scores: Iterable[Scores]) -> str:
 
     Notes
     -----
-    A dash stands for a figure that the data set does not have.
+    A dash marks a figure that the data set does not have.
     """
     rows = [
         [each.name, *(str(each.figures.get(key, "\N{EN DASH}")) for key in HEADINGS)]
@@ -157,12 +157,12 @@ def as_markdown(scores: Iterable[Scores]) -> str:
 
 
 def _in_order_of_split(dataset: Dataset) -> tuple[Dataset, Mask]:
-    """Return the rows in the order that the split draws them in, and which are for training.
+    """Return the rows in the order of the split, and which are training rows.
 
     Notes
     -----
-    Procedures take rows as they stand. Those of a file may be sorted by class, which a fit in
-    batches does not forgive.
+    Procedures keep the order of the rows. The rows of a file may be sorted by class, and training
+    by batches would fit the last class best.
     """
     parts = hold_out(TEST_SIZE, SPLIT_SEED, len(dataset), 0)
     order = np.concatenate(list(parts.values()))
@@ -177,7 +177,7 @@ def _fit_network(recipe: Recipe, dataset: Dataset, is_training: Mask, seed: int)
 
 
 def _columns(pipeline: Pipeline, X: Array) -> Array:
-    """Return what the network gets of the rows."""
+    """Return the encoded and scaled rows."""
     return (pipeline.encoding.transform(X) - pipeline.mean) / pipeline.scale
 
 
@@ -186,7 +186,7 @@ def _predict(network: NeuralNetwork, X: Array) -> Array:
 
 
 def _figures(dataset: Dataset, is_test: Mask, predict: Predict, X: Array) -> dict[str, float]:
-    """Return the metrics of the test rows, and the time that one of them takes."""
+    """Return the metrics of the test rows, and the prediction time of one row."""
     metrics = metrics_for(len(dataset.labels), dataset.costs)
     y = dataset.classes[is_test].astype(np.float64)
     probabilities = np.asarray(predict(X[is_test]), dtype=np.float64)[np.newaxis]
@@ -199,7 +199,7 @@ def _figures(dataset: Dataset, is_test: Mask, predict: Predict, X: Array) -> dic
 
 
 def _seconds_of_a_row(predict: Predict, X: Array) -> float:
-    """Return the median over the rows, each asked for by itself."""
+    """Return the median over the rows, each predicted alone."""
     # The first call may compile.
     predict(X[:1])
     return float(np.median([_timed(partial(predict, row[np.newaxis]))[1] for row in X]))

@@ -1,4 +1,4 @@
-"""Evidence: all that a report tells of a recipe, gathered by running it."""
+"""Evidence: everything that a report states about a recipe, gathered by running it."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from model.recipes.procedures import OnFit, Procedure, judge
 from model.recipes.recipes import Recipe, find_recipe
 
 Phase: TypeAlias = Callable[[str, float], OnFit]
-"""Called with what is begun and its number of fits; returns what is called after each."""
+"""Called with the name of a phase and its number of fits; returns what is called after each."""
 
 LEARNING_REPEATS = 3
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What running a recipe has shown.
+    """The results of running a recipe.
 
     Parameters
     ----------
     recipe : Recipe
         The recipe.
     random_state : int
-        The seed of it all.
+        Seed of the run.
     dataset : Dataset
         The rows.
     validation : CrossValidation
-        What the whole procedure says of rows that it has not seen.
+        The whole procedure's probabilities of held-out rows.
     fitted : Fitted
-        What an artifact would be made of.
+        The fit that would be saved as an artifact.
     metrics, subgroups : mapping
         Figures with their intervals.
     importances : sequence of Importance
-        What each column is worth.
+        The importance of each column.
     learning : sequence of LearningPoint
-        What fewer rows would have given.
+        The log loss with fewer training rows.
     boundaries : mapping of str to Pipeline
-        By name of the recipe, what is drawn on the plane of the columns, if there are two.
+        By name of the recipe, the pipelines whose boundaries are drawn; only for two columns.
     caveats : sequence of str
-        What no safeguard of the procedure rules out.
+        Known leakage that the procedure does not prevent.
     """
 
     recipe: Recipe
@@ -65,7 +65,7 @@ class Evidence:
 
 
 def gather(recipe: Recipe, data: Path | None, random_state: int | None, phase: Phase) -> Evidence:
-    """Run a recipe and all that judges it.
+    """Run a recipe and its evaluation.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Plots: the figures of a report, in colours and line styles that everybody can tell apart."""
+"""Plots: the figures of a report, readable with colour blindness and in print."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIZE = (6.0, 4.5)
 
 
 def png(figure: Figure) -> bytes:
-    """Return a figure as a file, the same bytes for the same figure."""
+    """Return a figure as a PNG file, the same bytes for the same figure."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=110, metadata={"Software": None})
     return stream.getvalue()
@@ -55,11 +55,11 @@ def precision_recall_plot(curves: Mapping[str, Curve], shares: Mapping[str, floa
 
 
 def calibration_plot(reliabilities: Mapping[str, Reliability]) -> Figure:
-    """Draw what was observed over what was predicted, with the band of right probabilities."""
+    """Draw the observed over the predicted frequency, with the band of correct probabilities."""
     figure, axes = _axes("Predicted probability", "Observed frequency")
-    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="right on average")
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="calibrated")
     for index, (label, found) in enumerate(reliabilities.items()):
-        band = "95 % if right" if len(reliabilities) == 1 else f"{label}, 95 % if right"
+        band = "95 % if calibrated" if len(reliabilities) == 1 else f"{label}, 95 % if calibrated"
         axes.fill_between(
             found.predicted,
             found.low,
@@ -98,7 +98,7 @@ def learning_plot(points: Sequence[LearningPoint]) -> Figure:
 
 
 def loss_plot(losses: Array) -> Figure:
-    """Draw the loss that is minimised over the iterations."""
+    """Draw the training loss over the iterations."""
     figure, axes = _axes("Iteration", "Loss")
     axes.plot(np.arange(1, len(losses) + 1), losses, color=COLOURS[0])
     if losses.max() > 20 * losses.min():
@@ -122,7 +122,7 @@ def accuracy_plot(progress: Sequence[Mapping[str, float]]) -> Figure:
 
 
 def importance_plot(importances: Sequence[Importance]) -> Figure:
-    """Draw how much the log loss grows without each column."""
+    """Draw how much the log loss grows when each column is shuffled."""
     figure, axes = _axes("Growth of the log loss when shuffled", "")
     figure.set_size_inches(SIZE[0], 1.2 + 0.27 * len(importances))
     shown = importances[::-1]  # the first bar is the lowest
@@ -139,7 +139,7 @@ def importance_plot(importances: Sequence[Importance]) -> Figure:
 
 
 def boundary_plot(dataset: Dataset, pipelines: Mapping[str, Pipeline]) -> Figure:
-    """Draw the points, and for each pipeline which class it predicts where."""
+    """Draw the points, and the predicted class of each pipeline over the plane."""
     columns = min(5, 1 + len(pipelines))
     rows = -(-(1 + len(pipelines)) // columns)
     figure = Figure(figsize=(3.0 * columns, 2.8 * rows), layout="constrained")

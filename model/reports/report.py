@@ -58,7 +58,7 @@ class Report:
 
 
 def make_report(evidence: Evidence) -> Report:
-    """Return the report of what running a recipe has shown."""
+    """Return the report of a recipe's results."""
     dataset = evidence.dataset
     limits = "\n".join(f"- {limit}" for limit in dataset.card["limits"])
     about = (
@@ -69,7 +69,7 @@ def make_report(evidence: Evidence) -> Report:
 
 
 def _html(title: str, page: str, pictures: dict[str, bytes]) -> str:
-    """Return the page with its pictures inside, so that it is one file that needs no other."""
+    """Return the page as one HTML file with its pictures embedded."""
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(page)
     for name, content in pictures.items():
         data = base64.b64encode(content).decode()

@@ -36,8 +36,8 @@ def rivals() -> tuple[Contender, ...]:
 
     Notes
     -----
-    The source's network in Keras has no activation on its hidden layer, so that the two layers
-    are no more than one; the network that it meant stands beside it.
+    The source's network in Keras has no activation on its hidden layer, so its two layers compute
+    a single linear layer. The network with the intended activation is included as well.
     """
     _import_keras()
     return (
@@ -58,7 +58,7 @@ def fit_mlp_classifier(X: Array, classes: Rows, random_state: int) -> Predict:
         random_state=random_state,
     )
     with warnings.catch_warnings():
-        # It stops before it has converged, as it was told to.
+        # It stops at max_iter, before it has converged: the setting of the source.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return _fit_classifier(model, X, classes)
 
@@ -69,7 +69,7 @@ def fit_logistic_regression(X: Array, classes: Rows, random_state: int) -> Predi
 
 
 def fit_random_forest(X: Array, classes: Rows, random_state: int) -> Predict:
-    """Fit a forest of 300 trees."""
+    """Fit a random forest of 300 trees."""
     return _fit_classifier(
         RandomForestClassifier(n_estimators=300, random_state=random_state), X, classes
     )
@@ -108,7 +108,7 @@ def fit_keras(hidden_activation: str, X: Array, classes: Rows, random_state: int
         # "Sparse" takes the numbers of the classes in place of their indicators.
         loss="binary_crossentropy" if is_binary else "sparse_categorical_crossentropy",
     )
-    # JAX knows no longer integers unless it is told to.
+    # JAX has no 64-bit integers by default.
     model.fit(X, classes.astype(np.int32), epochs=ITERATIONS, verbose=0)
     # For a single row it is the fastest of Keras' ways.
     return lambda rows: class_probabilities(model.predict_on_batch(rows), "softmax")
@@ -121,7 +121,7 @@ def _fit_classifier(model: Any, X: Array, classes: Rows) -> Predict:
 
 @cache
 def _import_keras() -> Any:
-    """Import Keras with JAX on the CPU, by its own settings and not by those of the user.
+    """Import Keras with JAX on the CPU, independent of the user's settings.
 
     Notes
     -----
@@ -133,7 +133,7 @@ def _import_keras() -> Any:
     ):
         import keras  # noqa: PLC0415  # the environment comes first
 
-        # Starts the backend, which the first fit would else be charged for.
+        # Starts the backend, so that its time is not part of the first fit.
         keras.ops.zeros(1)
     return keras
 

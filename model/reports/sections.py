@@ -1,4 +1,4 @@
-"""Sections: what a report says of the evidence, each with its table or its picture."""
+"""Sections: the parts of a report, each with its text and its picture."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ THRESHOLDS = np.arange(1, 71) / 100
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its words.
+    """A figure with its text alternative.
 
     Parameters
     ----------
     name : str
-        Name of its file, without the ending.
+        Name of its file, without the extension.
     figure : Figure
-        What is drawn.
+        The figure.
     alt : str
-        What it shows, for those who do not see it.
+        Its text alternative.
     """
 
     name: str
@@ -52,11 +52,11 @@ class Section:
     Parameters
     ----------
     heading : str
-        What it is about.
+        Its heading.
     text : str
         Markdown.
     picture : Picture, optional
-        What stands below the text.
+        The picture below the text.
     """
 
     heading: str
@@ -65,7 +65,7 @@ class Section:
 
 
 def sections(evidence: Evidence) -> Iterator[Section]:
-    """Yield the sections of the report, leaving out what the data set has no use for."""
+    """Yield the sections of the report that apply to the data set."""
     yield _metrics(evidence)
     if evidence.dataset.published_costs:
         yield _published_costs(evidence)
@@ -94,17 +94,17 @@ def _metrics(evidence: Evidence) -> Section:
     rows = [
         (
             name,
-            f"{told['value']:.3f}",
-            _range(told),
-            f"{told['spread']:.3f}" if procedure.repeats > 1 else "\N{EN DASH}",
+            f"{figure['value']:.3f}",
+            _range(figure),
+            f"{figure['spread']:.3f}" if procedure.repeats > 1 else "\N{EN DASH}",
         )
-        for name, told in evidence.metrics.items()
+        for name, figure in evidence.metrics.items()
     ]
     text = (
-        f"The whole procedure in stratified {procedure.folds}-fold cross-validation, "
-        f"{_times(procedure.repeats)}: each row's probability comes from a fit that has not seen "
-        "it. The interval is over 1,000 bootstrap samples of the rows, the spread that between "
-        "the repeats.\n\n"
+        f"Stratified {procedure.folds}-fold cross-validation of the whole procedure, "
+        f"{_times(procedure.repeats)}. The probability of each row comes from a fit without that "
+        "row. The interval is the percentile interval of 1,000 bootstrap samples of the rows; the "
+        "spread is the standard deviation between the repeats.\n\n"
     )
     return Section("Metrics", text + table(("metric", "value", INTERVAL, "spread"), rows))
 
@@ -115,16 +115,16 @@ def _published_costs(evidence: Evidence) -> Section:
     rows = [(name, f"{cost:.3f}") for name, cost in sorted(costs.items(), key=lambda c: c[1])]
     worse = [n for n, cost in evidence.dataset.published_costs.items() if cost > ours["high"]]
     claim = (
-        f"The interval of our line, {_range(ours)}, lies below {len(worse)} of them: "
-        f"{', '.join(worse)}. Of the others no superiority is claimed."
+        f"The interval of our cost, {_range(ours)}, lies below {len(worse)} of them: "
+        f"{', '.join(worse)}. No superiority over the others is claimed."
         if worse
-        else f"The interval of our line is {_range(ours)}: no superiority is claimed."
+        else f"The interval of our cost is {_range(ours)}: no superiority is claimed."
     )
     text = (
-        "Average cost per patient in nine-fold cross-validation under the data set's cost matrix, "
-        "a missed patient counting 5 and a false alarm 1. The lines of others are quoted from "
+        "Average cost per patient in nine-fold cross-validation with the data set's cost matrix: 5 "
+        "for a missed patient, 1 for a false alarm. The costs of the other methods are quoted from "
         "memory of Michie, Spiegelhalter and Taylor, Machine Learning, Neural and Statistical "
-        "Classification, 1994, without intervals of their own; ours is called positive above 1/6. "
+        "Classification, 1994, and have no intervals. Our threshold is 1/6. "
         f"{claim}\n\n"
     )
     return Section("The Statlog comparison", text + table(("method", "cost"), rows))
@@ -136,12 +136,12 @@ def _confusion(evidence: Evidence) -> Section:
     thresholds: list[float | None] = [None if len(dataset.labels) > 2 else 0.5]
     if dataset.costs is not None:
         thresholds.append(dataset.costs.threshold)
-    texts = ["Mean numbers of rows over the repeats."]
+    texts = ["Mean number of rows over the repeats."]
     for threshold in thresholds:
         predicted = predicted_classes(evidence.validation.probabilities, threshold)
         true = np.tile(dataset.classes, len(predicted))
         counts = confusion_matrix(true, predicted.ravel(), labels=classes) / len(predicted)
-        head = ("", *(f"called {label}" for label in dataset.labels))
+        head = ("", *(f"predicted {label}" for label in dataset.labels))
         rows = [
             (label, *(f"{count:.1f}" for count in line))
             for label, line in zip(dataset.labels, counts, strict=True)
@@ -155,14 +155,14 @@ def _roc(evidence: Evidence) -> Section:
     curves = {
         label: roc_curve(y, p, evidence.random_state) for label, y, p in _one_vs_rest(evidence)
     }
-    told = [
+    points = [
         f"{label}: true positive rate {_at(curve.x, curve.y, 0.1):.2f} at a false positive rate "
         f"of 0.1, {_at(curve.x, curve.y, 0.3):.2f} at 0.3"
         for label, curve in curves.items()
     ]
     area = evidence.metrics["roc_auc"]
     text = f"Area {area['value']:.3f} ({_range(area)}). The band is the {INTERVAL}."
-    alt = f"ROC curve. {'; '.join(told)}."
+    alt = f"ROC curve. {'; '.join(points)}."
     return Section("ROC", text, Picture("roc", plots.roc_plot(curves), alt))
 
 
@@ -170,13 +170,13 @@ def _precision_recall(evidence: Evidence) -> Section:
     cases = list(_one_vs_rest(evidence))
     curves = {label: precision_recall_curve(y, p, evidence.random_state) for label, y, p in cases}
     shares = {label: float(y.mean()) for label, y, _ in cases}
-    told = [
+    points = [
         f"{label}: precision {_at(curve.x, curve.y, 0.5):.2f} at a recall of 0.5, "
         f"{_at(curve.x, curve.y, 0.9):.2f} at 0.9; chance is {shares[label]:.2f}"
         for label, curve in curves.items()
     ]
     picture = plots.precision_recall_plot(curves, shares)
-    alt = f"Precision over recall. {'; '.join(told)}."
+    alt = f"Precision over recall. {'; '.join(points)}."
     text = f"The band is the {INTERVAL}; the dotted line is the share of the class."
     return Section("Precision and recall", text, Picture("precision-recall", picture, alt))
 
@@ -195,22 +195,22 @@ def _calibration(evidence: Evidence) -> Section:
         )
         for label, e in errors.items()
     ]
-    head = ("class", "error", "median if right", "95 % quantile if right", "as large or larger")
+    head = ("class", "error", "median if calibrated", "95 % quantile if calibrated", "share above")
     text = (
-        "Expected calibration error in ten bins of equal counts, beside what it would be if every "
-        "probability were right: a sample of this size never shows zero. The last column tells in "
-        "how many of 1,000 such samples it is as large. The band is where the observed frequency "
-        f"would lie in 95 % of them.\n\n{table(head, rows)}"
+        "Expected calibration error in ten bins of equal size, compared with 1,000 simulated "
+        "samples in which every probability is correct: their error is above zero as well. The "
+        "last column is the share of these samples with at least this error. The band is the range "
+        f"of the observed frequency in 95 % of them.\n\n{table(head, rows)}"
     )
     inside = {
         label: int(np.sum((f.observed >= f.low) & (f.observed <= f.high)))
         for label, f in found.items()
     }
-    told = [
+    points = [
         f"{label}: {inside[label]} of {len(f.rows)} bins within the band"
         for label, f in found.items()
     ]
-    alt = f"Observed frequency over predicted probability. {'; '.join(told)}."
+    alt = f"Observed frequency over predicted probability. {'; '.join(points)}."
     return Section("Calibration", text, Picture("calibration", plots.calibration_plot(found), alt))
 
 
@@ -220,8 +220,8 @@ def _decision(evidence: Evidence) -> Section:
     treat_all = net_benefit_of_treating_all(y, THRESHOLDS)
     better = int(np.sum(curve.y > np.maximum(treat_all, 0.0)))
     text = (
-        "Net benefit is the share of patients rightly treated, less that of those treated "
-        "needlessly at the price that the threshold implies. The curve lies above those of "
+        "Net benefit is the share of patients treated correctly, minus the share treated "
+        "unnecessarily, weighted by the odds of the threshold. The curve lies above those of "
         f"treating all and treating none at {better} of the {len(THRESHOLDS)} thresholds from "
         f"{THRESHOLDS[0]:g} to {THRESHOLDS[-1]:g}; the band is the {INTERVAL}."
     )
@@ -240,7 +240,7 @@ def _learning(evidence: Evidence) -> Section:
     rows = [(str(p.rows), f"{p.held_out:.3f}", f"{p.training:.3f}") for p in points]
     repeats = min(LEARNING_REPEATS, evidence.recipe.procedure.repeats)
     text = (
-        "The same procedure on stratified parts of the training rows of each fold, "
+        "The same procedure with stratified subsets of the training rows of each fold, "
         f"{_times(repeats)}.\n\n{table(head, rows)}"
     )
     alt = (
@@ -253,7 +253,7 @@ def _learning(evidence: Evidence) -> Section:
 def _loss(evidence: Evidence) -> Section:
     losses = np.array(evidence.fitted.history.loss)
     text = (
-        f"The loss that is minimised, penalty included, of several networks their mean: "
+        "The training loss with its penalty, averaged where there are several networks: "
         f"{losses[0]:.6g} before the first of {len(losses)} iterations, {losses[-1]:.6g} before "
         "the last."
     )
@@ -267,30 +267,24 @@ def _progress(evidence: Evidence) -> Section:
     last = ", ".join(f"{name} {figure:g}" for name, figure in progress[-1].items())
     alt = f"Accuracy over the iterations; at the end {last}."
     picture = Picture("accuracy", plots.accuracy_plot(progress), alt)
-    return Section("On the way", table(list(progress[0]), rows), picture)
+    return Section("Progress of the fit", table(list(progress[0]), rows), picture)
 
 
 def _subgroups(evidence: Evidence) -> Section:
-    names = list(
-        dict.fromkeys(name for told in evidence.subgroups.values() for name in told["metrics"])
-    )
+    subgroups = evidence.subgroups
+    names = list(dict.fromkeys(name for each in subgroups.values() for name in each["metrics"]))
     rows = [
         (
             group,
-            str(told["rows"]),
-            str(told["positives"]),
-            *(
-                f"{told['metrics'][n]['value']:.3f} ({_range(told['metrics'][n])})"
-                if n in told["metrics"]
-                else "a class is missing"
-                for n in names
-            ),
+            str(each["rows"]),
+            str(each["positives"]),
+            *(_with_range(each["metrics"].get(name)) for name in names),
         )
-        for group, told in evidence.subgroups.items()
+        for group, each in subgroups.items()
     ]
     text = (
-        f"Each figure with its {INTERVAL}. The groups differ in how common the disease is in "
-        "them, which by itself moves every figure but the area.\n\n"
+        f"Each figure with its {INTERVAL}. The groups differ in prevalence, which by itself "
+        "changes every figure except the area under the ROC curve.\n\n"
     )
     return Section("Subgroups", text + table(("group", "rows", "positive", *names), rows))
 
@@ -302,8 +296,8 @@ def _importance(evidence: Evidence) -> Section:
         "mean and standard deviation of five shuffles. A column whose information is in another "
         "column as well has a low importance."
     )
-    told = ", ".join(f"{one.feature} {one.value:.3f}" for one in importances)
-    alt = f"Bars by column, the longest first: {told}."
+    values = ", ".join(f"{one.feature} {one.value:.3f}" for one in importances)
+    alt = f"Bars by column, the longest first: {values}."
     picture = Picture("importance", plots.importance_plot(importances), alt)
     return Section("Permutation importance", text, picture)
 
@@ -317,8 +311,8 @@ def _boundaries(evidence: Evidence) -> Section:
     }  # fmt: skip
     rows = [(name, f"{accuracy:.3f}") for name, accuracy in accuracies.items()]
     text = (
-        "Which class is predicted where. The accuracy is that of the points that each was fitted "
-        f"to.\n\n{table(('recipe', 'training accuracy'), rows)}"
+        "The predicted class over the plane. The accuracy is that of the points that each recipe "
+        f"was fitted to.\n\n{table(('recipe', 'training accuracy'), rows)}"
     )
     best, worst = (
         max(accuracies, key=accuracies.__getitem__),
@@ -335,17 +329,17 @@ def _boundaries(evidence: Evidence) -> Section:
 def _leaks(evidence: Evidence) -> Section:
     rows = np.column_stack([evidence.dataset.X, evidence.dataset.classes])
     repeated = len(rows) - len(np.unique(rows, axis=0))
-    told = [
-        f"Rows that stand in the data twice, so that one could be learned by heart and judged "
-        f"by the other: {repeated}.",
+    sentences = [
+        f"Duplicate rows, of which one could be a training row and the other a held-out row: "
+        f"{repeated}.",
         *evidence.recipe.procedure.safeguards,
         *(f"Not ruled out: {caveat}" for caveat in evidence.caveats),
     ]
-    return Section("What could leak", "\n".join(f"- {sentence}" for sentence in told))
+    return Section("Data leakage", "\n".join(f"- {sentence}" for sentence in sentences))
 
 
 def _one_vs_rest(evidence: Evidence) -> Iterator[tuple[str, Array, Array]]:
-    """Yield a label, which rows have it, and its probabilities: of two classes the last alone."""
+    """Yield a label, which rows have it, and its probabilities; of two classes only the last."""
     dataset, probabilities = evidence.dataset, evidence.validation.probabilities
     if len(dataset.labels) == 2:
         yield dataset.labels[1], dataset.classes.astype(np.float64), probabilities
@@ -360,6 +354,10 @@ def _at(x: Array, y: Array, where: float) -> float:
 
 def _range(figure: Mapping[str, float]) -> str:
     return "{low:.3f} to {high:.3f}".format_map(figure)
+
+
+def _with_range(figure: Mapping[str, float] | None) -> str:
+    return f"{figure['value']:.3f} ({_range(figure)})" if figure else "a class is missing"
 
 
 def _times(repeats: int) -> str:

@@ -173,7 +173,7 @@ def test_an_own_file_is_told_by_its_digest_and_claims_nothing_of_the_public_rows
         (load_moons, "x,y,moon\n0,0,upper\n0,0,left\n", "line 3, column moon: not a value"),
         (load_moons, "x,y,moon\n0,11,upper\n", "line 2, column y: not a value"),
         (load_moons, "x,y\n0,1\n", "line 1, column moon: is missing"),
-        (load_moons, "x,y,moon,moon\n0,1,0,0\n", "line 1, column moon: stands there twice"),
+        (load_moons, "x,y,moon,moon\n0,1,0,0\n", "line 1, column moon: is given twice"),
         (load_iris, "5.1 3.5 1.4 0.2 3\n", "line 1, column species: not a value"),
         (load_iris, "5.1 3.5 1.4 0.2\n", "line 1: expected 5 values"),
         (load_iris, "5.1 3.5 1.4 ? 0\n", "line 1, column petal_width: a value is missing"),

@@ -40,7 +40,7 @@ HEADINGS = [
     "Loss curve",
     "Subgroups",
     "Permutation importance",
-    "What could leak",
+    "Data leakage",
 ]
 
 
@@ -232,7 +232,7 @@ def test_three_classes_are_told_one_by_one(iris: Evidence) -> None:
     assert [row[0] for row in rows] == ["setosa", "versicolor", "virginica"]
     _, *rows = cells(sections_["Confusion"])
     assert [sum(map(float, row[1:])) for row in rows] == pytest.approx([50, 50, 50], abs=0.2)
-    _, *rows = cells(sections_["On the way"])
+    _, *rows = cells(sections_["Progress of the fit"])
     assert [row[0] for row in rows] == ["20", "40", "60", "80", "100"]
 
 
@@ -251,17 +251,17 @@ def test_a_row_that_stands_there_twice_is_counted(heart: Evidence) -> None:
         dataset=replace(dataset, frame=dataset.frame.iloc[rows]),
         validation=replace(heart.validation, probabilities=heart.validation.probabilities[:, rows]),
     )
-    assert "learned by heart and judged by the other: 2." in told(again)["What could leak"].text
+    assert "and the other a held-out row: 2." in told(again)["Data leakage"].text
 
 
 def test_what_is_not_ruled_out_is_said_of_the_recipes_own_data_alone(
     heart: Evidence, tmp_path: Path, heart_lines: list[str]
 ) -> None:
-    assert "Not ruled out: That nominal columns" in told(heart)["What could leak"].text
+    assert "Not ruled out: That nominal columns" in told(heart)["Data leakage"].text
     (tmp_path / "own.dat").write_text("\n".join(heart_lines[:150]))
     recipe = quick(find_recipe("heart"))
     own = gather(recipe, tmp_path / "own.dat", None, lambda *_: lambda _: None)
-    assert "Not ruled out" not in told(own)["What could leak"].text
+    assert "Not ruled out" not in told(own)["Data leakage"].text
 
 
 def test_a_file_that_cannot_be_judged_is_refused_before_anything_runs(
