@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,35 +183,31 @@ def _precision_recall(evidence: Evidence) -> Section:
 
 def _calibration(evidence: Evidence) -> Section:
     seed, cases = evidence.random_state, list(_one_vs_rest(evidence))
-    found = {label: reliability(y, p, seed) for label, y, p in cases}
-    errors = {label: calibration_error(y, p, seed) for label, y, p in cases}
-    rows = [
-        (
-            label,
-            f"{e.value:.3f}",
-            f"{e.expected:.3f}",
-            f"{e.high:.3f}",
-            f"{100 * e.share_above:.0f} %",
-        )
-        for label, e in errors.items()
-    ]
-    head = ("class", "error", "median if calibrated", "95 % quantile if calibrated", "share above")
     text = (
         "Expected calibration error in ten bins of equal size, compared with 1,000 simulated "
         "samples in which every probability is correct: their error is above zero as well. The "
         "last column is the share of these samples with at least this error. The band is the range "
-        f"of the observed frequency in 95 % of them.\n\n{table(head, rows)}"
+        f"of the observed frequency in 95 % of them.\n\n{_calibration_errors(cases, seed)}"
     )
-    inside = {
-        label: int(np.sum((f.observed >= f.low) & (f.observed <= f.high)))
-        for label, f in found.items()
-    }
+    found = {label: reliability(y, p, seed) for label, y, p in cases}
     points = [
-        f"{label}: {inside[label]} of {len(f.rows)} bins within the band"
+        f"{label}: {np.sum((f.low <= f.observed) & (f.observed <= f.high))} of {len(f.rows)} bins "
+        "within the band"
         for label, f in found.items()
     ]
     alt = f"Observed frequency over predicted probability. {'; '.join(points)}."
     return Section("Calibration", text, Picture("calibration", plots.calibration_plot(found), alt))
+
+
+def _calibration_errors(cases: Iterable[tuple[str, Array, Array]], random_state: int) -> str:
+    errors = {label: calibration_error(y, p, random_state) for label, y, p in cases}
+    head = ("class", "error", "median if calibrated", "95 % quantile if calibrated", "share above")
+    rows = [
+        (label, *(f"{e:.3f}" for e in (error.value, error.expected, error.high)),
+         f"{100 * error.share_above:.0f} %")
+        for label, error in errors.items()
+    ]  # fmt: skip
+    return table(head, rows)
 
 
 def _decision(evidence: Evidence) -> Section:
