@@ -133,8 +133,9 @@ class TableRows(BaseModel):
 class ThresholdAnswer(Answer):
     """What made a prediction of one of two classes."""
 
-    threshold: float = Field(description="The positive class is predicted above it.")
-    threshold_reason: str = Field(description="Why it is this one.")
+    threshold: float = Field(
+        description="The positive class is predicted above it; `GET /model` gives the reason."
+    )
 
 
 class Figure(BaseModel):

@@ -56,7 +56,7 @@ def _assert_batch_equals_rows(scorer: Scorer, records: list[dict[str, float]]) -
 
 
 def _model(answer: dict[str, Any]) -> dict[str, Any]:
-    return {name: answer[name] for name in ("threshold", "threshold_reason", "model_version")}
+    return {name: answer[name] for name in ("threshold", "model_version")}
 
 
 async def test_a_batch_answers_with_these_keys_in_this_order(
@@ -65,10 +65,9 @@ async def test_a_batch_answers_with_these_keys_in_this_order(
     response = await client.post("/predict/batch", content=_batch(TEXT), headers=JSON)
     answer = response.json()
     assert response.status_code == 200
-    assert list(answer) == ["predictions", "threshold", "threshold_reason", "model_version"]
+    assert list(answer) == ["predictions", "threshold", "model_version"]
     assert _model(answer) == {
         "threshold": artifact.threshold,
-        "threshold_reason": artifact.threshold_reason,
         "model_version": artifact.version,
     }
     (row,) = answer["predictions"]

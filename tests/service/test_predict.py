@@ -36,7 +36,6 @@ KEYS = [
     "predicted_class",
     "label",
     "threshold",
-    "threshold_reason",
     "model_version",
     "warnings",
 ]
@@ -81,7 +80,6 @@ async def test_predict_answers_with_these_keys_in_this_order(
         "predicted_class": int(probability > artifact.threshold),
         "label": artifact.labels[int(probability > artifact.threshold)],
         "threshold": artifact.threshold,
-        "threshold_reason": artifact.threshold_reason,
         "model_version": artifact.version,
         "warnings": [],
     }

@@ -165,7 +165,6 @@ async def test_a_point_is_answered_like_a_patient(
         "predicted_class": 1,
         "label": "lower",
         "threshold": 0.5,
-        "threshold_reason": "The more probable class.",
         "model_version": moons.artifact.version,
         "warnings": [],
     }
@@ -273,7 +272,8 @@ def test_the_document_of_moons_takes_x_and_y(moons: Served) -> None:
     assert [(f["minimum"], f["maximum"]) for f in record["properties"].values()] == [(-10, 10)] * 2
     prediction = schema(moons.app, "Prediction")
     assert prediction["properties"]["label"]["enum"] == ["upper", "lower"]
-    assert {"probability", "threshold", "threshold_reason"} <= set(prediction["required"])
+    assert {"probability", "threshold"} <= set(prediction["required"])
+    assert "threshold_reason" not in prediction["properties"]
     assert "lower" in prediction["properties"]["probability"]["description"]
 
 

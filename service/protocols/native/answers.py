@@ -96,19 +96,18 @@ class Answers:
         return encode({"predictions": rows, **self._model})
 
     def rows(self, X: Array, probabilities: Array, classes: NDArray[np.intp]) -> Rows:
-        """Return what `record` tells of each row of X, but for the reason of the threshold."""
+        """Return what `record` tells of each row of X."""
         told: list[Any] = probabilities.tolist()
         key = "probability" if self._is_binary else "probabilities"
         if not self._is_binary:
             told = list(map(self._by_label, told))
         warnings = self._warnings(X)
-        model = {name: value for name, value in self._model.items() if name != "threshold_reason"}
         return [
             {
                 key: probability,
                 "predicted_class": number,
                 "label": label,
-                **model,
+                **self._model,
                 "warnings": warnings.get(row, NONE),
             }
             for row, (probability, number, label) in enumerate(
@@ -151,5 +150,4 @@ def _context(artifact: Artifact) -> dict[str, Any]:
     version = {"model_version": artifact.version}
     if artifact.threshold is None:
         return version
-    reason = artifact.threshold_reason
-    return {"threshold": artifact.threshold, "threshold_reason": reason, **version}
+    return {"threshold": artifact.threshold, **version}
