@@ -53,6 +53,11 @@ from service.settings import Settings, read_settings
 from service.wire.schemas import SHARED_SCHEMAS
 from service.wire.sizes import longest_record
 
+TAGS = [
+    {"name": "Predictions", "description": "Records in, probabilities and classes out."},
+    {"name": "Operations", "description": "For those who run the service."},
+]
+
 CORS: dict[str, Any] = {
     "allow_methods": ["GET", "POST"],
     "allow_headers": ["Authorization", "Content-Type", "Traceparent", "X-Request-ID"],
@@ -103,7 +108,7 @@ def create_app(
     def make(artifact: Artifact) -> Served:
         predictor = Predictor(artifact)
         made = spoken.of_model(predictor)
-        examples = operation_examples(artifact) | spoken.examples(made)
+        examples = [*operation_examples(artifact), *spoken.examples(made)]
         document = model_document(of_the_routes, artifact, examples)
         served = Served(predictor, Document(artifact.card()), Document(document), made)
         model_meter.serves(artifact)
@@ -127,6 +132,9 @@ def create_app(
     app = FastAPI(
         title="Heartline",
         version=version("heartline"),
+        contact={"name": "The Heartline maintainers"},
+        servers=[{"url": "/", "description": "Where this document comes from"}],
+        openapi_tags=TAGS,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,

@@ -62,3 +62,13 @@ class TooSlow(Refusal):
 
 class NotReady(Refusal):
     """The process holds no model that gives the right answers."""
+
+
+def too_slow(part: str, seconds: int) -> TooSlow:
+    """Return what a request is answered whose head or body has not arrived in time."""
+    return TooSlow(f"The {part} did not arrive within {seconds} s.")
+
+
+def too_many_connections() -> Overloaded:
+    """Return what a request is answered whose connection is above the limit."""
+    return Overloaded("The connection limit is reached; retry later.")

@@ -14,7 +14,7 @@ from service.connections.connection_limit import ConnectionLimit, Place
 from service.connections.framing import Expected, FramedProtocol
 from service.connections.joining_transport import JoiningTransport
 from service.connections.write_deadline import WriteDeadline
-from service.errors import Refusal, TooSlow
+from service.errors import Refusal, too_slow
 from service.http.problems import MEDIA_TYPE, kind_of, problem_bytes
 from service.settings import Settings
 from service.wire.peer import PEER, Peer
@@ -197,7 +197,7 @@ class LimitedProtocol(FramedProtocol):
         if self._is_streamed() or not (self.flow.is_reading or self._is_unwanted()):
             self._set_deadline()  # The application waits for it, or has not asked for more.
             return
-        self._refuse(TooSlow(f"The {self._expected.value} did not arrive within {seconds} s."))
+        self._refuse(too_slow(self._expected.value, seconds))
 
     def _refuse(self, refusal: Refusal) -> None:
         if self._expected is Expected.BODY:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from io import StringIO
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI
 from pydantic import TypeAdapter
@@ -15,7 +15,30 @@ from pydantic_core import from_json, to_json
 from model.artifact.artifact import Artifact
 from service.errors import Unauthorized
 from service.http.keys import is_open
-from service.http.problems import KINDS, MEDIA_TYPE, problem_document
+from service.http.problems import MEDIA_TYPE, kind_of, problem_body
+
+ON_ERROR = {
+    "name": "on_error",
+    "in": "query",
+    "description": "What happens to rows with faults in CSV or NDJSON. `refuse`: one such row "
+    "rejects the whole body, with 422. `report`: each row is answered in its place, one with "
+    "faults by its `errors`, and the status is 200; `report` with a JSON body is rejected, with "
+    "422.",
+    "schema": {"type": "string", "enum": ["refuse", "report"], "default": "refuse"},
+}
+
+
+class Example(NamedTuple):
+    """What an operation answers by the served model."""
+
+    operation: str
+    """Its id."""
+
+    value: object
+    """The body."""
+
+    status: int = 200
+    media_type: str = "application/json"
 
 
 def json_body(examples: Mapping[str, tuple[str, object]], *schemas: str) -> dict[str, Any]:
@@ -49,22 +72,20 @@ def batch_body(examples: Mapping[str, tuple[str, dict[str, Any]]]) -> dict[str, 
     table = {"columns": [*record], "data": [[*record.values()]]}
     shown = {**batches, "table": ("Column names once, and values in rows", table)}
     body = json_body(shown, "Batch", "Table")
-    rows = StringIO()
-    csv.writer(rows, lineterminator="\n").writerows([record, record.values()])
-    line = f"{json.dumps(record)}\n"
-    for media_type, text in (("text/csv", rows.getvalue()), ("application/x-ndjson", line)):
+    for media_type, text in as_lines(record).items():
         lines = {"schema": {"type": "string"}, "example": text}
         body["requestBody"]["content"][media_type] = lines
-    way = {"type": "string", "enum": ["refuse", "report"], "default": "refuse"}
-    description = (
-        "What happens to CSV or NDJSON with bad rows: reject the whole batch, or report "
-        "them row by row."
-    )
-    on_error = {"name": "on_error", "in": "query", "schema": way, "description": description}
-    return {**body, "parameters": [on_error]}
+    return {**body, "parameters": [ON_ERROR]}
 
 
-def batch_answers(*problems: type[Exception]) -> dict[int | str, Any]:
+def as_lines(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return a body of one record by each media type of lines."""
+    rows = StringIO()
+    csv.writer(rows, lineterminator="\n").writerows([record, record.values()])
+    return {"text/csv": rows.getvalue(), "application/x-ndjson": f"{json.dumps(record)}\n"}
+
+
+def batch_answers(*problems: Exception) -> dict[int | str, Any]:
     """Return the `responses` of that route."""
     found = answers(("BatchPrediction", "TablePrediction"), "The predictions", *problems)
     for media_type in ("text/csv", "application/x-ndjson"):
@@ -73,11 +94,12 @@ def batch_answers(*problems: type[Exception]) -> dict[int | str, Any]:
 
 
 def answers(
-    schemas: str | tuple[str, ...], description: str, *problems: type[Exception]
+    schemas: str | tuple[str, ...], description: str, *problems: Exception
 ) -> dict[int | str, Any]:
     """Return a route's `responses`: the good answer and the problems that it may give.
 
-    The example of the good answer is added by `model_document`.
+    Each problem is shown as the answer to this very exception. What depends on the model, the
+    good answer for one, is added by `model_document`.
     """
     schemas = (schemas,) if isinstance(schemas, str) else schemas
     content = {"application/json": {"schema": _one_of(*schemas)}}
@@ -90,11 +112,10 @@ def text_answers(description: str) -> dict[int | str, Any]:
     return {200: {"description": description, "content": content}, **_problems()}
 
 
-def _problems(*problems: type[Exception]) -> dict[int | str, Any]:
-    responses: dict[int | str, Any] = {}
-    for problem in (*problems, Exception):
-        responses[KINDS[problem].status] = _problem_answer(problem)
-    return responses
+def _problems(*problems: Exception) -> dict[int | str, Any]:
+    return {
+        kind_of(problem).status: _problem_answer(problem) for problem in (*problems, Exception())
+    }
 
 
 def routes_document(app: FastAPI, types: Mapping[str, Any], *, needs_keys: bool) -> bytes:
@@ -116,7 +137,7 @@ def routes_document(app: FastAPI, types: Mapping[str, Any], *, needs_keys: bool)
 
 
 def model_document(
-    of_the_routes: bytes, artifact: Artifact, examples: Mapping[str, Any]
+    of_the_routes: bytes, artifact: Artifact, examples: Iterable[Example]
 ) -> dict[str, Any]:
     """Return the document with what one model brings: its name, its use and examples of answers."""
     document: dict[str, Any] = from_json(of_the_routes)
@@ -125,11 +146,14 @@ def model_document(
         "summary": f"The model {artifact.name}, version {artifact.version}",
         "description": f"{about['intended_use']} Not for: {about['not_for']}",
     }
-    for methods in document["paths"].values():
-        for operation in methods.values():
-            if operation["operationId"] in examples:
-                content = operation["responses"]["200"]["content"]["application/json"]
-                content["example"] = examples[operation["operationId"]]
+    operations = {
+        operation["operationId"]: operation
+        for methods in document["paths"].values()
+        for operation in methods.values()
+    }
+    for operation, value, status, media_type in examples:
+        answer = operations[operation]["responses"][str(status)]
+        answer["content"][media_type]["example"] = value
     return document
 
 
@@ -141,20 +165,12 @@ def _add_security(document: dict[str, Any]) -> None:
     for path, operations in document["paths"].items():
         for operation in () if is_open(path) else operations.values():
             operation["security"] = [{"ApiKey": []}]
-            operation["responses"]["401"] = _problem_answer(Unauthorized)
+            operation["responses"]["401"] = _problem_answer(Unauthorized())
 
 
-def _problem_answer(problem: type[Exception]) -> dict[str, Any]:
-    kind = KINDS[problem]
-    return {
-        "description": kind.title,
-        "content": {
-            MEDIA_TYPE: {
-                "schema": _reference("Problem"),
-                "example": problem_document(kind, kind.detail or "What to change."),
-            }
-        },
-    }
+def _problem_answer(problem: Exception) -> dict[str, Any]:
+    shown = {"schema": _reference("Problem"), "example": problem_body(problem)}
+    return {"description": kind_of(problem).title, "content": {MEDIA_TYPE: shown}}
 
 
 def _one_of(*schemas: str) -> dict[str, Any]:

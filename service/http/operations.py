@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from model.artifact.artifact import Artifact
 from service.errors import NotReady
-from service.http.openapi import answers, text_answers
+from service.http.openapi import Example, answers, text_answers
 from service.http.served import Served
 from service.inference.served_model import ServedModel
 from service.observability.metrics.exposition import MEDIA_TYPE, Exposition
+
+STOPPING = "The process is stopping; send requests to another replica."
 
 
 def operations_router(model: ServedModel[Served], exposition: Exposition) -> APIRouter:
@@ -22,6 +22,7 @@ def operations_router(model: ServedModel[Served], exposition: Exposition) -> API
 
     @router.get(
         "/livez",
+        name="check_liveness",
         summary="Liveness probe",
         responses=answers("Alive", "It is"),
     )
@@ -31,8 +32,9 @@ def operations_router(model: ServedModel[Served], exposition: Exposition) -> API
 
     @router.get(
         "/readyz",
+        name="check_readiness",
         summary="Readiness probe",
-        responses=answers("Ready", "It can", NotReady),
+        responses=answers("Ready", "It can", NotReady(STOPPING)),
     )
     async def readyz(request: Request) -> dict[str, str]:
         """Compute the model's golden rows once more.
@@ -40,7 +42,7 @@ def operations_router(model: ServedModel[Served], exposition: Exposition) -> API
         Answer 503 if they come out wrong, or while the process is about to stop.
         """
         if request.app.state.is_draining:
-            raise NotReady("The process is stopping; send requests to another replica.")
+            raise NotReady(STOPPING)
         predictor = model.current.predictor
         if not predictor.is_sound():
             raise NotReady("The golden rows are computed incorrectly; restart the process.")
@@ -48,6 +50,7 @@ def operations_router(model: ServedModel[Served], exposition: Exposition) -> API
 
     @router.get(
         "/metrics",
+        name="get_metrics",
         summary="Metrics",
         response_class=Response,
         responses=text_answers("Metrics in Prometheus's text format"),
@@ -58,7 +61,7 @@ def operations_router(model: ServedModel[Served], exposition: Exposition) -> API
 
     @router.get(
         "/model",
-        name="model",
+        name="get_model",
         summary="Model card",
         responses=answers("ModelCard", "The model card"),
     )
@@ -69,10 +72,10 @@ def operations_router(model: ServedModel[Served], exposition: Exposition) -> API
     return router
 
 
-def operation_examples(artifact: Artifact) -> dict[str, Any]:
-    """Return what each of these operations, by its id, answers."""
-    return {
-        "livez": {"status": "alive"},
-        "readyz": {"status": "ready", "model_version": artifact.version},
-        "model": artifact.card(),
-    }
+def operation_examples(artifact: Artifact) -> list[Example]:
+    """Return what these operations answer."""
+    return [
+        Example("check_liveness", {"status": "alive"}),
+        Example("check_readiness", {"status": "ready", "model_version": artifact.version}),
+        Example("get_model", artifact.card()),
+    ]

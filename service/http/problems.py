@@ -140,9 +140,14 @@ async def problem_response(request: Request, exception: Exception) -> Response:
 
 def problem_bytes(exception: Exception, shape: ErrorShape = PROBLEM) -> bytes:
     """Return the body of the answer to an exception."""
+    return to_json(problem_body(exception, shape))
+
+
+def problem_body(exception: Exception, shape: ErrorShape = PROBLEM) -> object:
+    """Return the same as an object."""
     kind = kind_of(exception)
     faults = exception.faults if isinstance(exception, InvalidInput) else []
-    return to_json(shape.document(kind, kind.detail or str(exception), faults))
+    return shape.document(kind, kind.detail or str(exception), faults)
 
 
 def _shape_of(request: Request) -> ErrorShape:

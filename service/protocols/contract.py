@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
 from model.schema.features import FeatureSet
+from service.http.openapi import Example
 from service.http.problems import ErrorShape
 from service.observability.metrics.predicted_rows import PredictionMeter
 from service.settings import Settings
@@ -60,6 +61,6 @@ class Contract(ABC, Generic[T]):
         """Return the types that the routes refer to, by their names in the OpenAPI document."""
         return {}
 
-    def examples(self, made: T) -> dict[str, Any]:  # noqa: ARG002
-        """Return an example of the answer of each operation, by its id; nothing is counted."""
-        return {}
+    def examples(self, made: T) -> list[Example]:  # noqa: ARG002
+        """Return what the operations answer; nothing is counted."""
+        return []

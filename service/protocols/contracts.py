@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
 from model.schema.features import FeatureSet
+from service.http.openapi import Example
 from service.http.problems import ErrorShape
 from service.http.served import Served
 from service.inference.served_model import ServedModel
@@ -61,13 +62,9 @@ class Contracts:
         """Return the types of all contracts by their names in the OpenAPI document."""
         return {name: shown for one in self._all for name, shown in one.schemas(artifact).items()}
 
-    def examples(self, made: dict[type[Contract[Any]], Any]) -> dict[str, Any]:
-        """Return an example of the answer of each operation, by its id."""
-        return {
-            name: shown
-            for one in self._all
-            for name, shown in one.examples(made[type(one)]).items()
-        }
+    def examples(self, made: dict[type[Contract[Any]], Any]) -> list[Example]:
+        """Return what the operations of all contracts answer."""
+        return [shown for one in self._all for shown in one.examples(made[type(one)])]
 
 
 def current(model: ServedModel[Served], kind: type[Contract[T]]) -> Callable[[], T]:

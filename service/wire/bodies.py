@@ -59,22 +59,21 @@ async def body_chunks(
         How fast the body must arrive.
     """
     inflater = _inflater(request)
-    too_large = ContentTooLarge(f"The body is larger than {max_bytes} bytes, decompressed.")
     if _declared_bytes(request) > max_bytes:
-        raise too_large
+        raise too_large(max_bytes)
     chunks = request.stream()
     arrived = size = 0
     async for chunk in pace.keep(chunks) if pace else chunks:
         arrived += len(chunk)
         if arrived > max_bytes:
-            raise too_large
+            raise too_large(max_bytes)
         for number, part in enumerate(inflater.slices(chunk) if inflater else _slices(chunk)):
             if number:
                 await asyncio.sleep(0)
                 check_peer(request)
             size += len(part)
             if size > max_bytes:
-                raise too_large
+                raise too_large(max_bytes)
             yield part
     if inflater:
         inflater.finish()
@@ -104,16 +103,13 @@ class _Inflater:
 
     def finish(self) -> None:
         if not self._stream.eof:
-            raise self._damaged()
+            raise damaged(self._coding)
 
     def _slice(self, chunk: bytes) -> bytes:
         try:
             return self._stream.decompress(chunk, SLICE)
         except zlib.error:
-            raise self._damaged() from None
-
-    def _damaged(self) -> DamagedBody:
-        return DamagedBody(f"The body is not whole and valid {self._coding}.")
+            raise damaged(self._coding) from None
 
 
 def _declared_bytes(request: Request) -> int:
@@ -140,5 +136,20 @@ def check_media_type(request: Request, *accepted: str) -> str:
     media_type, *parameters = request.headers.get("content-type", "").lower().split(";")
     charsets = [p.strip().removeprefix("charset=").strip('"') for p in parameters if "charset" in p]
     if media_type.strip() not in accepted or charsets not in ([], ["utf-8"]):
-        raise UnsupportedMediaType(f"Send UTF-8, with Content-Type: {' or '.join(accepted)}.")
+        raise other_media_type(*accepted)
     return media_type.strip()
+
+
+def too_large(max_bytes: int) -> ContentTooLarge:
+    """Return what a body is rejected with that is larger than so many bytes."""
+    return ContentTooLarge(f"The body is larger than {max_bytes} bytes, decompressed.")
+
+
+def damaged(coding: str) -> DamagedBody:
+    """Return what a body is rejected with that cannot be decompressed."""
+    return DamagedBody(f"The body is not whole and valid {coding}.")
+
+
+def other_media_type(*accepted: str) -> UnsupportedMediaType:
+    """Return what a body is rejected with that is announced as none of these."""
+    return UnsupportedMediaType(f"Send UTF-8, with Content-Type: {' or '.join(accepted)}.")

@@ -65,7 +65,14 @@ class CodeOrName:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         codes, names = zip(*self.feature.codes, strict=True)
-        return {"enum": [*names] if self.feature.named_only else [*codes, *names]}
+        named = {"type": "string", "enum": [*names]}
+        if self.feature.named_only:
+            return named
+        # Two types of one kind each: generators of clients stop at an enum of numbers and texts,
+        # and name the types by their titles.
+        name = self.feature.name
+        coded = {"title": f"{name} code", "type": "integer", "enum": [*codes]}
+        return {"anyOf": [coded, {"title": f"{name} name", **named}]}
 
 
 class Fault(BaseModel):
@@ -178,7 +185,8 @@ class ModelCard(BaseModel):
 def record_type(features: FeatureSet, kept: Iterable[str] = ()) -> Any:
     """Return the type of one record: every feature once, by its name or an alias; and the kept."""
     fields = {feature.name: _field_type(feature) for feature in features}
-    return _object_type("Record", {**fields, **dict.fromkeys(kept, Any)})
+    # "Record" alone is a type of TypeScript's own.
+    return _object_type("InputRecord", {**fields, **dict.fromkeys(kept, Any)})
 
 
 def batch_type(record: Any, max_rows: int) -> Any:
@@ -198,18 +206,32 @@ def table_type(record: Any, max_rows: int) -> Any:
     It is shown with the columns in the model's own order, where each has its own schema.
     """
     columns = TypeAdapter(record).json_schema(mode="serialization")["properties"]
-    width = {"minItems": len(columns), "maxItems": len(columns)}
-    row = {"type": "array", "prefixItems": [*columns.values()], **width}
+    row = _tuple([*columns.values()], {"anyOf": [{"type": "number"}, {"type": "string"}]})
+    # Not `const`: of several, openapi-python-client accepts the first alone.
+    heads = [{"title": f"{name} column", "type": "string", "enum": [name]} for name in columns]
     names: Any = Annotated[
         list[Any],
-        WithJsonSchema({"type": "array", "const": [*columns]}),
-        Field(description="The names of all columns, in any order, or their aliases."),
+        WithJsonSchema(_tuple(heads, {"type": "string"})),
+        Field(
+            description="The names of all columns. They are shown in the model's order; any other "
+            "order is accepted, and so are aliases."
+        ),
     ]
     rows: Any = Annotated[
         list[Annotated[Any, WithJsonSchema(row)]],
         Field(max_length=max_rows, description="The rows: of each the values in that order."),
     ]
     return _object_type("Table", {"columns": names, "data": rows})
+
+
+def _tuple(items: list[Any], item: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an array with one schema for each place.
+
+    No item is left for `item`, which describes any of them: it is for generators and linters that
+    ask for the one schema of all items.
+    """
+    width = {"minItems": len(items), "maxItems": len(items)}
+    return {"type": "array", "prefixItems": items, "items": item, **width}
 
 
 def prediction_types(artifact: Artifact) -> tuple[type[BaseModel], ...]:
@@ -250,7 +272,7 @@ def prediction_schemas(artifact: Artifact, max_rows: int) -> dict[str, Any]:
     record = record_type(artifact.features)
     prediction, batch_prediction, table_prediction = prediction_types(artifact)
     return {
-        "Record": record,
+        "InputRecord": record,
         "Batch": batch_type(record, max_rows),
         "Table": table_type(record, max_rows),
         "Prediction": prediction,

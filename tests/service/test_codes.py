@@ -125,7 +125,7 @@ async def test_without_coded_columns_nothing_changes(form: str) -> None:
 @pytest.mark.anyio
 async def test_the_documents_show_names_alone(named: httpx.AsyncClient) -> None:
     document = (await named.get("/openapi.json")).json()
-    record = document["components"]["schemas"]["Record"]["properties"]
+    record = document["components"]["schemas"]["InputRecord"]["properties"]
     columns = document["components"]["schemas"]["Table"]["properties"]["data"]["items"]
     for number, feature in enumerate(FEATURES):
         if feature.is_coded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import socket
 import time
@@ -26,7 +27,7 @@ from tests.service.connections import (
     send,
     statuses,
 )
-from tests.service.samples import JSON
+from tests.service.samples import JSON, PROBLEM
 from tests.service.threaded import threaded
 
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: heartline\r\n\r\n"
@@ -155,6 +156,10 @@ def test_a_body_that_takes_too_long_is_408(strict: Server, path: str, is_silent:
             _dribble(connection, b" ")
         (answer,) = answers(connection)
     assert_is_problem(answer, 408, "too-slow")
+    with strict.client() as client:
+        operation = client.get("/openapi.json").json()["paths"][path]["post"]
+    shown = operation["responses"]["408"]["content"][PROBLEM]["example"]
+    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == shown
 
 
 def test_what_is_left_of_a_refused_body_does_not_keep_a_connection(strict: Server) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 import httpx
@@ -23,7 +25,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def fields(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    properties: dict[str, dict[str, Any]] = document["components"]["schemas"]["Record"][
+    properties: dict[str, dict[str, Any]] = document["components"]["schemas"]["InputRecord"][
         "properties"
     ]
     return properties
@@ -62,7 +64,7 @@ async def test_the_document_is_served(client: httpx.AsyncClient, document: dict[
 
 
 def test_the_document_is_valid(document: dict[str, Any]) -> None:
-    schema = schemathesis.openapi.from_dict(document)
+    schema = schemathesis.openapi.from_dict(deepcopy(document))  # hooks may change it
     schema.validate()
     for definition in document["components"]["schemas"].values():
         jsonschema_rs.meta.validate(definition)
@@ -77,8 +79,10 @@ def test_every_operation_is_described(document: dict[str, Any]) -> None:
         assert operation["tags"]
 
 
+LINES = ["text/csv", "application/x-ndjson"]
+
 GOOD = {
-    "metrics": ["text/plain"],
+    "get_metrics": ["text/plain"],
     "predict_batch": ["application/json", "text/csv", "application/x-ndjson"],
 }
 """What an operation answers, where it is not JSON alone."""
@@ -94,7 +98,7 @@ def test_every_operation_tells_of_its_errors(document: dict[str, Any]) -> None:
 
 
 def test_the_record_has_every_feature_and_nothing_else(document: dict[str, Any]) -> None:
-    record = document["components"]["schemas"]["Record"]
+    record = document["components"]["schemas"]["InputRecord"]
     assert list(record["properties"]) == record["required"] == FEATURES.names
     assert record["additionalProperties"] is False
 
@@ -120,9 +124,30 @@ def test_every_measurement_has_its_range_and_every_code_its_names(
         assert (field["minimum"], field["maximum"]) == (feature.minimum, feature.maximum)
         assert field.get("multipleOf") == (1 if feature.kind == "count" else None)
     for feature in CODED:
-        assert fields[feature.name]["enum"] == [
-            part for codes in zip(*feature.codes, strict=True) for part in codes
+        codes, names = fields[feature.name]["anyOf"]
+        assert (codes["type"], names["type"]) == ("integer", "string")
+        assert [codes["enum"], names["enum"]] == [
+            list(part) for part in zip(*feature.codes, strict=True)
         ]
+
+
+def test_a_table_has_the_columns_of_a_record_in_their_order(
+    document: dict[str, Any], fields: dict[str, dict[str, Any]]
+) -> None:
+    table = document["components"]["schemas"]["Table"]["properties"]
+    columns, row = table["columns"], table["data"]["items"]
+    assert [name["enum"] for name in columns["prefixItems"]] == [[name] for name in FEATURES.names]
+    assert row["prefixItems"] == list(fields.values())
+    for array in (columns, row):
+        assert array["minItems"] == array["maxItems"] == len(FEATURES)
+        assert array["items"], "generators ask for it"
+    values = [*FEATURES.example().values()]
+    example: dict[str, Any] = {"columns": FEATURES.names, "data": [values, values]}
+    schema = document["components"]["schemas"]["Table"]
+    _assert_valid(document, schema, example)
+    for changed in ({"columns": FEATURES.names[1:]}, {"data": [values[1:]]}):
+        with pytest.raises(jsonschema_rs.ValidationError):
+            _assert_valid(document, schema, {**example, **changed})
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
@@ -154,6 +179,56 @@ async def test_every_example_of_an_answer_is_the_true_one(
         record = body["examples"]["codes"]["value"] if body else None
         response = await client.request(method, path, json=record)
         assert response.json() == content["example"]
+
+
+async def test_lines_are_shown_with_their_answers(
+    client: httpx.AsyncClient, document: dict[str, Any]
+) -> None:
+    operation = document["paths"]["/predict/batch"]["post"]
+    asked = operation["requestBody"]["content"]
+    answered = operation["responses"]["200"]["content"]
+    assert set(asked) == set(answered) == {"application/json", *LINES}
+    for media_type in LINES:
+        response = await client.post(
+            "/predict/batch",
+            content=asked[media_type]["example"],
+            headers={"Content-Type": media_type},
+        )
+        assert response.text == answered[media_type]["example"]
+
+
+@pytest.mark.parametrize("media_type", ["application/json", *LINES])
+@pytest.mark.parametrize("way", ["refuse", "report", "ignore"])
+async def test_on_error_is_described_as_it_is_served(
+    client: httpx.AsyncClient, document: dict[str, Any], media_type: str, way: str
+) -> None:
+    operation = document["paths"]["/predict/batch"]["post"]
+    (on_error,) = operation["parameters"]
+    ways = {"type": "string", "enum": ["refuse", "report"], "default": "refuse"}
+    assert (on_error["in"], on_error["schema"]) == ("query", ways)
+    assert "`report` with a JSON body is rejected" in on_error["description"]
+    shown = operation["requestBody"]["content"][media_type]
+    good = shown.get("example") or json.dumps(shown["examples"]["names"]["value"])
+    found = [
+        (
+            await client.post(
+                f"/predict/batch?on_error={way}",
+                content=body,
+                headers={"Content-Type": media_type},
+            )
+        ).status_code
+        for body in (good, good.replace("54", "5400"))
+    ]
+    is_reported = way == "report" and media_type in LINES
+    assert found == [200 if way == "refuse" or is_reported else 422, 200 if is_reported else 422]
+
+
+def test_the_document_has_what_linters_ask_for(document: dict[str, Any]) -> None:
+    assert document["info"]["contact"]["name"]
+    assert [server["url"] for server in document["servers"]] == ["/"]
+    described = {tag["name"] for tag in document["tags"] if tag["description"]}
+    used = {tag for _, _, operation in _operations(document) for tag in operation["tags"]}
+    assert used == described
 
 
 def test_the_document_names_the_model(document: dict[str, Any], artifact: Artifact) -> None:

@@ -113,11 +113,13 @@ def test_a_column_named_as_a_part_of_the_batch_is_not_mistaken_for_it(
 
 
 def test_the_schema_of_other_columns_is_their_own() -> None:
-    record = prediction_schemas(_artifact(FEATURES), 10)["Record"]
+    record = prediction_schemas(_artifact(FEATURES), 10)["InputRecord"]
     schema = TypeAdapter(record).json_schema(mode="serialization")
     properties = schema["properties"]
     assert list(properties) == schema["required"] == FEATURES.names
-    assert properties["class"]["enum"] == [-1, 7, "low", "high"]
+    codes, names = properties["class"]["anyOf"]
+    assert codes == {"title": "class code", "type": "integer", "enum": [-1, 7]}
+    assert names == {"title": "class name", "type": "string", "enum": ["low", "high"]}
     assert (properties["x"]["minimum"], properties["x"]["maximum"]) == (-2, 3)
     assert (properties["json"]["multipleOf"], properties["y"]["x-unit"]) == (1, "m")
 

@@ -211,7 +211,7 @@ async def test_every_answer_is_as_the_document_says(
 ) -> None:
     records = model.records()
     for record in records:
-        assert_valid(model.app, "Record", record)
+        assert_valid(model.app, "InputRecord", record)
         assert_valid(model.app, "Prediction", await answer(client, record))
     batch = {"instances": records}
     assert_valid(model.app, "Batch", batch)
@@ -260,14 +260,14 @@ def test_the_document_of_iris_tells_the_three_species_and_no_threshold(iris: Ser
 
 
 def test_the_document_of_iris_takes_four_lengths(iris: Served) -> None:
-    record = schema(iris.app, "Record")
+    record = schema(iris.app, "InputRecord")
     assert list(record["properties"]) == record["required"] == list(FLOWER)
     assert record["additionalProperties"] is False
     assert {field["x-unit"] for field in record["properties"].values()} == {"cm"}
 
 
 def test_the_document_of_moons_takes_x_and_y(moons: Served) -> None:
-    record = schema(moons.app, "Record")
+    record = schema(moons.app, "InputRecord")
     assert list(record["properties"]) == record["required"] == ["x", "y"]
     assert [(f["minimum"], f["maximum"]) for f in record["properties"].values()] == [(-10, 10)] * 2
     prediction = schema(moons.app, "Prediction")
@@ -292,7 +292,7 @@ async def test_every_example_of_the_document_is_valid_and_the_answer_beside_it_t
     client: httpx.AsyncClient, model: Served
 ) -> None:
     for path, record, prediction in (
-        ("/predict", "Record", "Prediction"),
+        ("/predict", "InputRecord", "Prediction"),
         ("/predict/batch", "Batch", "BatchPrediction"),
     ):
         operation = model.app.openapi()["paths"][path]["post"]

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from model.inference.predictor import Predictor
 from model.schema.classes import predicted_classes
 from service.errors import InvalidInput
+from service.http.openapi import Example
 from service.http.problems import ErrorShape, Kind
 from service.protocols.contract import Contract
 from service.wire.bodies import read_body
@@ -30,8 +31,8 @@ class TinyContract(Contract[Predictor]):
     def of_model(self, predictor: Predictor) -> Predictor:
         return predictor
 
-    def examples(self, made: Predictor) -> dict[str, Any]:
-        return {"tiny": made.predict_proba(made.artifact.golden_inputs[:1]).tolist()}
+    def examples(self, made: Predictor) -> list[Example]:
+        return [Example("tiny", made.predict_proba(made.artifact.golden_inputs[:1]).tolist())]
 
     def router(self, current: Callable[[], Predictor]) -> APIRouter:
         router = APIRouter()

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.errors import Overloaded
+from service.errors import too_many_connections
 from service.http.problems import problem_response
 
 EXEMPT = frozenset({"/livez", "/readyz", "/metrics"})
@@ -19,6 +19,5 @@ class ConnectionLimitMiddleware:
         if "above_limit" not in scope["state"] or scope["path"] in EXEMPT:
             await self.app(scope, receive, send)
             return
-        refusal = Overloaded("The connection limit is reached; retry later.")
-        response = await problem_response(Request(scope), refusal)
+        response = await problem_response(Request(scope), too_many_connections())
         await response(scope, receive, send)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
 from model.schema.features import FeatureSet
+from service.errors import InvalidInput
+from service.http.openapi import Example, as_lines
+from service.http.problems import MEDIA_TYPE, kind_of, problem_body
 from service.protocols.native.scoring import Scorer
+from service.protocols.native.streams import STREAMS
 
 
 def named_examples(features: FeatureSet) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -22,8 +27,8 @@ def named_examples(features: FeatureSet) -> dict[str, tuple[str, dict[str, Any]]
     }
 
 
-def answer_examples(scorer: Scorer) -> dict[str, Any]:
-    """Return what each operation that predicts, by its id, answers to the example.
+def answer_examples(scorer: Scorer) -> list[Example]:
+    """Return what each operation that predicts answers to the example, and to one with faults.
 
     Parameters
     ----------
@@ -31,7 +36,29 @@ def answer_examples(scorer: Scorer) -> dict[str, Any]:
         One that counts nothing: no client has asked.
     """
     record = scorer.predictor.artifact.features.example()
-    return {
-        "predict": from_json(scorer.predict(to_json(record))),
-        "predict_batch": from_json(scorer.predict_batch(to_json({"instances": [record]}))),
-    }
+    # Whatever the features are, a missing field is a fault, and so is a list for a value.
+    _, *others, last = record
+    bad = {name: record[name] for name in others} | {last: []}
+    return [
+        _answer("predict", scorer.predict, record),
+        _answer("predict", scorer.predict, bad),
+        _answer("predict_batch", scorer.predict_batch, {"instances": [record]}),
+        _answer("predict_batch", scorer.predict_batch, {"instances": [bad]}),
+        *_lines_answers(scorer, record),
+    ]
+
+
+def _answer(operation: str, ask: Callable[[bytes], bytes], body: object) -> Example:
+    try:
+        return Example(operation, from_json(ask(to_json(body))))
+    except InvalidInput as refusal:
+        return Example(operation, problem_body(refusal), kind_of(refusal).status, MEDIA_TYPE)
+
+
+def _lines_answers(scorer: Scorer, record: dict[str, Any]) -> Iterator[Example]:
+    for media_type, text in as_lines(record).items():
+        stream = STREAMS[media_type](scorer)
+        rows = stream.without_header(text.encode().splitlines())
+        answers = stream.other_answers(rows)
+        answer = (stream.header() + stream.written(answers)).decode()
+        yield Example("predict_batch", answer, media_type=media_type)

@@ -11,25 +11,27 @@ from starlette.responses import Response
 
 from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
-from service.errors import (
-    ContentTooLarge,
-    DamagedBody,
-    InvalidInput,
-    Overloaded,
-    TooSlow,
-    UnsupportedMediaType,
-)
-from service.http.openapi import answers, batch_answers, batch_body, json_body
+from service.errors import InvalidInput, too_many_connections, too_slow
+from service.http.openapi import Example, answers, batch_answers, batch_body, json_body
 from service.http.problems import PROBLEM
 from service.protocols.contract import Contract
 from service.protocols.native.batches import Batches
 from service.protocols.native.examples import answer_examples, named_examples
 from service.protocols.native.scoring import Scorer
+from service.protocols.native.streams import STREAMS
 from service.protocols.native.trial import try_out
-from service.wire.bodies import JSON, check_media_type, read_body
+from service.wire.bodies import (
+    JSON,
+    check_media_type,
+    damaged,
+    other_media_type,
+    read_body,
+    too_large,
+)
 from service.wire.schemas import prediction_schemas
 
-REFUSALS = (InvalidInput, DamagedBody, ContentTooLarge, UnsupportedMediaType, TooSlow, Overloaded)
+INVALID = InvalidInput("", [])
+"""Stands for the faults that the example of a model shows."""
 
 
 class NativeContract(Contract[Scorer]):
@@ -48,7 +50,7 @@ class NativeContract(Contract[Scorer]):
         """Return the types of requests and answers."""
         return prediction_schemas(artifact, self._settings.max_batch_rows)
 
-    def examples(self, made: Scorer) -> dict[str, Any]:
+    def examples(self, made: Scorer) -> list[Example]:
         """Return the answers to the example."""
         return answer_examples(made.counting(None))
 
@@ -57,12 +59,24 @@ class NativeContract(Contract[Scorer]):
         router = APIRouter(tags=["Predictions"])
         batches = Batches(current, self._settings)
         examples = named_examples(self._features)
+        problems = (
+            INVALID,
+            damaged("gzip"),
+            too_slow("body", self._settings.max_body_seconds),
+            too_many_connections(),
+        )
 
         @router.post(
             "/predict",
             summary="Predict for one record",
-            responses=answers("Prediction", "The prediction", *REFUSALS),
-            openapi_extra=json_body(examples, "Record"),
+            responses=answers(
+                "Prediction",
+                "The prediction",
+                *problems,
+                too_large(self._settings.max_record_bytes),
+                other_media_type(JSON),
+            ),
+            openapi_extra=json_body(examples, "InputRecord"),
         )
         async def predict(request: Request) -> Response:
             """Send one record, get the probability and the predicted class.
@@ -79,7 +93,11 @@ class NativeContract(Contract[Scorer]):
         @router.post(
             "/predict/batch",
             summary="Predict for many records",
-            responses=batch_answers(*REFUSALS),
+            responses=batch_answers(
+                *problems,
+                too_large(self._settings.max_batch_bytes),
+                other_media_type(JSON, *STREAMS),
+            ),
             openapi_extra=batch_body(examples),
         )
         async def predict_batch(request: Request) -> Response:
