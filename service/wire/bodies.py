@@ -142,7 +142,7 @@ def check_media_type(request: Request, *accepted: str) -> str:
 
 def too_large(max_bytes: int) -> ContentTooLarge:
     """Return what a body is rejected with that is larger than so many bytes."""
-    return ContentTooLarge(f"The body is larger than {max_bytes} bytes, decompressed.")
+    return ContentTooLarge(f"The body is larger than {max_bytes} bytes after decompression.")
 
 
 def damaged(coding: str) -> DamagedBody:
