@@ -1,10 +1,13 @@
-"""Writing lines to a descriptor from a thread of its own, so that nobody waits for the reader."""
+"""Writing lines to a descriptor without waiting for whoever reads them."""
 
 from __future__ import annotations
 
 import os
 import select
+import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import cached_property
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 
@@ -39,8 +42,10 @@ class LineWriter:
         self._on_drop: Callable[[int], None] | None = None
         self._queue: SimpleQueue[list[bytes] | Event] = SimpleQueue()
         self._lock = Lock()
-        # Each is changed by one side alone: what waits is their difference.
+        # Each is changed by one side alone: what waits is their difference. `write_now` takes the
+        # place of the thread only while that has nothing to do.
         self._put_bytes = self._done_bytes = 0
+        self._put_items = self._done_items = 0
         self._reported = 0
         self._is_working = True
         self._is_torn = False
@@ -63,33 +68,76 @@ class LineWriter:
         self._put_bytes += len(line)
         return True
 
+    def write_now(self, lines: list[bytes]) -> None:
+        """Write lines that fit, as many as a pipe has room for; the thread writes the others.
+
+        To wake the thread costs more than to write. One thread at a time may call it.
+        """
+        left = self._unwritten(lines) if self._is_pipe and self._is_idle() else lines
+        if left:
+            self.write(left)
+
     def write(self, lines: list[bytes]) -> None:
-        """Have lines written that fit; returns at once. One thread at a time may call it."""
-        self._queue.put(lines)
-        if self._thread is None:
-            # A daemon: a process that ends must not wait for the reader of a full pipe.
-            self._thread = Thread(target=self._run, name="log", daemon=True)
-            self._thread.start()
+        """Have the thread write lines that fit. One thread at a time may call it."""
+        self._put(lines)
 
     def flush(self) -> None:
         """Wait until the lines so far are written, but not for long."""
         if self._thread is not None:
             written = Event()
-            self._queue.put(written)
+            self._put(written)
             written.wait(FLUSH_SECONDS)
+
+    def _put(self, item: list[bytes] | Event) -> None:
+        with self._lock:
+            self._put_items += 1
+            self._queue.put(item)
+            if self._thread is None:
+                # A daemon: a process that ends must not wait for the reader of a full pipe.
+                self._thread = Thread(target=self._run, name="log", daemon=True)
+                self._thread.start()
 
     def _run(self) -> None:
         while True:
-            item = self._queue.get()
-            if isinstance(item, Event):
-                self._report_drops()
-                item.set()
-                continue
-            for piece in _pieces(item):
-                self._is_working = self._write(piece)
+            self._do(self._queue.get())
+            self._done_items += 1
+
+    def _do(self, item: list[bytes] | Event) -> None:
+        if isinstance(item, Event):
+            self._report_drops()
+            item.set()
+            return
+        for piece in _pieces(item):
+            self._is_working = self._write(piece)
+            self._done_bytes += len(piece)
+        if self._queue.empty():
+            self._report_drops()
+
+    @cached_property
+    def _is_pipe(self) -> bool:
+        """Whether a piece is written whole or not at all; the system must have such a way too."""
+        try:
+            mode = os.fstat(self._descriptor).st_mode
+        except OSError:
+            return False
+        return stat.S_ISFIFO(mode) and hasattr(os, "RWF_NOWAIT")
+
+    def _is_idle(self) -> bool:
+        """Return whether the thread has written everything, the number of dropped lines too."""
+        return self._put_items == self._done_items and self.dropped == self._reported
+
+    def _unwritten(self, lines: list[bytes]) -> list[bytes]:
+        """Write what a pipe has room for, and return the rest."""
+        pieces = [*_pieces(lines)]
+        written = 0
+        with suppress(OSError):  # no room, or another reason, which the thread will find
+            for piece in pieces:
+                if len(piece) > select.PIPE_BUF:  # a part of it could be written
+                    break
+                os.pwritev(self._descriptor, [piece], -1, os.RWF_NOWAIT)
                 self._done_bytes += len(piece)
-            if self._queue.empty():
-                self._report_drops()
+                written += 1
+        return pieces[written:]
 
     def _report_drops(self) -> None:
         if self._is_working and (number := self.dropped - self._reported):

@@ -6,9 +6,10 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from tests.end_to_end.processes import (
     workers_of,
 )
 from tests.exposition import read, total
+from tests.service.samples import example
 
 REQUESTS = 100
 """The lines of as many do not fit into a small pipe."""
@@ -129,3 +131,46 @@ def test_standard_streams_that_are_closed_are_no_sockets_and_no_crash(
             for number in closed:
                 assert Path(f"/proc/{pid}/fd/{number}").readlink() == Path(os.devnull)
         assert stop(process) == 0
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict?"])
+def test_a_process_that_is_killed_loses_the_lines_of_one_turn_at_most(
+    tmp_path: Path, path: str
+) -> None:
+    port = free_port()
+    reader, writer = os.pipe()
+    with serving(port, 1, writer, tmp_path / "errors") as process:
+        os.close(writer)
+        wait_until_ready(port, process)
+        with calling(f"http://127.0.0.1:{port}") as client:
+            statuses = [client.post(path, json=example()).status_code for _ in range(REQUESTS)]
+            process.kill()
+        process.wait()
+    assert set(statuses) == {200}
+    with os.fdopen(reader) as lines:
+        log = [json.loads(line) for line in lines]
+    assert sum(line.get("route") == "/predict" for line in log) >= REQUESTS - 1
+
+
+@pytest.mark.parametrize("sink", ["a pipe", "a file", "a socket"])
+def test_a_stop_writes_the_line_of_every_request(tmp_path: Path, sink: str) -> None:
+    port, path = free_port(), tmp_path / "log"
+    with ExitStack() as stack:
+        if sink == "a pipe":
+            reader, writer = os.pipe()
+        elif sink == "a socket":
+            reader, writer = (end.detach() for end in socket.socketpair())
+        else:
+            writer = os.open(path, os.O_WRONLY | os.O_CREAT)
+            reader = os.open(path, os.O_RDONLY)
+        lines = stack.enter_context(os.fdopen(reader))
+        with serving(port, 1, writer, tmp_path / "errors") as process:
+            os.close(writer)
+            wait_until_ready(port, process)
+            with calling(f"http://127.0.0.1:{port}") as client:
+                for _ in range(REQUESTS):
+                    assert client.post("/predict", json=example()).status_code == 200
+            assert stop(process) == 0
+        log = [json.loads(line) for line in lines]
+    assert sum(line.get("route") == "/predict" for line in log) == REQUESTS
+    assert log[-1]["message"].startswith("Finished server process")

@@ -25,7 +25,6 @@ PACKAGES = {
     "pydantic",
     "pydantic_core",
     "pydantic_settings",
-    "pythonjsonlogger",
     "service",
     "starlette",
     "typing_extensions",

@@ -4,13 +4,13 @@ import asyncio
 import contextvars
 import json
 import logging
-import time
 import warnings
 from typing import Any
 
 import pytest
 
-from service.observability.logs import HOLD_SECONDS, STDOUT, configure_logging, current_request_id
+from service.observability.log_lines import current_request_id
+from service.observability.logs import STDOUT, configure_logging, only_handler
 
 pytestmark = pytest.mark.usefixtures("logging_restored")
 
@@ -146,7 +146,7 @@ def test_the_lines_of_an_event_loop_wait_for_one_another_but_for_warnings(
     assert asyncio.run(log(logging.INFO, logging.WARNING)) == ["20", "20", "20", "30"]
 
 
-def test_lines_that_an_event_loop_holds_are_written_by_it(
+def test_lines_that_an_event_loop_holds_are_written_by_it_after_one_turn(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("info")
@@ -154,14 +154,14 @@ def test_lines_that_an_event_loop_holds_are_written_by_it(
     async def log() -> None:
         logger.info("one")
         logger.info("two")
-        deadline = time.monotonic() + 10
-        text = ""
-        while "two" not in text:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(HOLD_SECONDS)
-            text += capfd.readouterr().out
+        await asyncio.sleep(0)  # one turn
+        STDOUT.flush()
+        assert [json.loads(line)["message"] for line in capfd.readouterr().out.splitlines()] == [
+            "one",
+            "two",
+        ]
 
-    for _ in range(2):  # each loop has its own timer
+    for _ in range(2):  # each loop has its own turn
         asyncio.run(log())
 
 
@@ -187,3 +187,60 @@ def test_every_line_made_in_a_request_has_its_id(capfd: pytest.CaptureFixture[st
     assert _line(capfd)["request_id"] == "mine"
     contextvars.Context().run(logger.error, "in none")
     assert "request_id" not in _line(capfd)
+
+
+def test_an_attribute_of_another_type_is_told_by_the_name_of_its_type(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("info")
+    logger.info("line", extra={"field": Quoting(PATIENT_VALUE), "fields": {"one": [object()]}})
+    line = _line(capfd)
+    assert (line["field"], line["fields"]) == ("Quoting", {"one": ["object"]})
+
+
+def test_a_line_has_the_stack_that_was_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info")
+    logger.info("line", stack_info=True)
+    assert __file__ in _line(capfd)["stack_info"]
+
+
+def test_lines_of_requests_and_of_loggers_are_written_in_their_order(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("info")
+    handler = only_handler()
+    assert handler is not None
+
+    async def log() -> None:
+        for number in range(3):
+            handler.add(b'{"message":"plain %d"}\n' % number)
+            logger.info("%d", number)
+
+    asyncio.run(log())
+    messages = [json.loads(line)["message"] for line in _lines(capfd)]
+    assert messages == ["plain 0", "0", "plain 1", "1", "plain 2", "2"]
+
+
+def test_lines_are_held_for_no_loop_that_has_ended(capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info")
+    ended = asyncio.new_event_loop()
+
+    async def log() -> None:
+        logger.info("one")
+
+    ended.run_until_complete(log())
+    ended.close()  # with what it had to do
+    logger.info("two")
+    STDOUT.flush()
+    lines = capfd.readouterr().out.splitlines()
+    assert [json.loads(line)["message"] for line in lines] == ["one", "two"]
+
+
+def test_a_second_handler_gets_every_line(capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info")
+    assert only_handler() is not None
+    other = logging.NullHandler()
+    logging.getLogger().addHandler(other)
+    assert only_handler() is None
+    logging.getLogger().removeHandler(other)
+    assert _lines(capfd) == []

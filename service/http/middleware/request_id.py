@@ -6,7 +6,7 @@ from random import Random
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.observability.logs import current_request_id
+from service.observability.log_lines import current_request_id
 
 IDS = Random()  # noqa: S311  # an id is to be new, and no secret: to ask the kernel takes 5 us
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")

@@ -17,7 +17,9 @@ from service.http.middleware.access_log import log_request
 from service.http.middleware.access_log import logger as access_logger
 from service.http.middleware.request_id import new_request_id
 from service.http.middleware.security_headers import UNCACHED_HEADERS
-from service.observability.logs import current_request_id
+from service.observability.access_lines import access_line
+from service.observability.log_lines import current_request_id
+from service.observability.logs import only_handler
 from service.observability.metrics.key_requests import KeyMeter
 from service.observability.metrics.requests import RequestMeter
 from service.protocols.native.plain_heads import PATH, PlainHead, PlainHeads
@@ -93,7 +95,12 @@ class FastPath:
         return b"content-length: %d\r\n%bx-request-id: %b\r\n\r\n%b" % fields
 
     def _log(self, head: PlainHead, request_id: str, seconds: float) -> None:
-        if access_logger.isEnabledFor(logging.INFO):
+        if not access_logger.isEnabledFor(logging.INFO):
+            return
+        facts = ("POST", ROUTE, 200, seconds, head.key_name, head.trace)
+        if handler := only_handler():
+            handler.add(access_line(*facts, request_id))
+        else:
             current = current_request_id.set(request_id)
-            log_request("POST", ROUTE, 200, seconds, head.key_name, head.trace)
+            log_request(*facts)
             current_request_id.reset(current)
