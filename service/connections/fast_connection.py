@@ -15,12 +15,7 @@ from service.adapters.uvicorn_internals import CLOSE_HEADER, STATUS_LINE
 from service.connections.connection import LimitedProtocol
 from service.connections.slices import BLANK_LINE
 from service.protocols.native.fast_path import FastPath
-from service.protocols.native.plain_heads import PlainHead
-
-KNOWN_HEADS = 16
-KNOWN_BYTES = 2**11
-"""A connection remembers so many heads, of so many bytes at most; bodies of other lengths have
-other heads."""
+from service.protocols.native.plain_heads import KnownHeads, PlainHead
 
 REST_SECONDS = 0.05
 """So long the rest of a body is waited for here: many clients send head and body one by one."""
@@ -69,7 +64,7 @@ class FastProtocol(LimitedProtocol):
         super().__init__(*others, **named)
         self._fast_path = fast_path
         self._turn = turn
-        self._known: dict[bytes, PlainHead | None] = {}
+        self._heads = KnownHeads(fast_path.heads)
         self._begun = b""
         self._rest_timer: TimerHandle | None = None
         self._request: tuple[PlainHead, bytes, int, float] | None = None
@@ -123,10 +118,11 @@ class FastProtocol(LimitedProtocol):
         if not self._is_idle() or self._head_bytes or self._is_above_limit:
             return False
         end = data.find(BLANK_LINE, 0, self._max_head_bytes) + len(BLANK_LINE)
-        head = self._head(data[:end]) if end >= len(BLANK_LINE) else None
-        if head is None or not self._keeps_open():
+        found = self._heads.find(data[:end]) if end >= len(BLANK_LINE) else None
+        if found is None or not self._keeps_open():
             return False
-        missing = end + head.body_bytes - len(data)
+        head, body_bytes = found
+        missing = end + body_bytes - len(data)
         if missing > 0:
             self._begun = data
             self._rest_timer = self.loop.call_later(REST_SECONDS, self._hand_on)
@@ -137,16 +133,6 @@ class FastProtocol(LimitedProtocol):
             else:  # with nobody to wait for
                 self._answer_now()
         return missing >= 0
-
-    def _head(self, data: bytes) -> PlainHead | None:
-        if data in self._known:
-            return self._known[data]
-        head = self._fast_path.heads.read(data)
-        if len(data) <= KNOWN_BYTES:
-            if len(self._known) == KNOWN_HEADS:
-                self._known.clear()
-            self._known[data] = head
-        return head
 
     def _keeps_open(self) -> bool:
         """Return whether answers end no connection; notes what each begins with."""

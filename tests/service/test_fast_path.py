@@ -15,11 +15,13 @@ from typing import Any, NamedTuple, NoReturn
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
 from service.adapters.uvicorn_internals import CLOSE_HEADER
 from service.app import create_app
-from service.connections.fast_connection import KNOWN_BYTES, KNOWN_HEADS
+from service.protocols.native.plain_heads import KNOWN_BYTES, KNOWN_HEADS, KnownHeads, PlainHeads
 from service.protocols.native.scoring import Scorer
 from service.settings import Settings
 from tests.conftest import ARTIFACT
@@ -392,8 +394,64 @@ def test_a_connection_remembers_few_heads() -> None:
             headers = (f"X-Request-ID: {number}", f"X-Padding: {padding}")
             await connection.send(post("/predict", GOOD, *headers))
         assert connection.wire.statuses() == [200] * (3 * KNOWN_HEADS)
-        assert 0 < len(connection.protocol._known) <= KNOWN_HEADS
-        assert max(map(len, connection.protocol._known)) <= KNOWN_BYTES
+        known = connection.protocol._heads._known
+        assert 0 < len(known) <= KNOWN_HEADS
+        assert max(map(len, known)) <= KNOWN_BYTES
+
+    run(scenario)
+
+
+NAMES = ["Content-Length", "content-length", "CONTENT-LENGTH", "Content-length"]
+FIELDS = [
+    "Host: heartline",
+    "Content-Type: application/json",
+    "X-Length: \tcontent-length: 5",
+    "Content-Encoding: gzip",
+    "Transfer-Encoding: chunked",
+    "Content-Length: ",
+    "Content-Length: 7",
+    "content-length: 07",
+    "Expect: 100-continue",
+    "X-Request-ID: mine",
+]
+
+
+@st.composite
+def heads(draw: st.DrawFn) -> bytes:
+    """Heads that differ in little, among them such as a parser refuses."""
+    name = draw(st.sampled_from(NAMES))
+    length = draw(st.sampled_from(["0", "1", "9", "264", "0264", "65536", "65537", "+5", "5 ", ""]))
+    others = draw(st.lists(st.sampled_from(FIELDS), max_size=3, unique=True))
+    lines = draw(st.permutations([f"{name}: {length}", *FIELDS[:2], *others]))
+    target = draw(st.sampled_from(["/predict", "/predict", "/livez"]))
+    return "\r\n".join([f"POST {target} HTTP/1.1", *lines, "", ""]).encode()
+
+
+@given(st.lists(heads(), min_size=2, max_size=20))
+def test_a_head_means_the_same_after_others_as_alone(sent: list[bytes]) -> None:
+    plain = PlainHeads(None, 2**16)
+    known = KnownHeads(plain)
+    for head in sent:
+        found = known.find(head)
+        assert found == KnownHeads(plain).find(head)
+        if found is not None:
+            (length,) = re.findall(rb"(?i)\r\ncontent-length: (\d+)\r\n", head)
+            assert found == (plain.read(head), int(length))
+
+
+def test_bodies_of_any_length_have_one_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[bytes] = []
+    read = PlainHeads.read
+    monkeypatch.setattr(
+        PlainHeads, "read", lambda self, head: (parsed.append(head), read(self, head))[1]
+    )
+
+    async def scenario() -> None:
+        connection = Connection(OPEN)
+        for padding in range(50):
+            await connection.send(post("/predict", GOOD + b" " * padding))
+        assert connection.wire.statuses() == [200] * 50
+        assert len(parsed) == 1
 
     run(scenario)
 
