@@ -21,7 +21,13 @@ from starlette.types import Receive, Scope, Send
 
 from service.adapters.uvicorn_internals import CLOSE_HEADER
 from service.app import create_app
-from service.protocols.native.plain_heads import KNOWN_BYTES, KNOWN_HEADS, KnownHeads, PlainHeads
+from service.protocols.native.plain_heads import (
+    KNOWN_BYTES,
+    KNOWN_HEADS,
+    KnownHeads,
+    PlainHead,
+    PlainHeads,
+)
 from service.protocols.native.scoring import Scorer
 from service.settings import Settings
 from tests.conftest import ARTIFACT
@@ -442,9 +448,12 @@ def test_a_head_means_the_same_after_others_as_alone(sent: list[bytes]) -> None:
 def test_bodies_of_any_length_have_one_head(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[bytes] = []
     read = PlainHeads.read
-    monkeypatch.setattr(
-        PlainHeads, "read", lambda self, head: (parsed.append(head), read(self, head))[1]
-    )
+
+    def note(self: PlainHeads, head: bytes) -> PlainHead | None:
+        parsed.append(head)
+        return read(self, head)
+
+    monkeypatch.setattr(PlainHeads, "read", note)
 
     async def scenario() -> None:
         connection = Connection(OPEN)
