@@ -62,7 +62,7 @@ class NativeContract(Contract[Scorer]):
         problems = (
             INVALID,
             damaged("gzip"),
-            too_slow("body", self._settings.max_body_seconds),
+            too_slow("request body", self._settings.max_body_seconds),
             too_many_connections(),
         )
 
