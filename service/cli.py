@@ -70,8 +70,11 @@ def train(
         raise click.BadParameter("the file name must end in .npz", param_hint="--output")
     for file in (path, card_path(path), markdown_path(path)):
         check_writable(file, ARTIFACT_BYTES)
-    earlier = None if force else earlier_run(path, recipe, data, seed)
+    find_earlier = partial(earlier_run, path, recipe, data, seed)
+    earlier = None if force else find_earlier()
     artifact = _train(recipe, data, seed)
+    if not (earlier or force):  # another run may have written the file meanwhile
+        earlier = find_earlier()
     if earlier:
         _say(f"unchanged  {path}: {earlier.agreement(artifact)}")
         artifact = earlier.artifact
@@ -139,7 +142,6 @@ def verify(file: Path, sha256: str | None) -> None:
 
     Then make the service that would serve it, which answers the example in every form.
     """
-    from model.artifact.artifact import CHECKS
     from model.artifact.card import card_path
     from service.app import try_model
     from service.inference.model_file import ModelFile
@@ -150,10 +152,13 @@ def verify(file: Path, sha256: str | None) -> None:
     model_file = ModelFile(settings)
     artifact = model_file.artifact
     try_model(settings, model_file)
-    _say(f"{file}: model {artifact.name}, version {artifact.version}")
+    format_version = artifact.format_version
+    _say(f"{file}: model {artifact.name}, version {artifact.version}, format {format_version}")
     if sha256 is None and not card_path(file).exists():
         _say(f"digest not checked: no {card_path(file).name} beside it, no --sha256 given")
-    _say(f"passed: {', '.join(CHECKS)}")
+    _say(f"passed: {', '.join(artifact.checks)}")
+    if artifact.skipped:
+        _say(f"skipped: {', '.join(artifact.skipped)}, which this program does not know")
     _say("answered: the example, in every form")
 
 

@@ -128,12 +128,22 @@ class Archive:
             raise ArchiveFault("finite", f"{name} holds NaN or infinity")
         return array
 
-    def _read(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...] | None = None) -> Any:
-        """Return one member; without a shape, a row of as many items as there are."""
+    def content(self, name: str) -> bytes:
+        """Return the bytes of one member.
+
+        Raises
+        ------
+        ArchiveFault
+            When they are damaged.
+        """
         try:
-            content = self._zip.read(f"{name}.npy")
+            return self._zip.read(f"{name}.npy")
         except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError, OSError, ValueError):
             raise ArchiveFault("archive", f"{name} is damaged") from None
+
+    def _read(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...] | None = None) -> Any:
+        """Return one member; without a shape, a row of as many items as there are."""
+        content = self.content(name)
         header = _NPY_HEADER.match(content)
         if header is None:
             raise ArchiveFault("archive", f"{name} has no .npy header of version 1.0")
@@ -141,8 +151,9 @@ class Archive:
             raise ArchiveFault("dtype", f"{name} is {shown(header[1].decode('latin-1'))}")
         declared = tuple(int(size) for size in re.findall(rb"\d{1,18}", header[2]))
         items = (len(content) - header.end()) / dtype.itemsize
-        if declared != (shape or (int(items),)) or math.prod(declared) != items:
-            raise ArchiveFault("shape", f"{name} is not of the shape {shape or (items,)}")
+        expected = (int(items),) if shape is None else shape
+        if declared != expected or math.prod(declared) != items:
+            raise ArchiveFault("shape", f"{name} is not of the shape {expected}")
         return np.frombuffer(content, dtype, offset=header.end()).reshape(declared)
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from model.artifact.artifact import Artifact
-
+from model.artifact.core import Core
 
 PAGE = """\
 # Model card: {name}
@@ -78,23 +76,23 @@ def card_path(artifact_path: Path) -> Path:
     return artifact_path.with_suffix(".json")
 
 
-def model_card(artifact: Artifact) -> dict[str, Any]:
-    """Return the card; every figure in it is the artifact's own.
+def model_card(core: Core, version: str, sha256: str) -> dict[str, Any]:
+    """Return the card of a model and its file; every figure in it is the model's own.
 
     Notes
     -----
     The layout follows Mitchell et al., "Model Cards for Model Reporting", FAT* 2019: the model,
     its use, its data, how it was trained, what it reached.
     """
-    network = artifact.pipeline.network
+    network = core.pipeline.network
     return {
-        **artifact.about,
-        "name": artifact.name,
-        "version": artifact.version,
-        "sha256": artifact.sha256,
-        "labels": list(artifact.labels),
-        "threshold": artifact.threshold,
-        "threshold_reason": artifact.threshold_reason,
+        **core.about,
+        "name": core.name,
+        "version": version,
+        "sha256": sha256,
+        "labels": list(core.labels),
+        "threshold": core.threshold,
+        "threshold_reason": core.threshold_reason,
         "network": {
             "layer_sizes": list(network.layer_sizes),
             "hidden_activation": network.hidden_activation,
@@ -107,7 +105,7 @@ def model_card(artifact: Artifact) -> dict[str, Any]:
                 "expected": feature.expected,
                 "observed": list(feature.observed),
             }
-            for feature in artifact.features
+            for feature in core.features
         ],
     }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.artifact.artifact import Artifact
+from model.artifact.artifact import FORMAT_VERSION, Artifact
 from model.errors import ArtifactError, HeartlineError
 from model.recipes.recipes import Recipe
 
@@ -49,6 +49,8 @@ class EarlierRun:
         same_card = _agree(_facts(artifact), _facts(self.artifact))
         inputs = self.artifact.golden_inputs
         if same_card and self.artifact.are_golden(artifact.predict_proba(inputs)):
+            if self.artifact.format_version < FORMAT_VERSION:
+                return f"the run gave the same model; --force writes it in format {FORMAT_VERSION}"
             return "the run gave the same model but for the last digits, as other processors do"
         raise OtherModel(
             f"{self.path}: kept, though the same recipe, seed and rows now give another model: "

@@ -10,13 +10,17 @@ import pytest
 from click.testing import CliRunner
 
 from model.artifact.artifact import Artifact
+from model.data import Dataset
 from model.data.heart import HEART_FILE
 from model.errors import DivergenceError
 from model.evaluation.validation import all_rows
 from model.network.optimizers import GradientDescent
 from model.recipes import recipes
 from model.recipes.procedures import SingleFit
+from model.recipes.reruns import OtherModel
 from service.cli import cli
+from service.inference.model_file import ModelFile
+from service.settings import Settings
 from tests.end_to_end.processes import COMMAND, environment, run
 from tests.terminal import read_all
 
@@ -103,6 +107,47 @@ def test_a_run_that_diverges_leaves_the_old_artifact(
     assert isinstance(ended.exception, DivergenceError)
     assert "iteration 1 (learning rate 1e+308)" in str(ended.exception)
     assert (path.read_bytes(), path.with_suffix(".json").read_bytes()) == before
+
+
+def other_model(path: Path) -> Artifact:
+    """Return a model, saved at the path, that the recipe heart-tutorial does not make."""
+    return recipes.find_recipe("heart-tutorial-wide").train().save(path)
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_the_model_that_a_service_serves_is_replaced_with_force_alone(
+    is_link: bool, tmp_path: Path
+) -> None:
+    served, path = tmp_path / "served.npz", tmp_path / "path.npz"
+    old = other_model(served)
+    if is_link:
+        path.symlink_to(served)
+    else:
+        path = served
+    file = ModelFile(Settings(artifact=path))
+    refused = CliRunner().invoke(cli, ["train", "heart-tutorial", "--output", str(path)])
+    assert isinstance(refused.exception, OtherModel)
+    assert str(refused.exception).endswith("give another --output, or --force to replace it")
+    assert not file.read_again(lambda _: pytest.fail("another model"))
+    assert Artifact.load(path).sha256 == old.sha256
+    train("heart-tutorial", "--output", str(path), "--force")
+    assert Artifact.load(path).name == "heart-tutorial"
+
+
+def test_a_model_that_was_put_in_place_during_the_training_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, recipe = tmp_path / "path.npz", recipes.find_recipe("heart-tutorial")
+
+    def load_late(data: Path | None) -> Dataset:
+        if not path.exists():
+            other_model(path)
+        return recipe.load(data)
+
+    monkeypatch.setitem(recipes.RECIPES, "heart-tutorial", replace(recipe, load=load_late))
+    refused = CliRunner().invoke(cli, ["train", "heart-tutorial", "--output", str(path)])
+    assert isinstance(refused.exception, OtherModel)
+    assert Artifact.load(path).name == "heart-tutorial-wide"
 
 
 def test_verify_names_the_model_and_the_checks(tmp_path: Path) -> None:

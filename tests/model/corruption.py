@@ -56,8 +56,9 @@ def npy_declaring(header: str, data: bytes = b"") -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(line)) + line + data
 
 
-def array(name: str) -> np.ndarray[Any, Any]:
-    loaded: np.ndarray[Any, Any] = np.load(io.BytesIO(members()[name]), allow_pickle=False)
+def array(name: str, content: bytes = ORIGINAL) -> np.ndarray[Any, Any]:
+    member = io.BytesIO(members(content)[name])
+    loaded: np.ndarray[Any, Any] = np.load(member, allow_pickle=False)
     return loaded
 
 
@@ -80,16 +81,16 @@ def with_document(text: str) -> bytes:
     return with_members(metadata=document(text))
 
 
-def with_bit_flipped_in(name: str) -> bytes:
+def with_bit_flipped_in(name: str, content: bytes = ORIGINAL) -> bytes:
     """Flip one bit in the middle of the member's numbers."""
-    place = ORIGINAL.index(members()[name]) + (128 + len(members()[name])) // 2
-    return with_bit_flipped_at(place)
+    member = members(content)[name]
+    return with_bit_flipped_at(content.index(member) + (128 + len(member)) // 2, 0, content)
 
 
-def with_bit_flipped_at(place: int, bit: int = 0) -> bytes:
-    content = bytearray(ORIGINAL)
-    content[place] ^= 1 << bit
-    return bytes(content)
+def with_bit_flipped_at(place: int, bit: int = 0, content: bytes = ORIGINAL) -> bytes:
+    changed = bytearray(content)
+    changed[place] ^= 1 << bit
+    return bytes(changed)
 
 
 def with_entry_changed(name: str, index: tuple[int, ...], by: float) -> bytes:

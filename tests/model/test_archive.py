@@ -140,7 +140,7 @@ CORRUPTIONS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "infinity": ("finite", lambda: with_first("b2", np.inf)),
     "NaN in the scaler": ("finite", lambda: with_first("scaler_mean", np.nan)),
     "NaN in golden rows": ("finite", lambda: with_first("golden_probabilities", np.nan)),
-    "next format": ("version", lambda: c.with_metadata({"format_version": 2})),
+    "next format": ("version", lambda: c.with_metadata({"format_version": 3})),
     "format zero": ("version", lambda: c.with_metadata({"format_version": 0})),
     "format as text": ("metadata", lambda: c.with_metadata({"format_version": "1"})),
     "format true": ("metadata", lambda: c.with_metadata({"format_version": True})),

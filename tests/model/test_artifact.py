@@ -369,6 +369,7 @@ def test_the_file_holds_no_more_than_its_parts(artifact: Artifact, tmp_path: Pat
     assert set(told) == {
         "format_version", "name", "features", "encoding", "layer_sizes", "hidden_activation",
         "output_activation", "labels", "threshold", "threshold_reason", "golden_rows", "about",
+        "sections",
     }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from model.recipes.recipes import find_recipe
 from model.recipes.reruns import EarlierRun, OtherModel, earlier_run
 from tests.conftest import ROOT
 from tests.model.conftest import Run
+from tests.model.sectioned import FORMAT_1
 
 TUTORIAL = find_recipe("heart-tutorial")
 
@@ -112,3 +113,10 @@ def test_what_cannot_be_read_as_an_artifact_is_refused(
         replace(made, about={**made.about, "training": {}}).save(path)
     with pytest.raises(OtherModel, match="--force to replace it"):
         earlier_run(path, TUTORIAL, None, None)
+
+
+def test_the_same_model_in_an_older_format_is_kept(heart_run: Run) -> None:
+    earlier = earlier_run(FORMAT_1, find_recipe("heart"), None, None)
+    assert isinstance(earlier, EarlierRun)
+    agreement = earlier.agreement(heart_run.artifact)
+    assert agreement == "the run gave the same model; --force writes it in format 2"

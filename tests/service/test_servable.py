@@ -21,20 +21,25 @@ from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.artifact import sections
 from model.artifact.artifact import CHECKS, Artifact
 from model.errors import ArtifactError
 from service.app import create_app
 from service.cli import cli
 from service.settings import Settings
+from tests.conftest import ARTIFACT
 from tests.exposition import read, series
 from tests.model import corruption as c
 from tests.model.properties import PROPERTY
+from tests.model.sectioned import FORMAT_1, Reference, with_section
 
 JSON = {"Content-Type": "application/json"}
 METADATA = c.metadata()
 FEATURES, ABOUT = METADATA["features"], METADATA["about"]
 MEASURED, CODED = 0, 2
 """Places of the features age and chest_pain."""
+
+SECTION_CHECKS = ("reference.rows", "reference.probabilities")
 
 LONE = "\ud800"
 """A lone surrogate, which JSON can escape and UTF-8 cannot hold."""
@@ -241,6 +246,19 @@ SERVED: dict[str, dict[str, Any] | bytes] = {
 }  # fmt: skip
 
 
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the program know the tests' own section."""
+    monkeypatch.setattr(sections, "SECTIONS", (Reference,))
+
+
+@pytest.fixture(scope="module")
+def sectioned(artifact: Artifact, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("sectioned") / "heart.npz"
+    with_section(artifact).save(path)
+    return path.read_bytes()
+
+
 def content_of(changed: dict[str, Any] | bytes) -> bytes:
     return changed if isinstance(changed, bytes) else c.with_metadata(changed)
 
@@ -251,7 +269,7 @@ def is_verified(path: Path) -> bool:
     if done.exit_code == 0:
         return True
     assert isinstance(done.exception, ArtifactError), done.exception
-    assert done.exception.check in CHECKS
+    assert done.exception.check in CHECKS + SECTION_CHECKS
     assert len(str(done.exception).splitlines()) == 1
     assert len(str(done.exception)) < len(str(path)) + 300
     str(done.exception).encode()
@@ -375,3 +393,46 @@ def test_what_is_verified_is_served_whatever_stands_in_the_metadata(
     path.write_bytes(c.with_document(json.dumps(replaced(METADATA, at, other))))
     if is_verified(path):
         assert_served(path)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_artifact_with_a_section_is_served_as_without(
+    is_known: bool, sectioned: bytes, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if is_known:
+        request.getfixturevalue("known")
+    path = tmp_path / "sectioned.npz"
+    path.write_bytes(sectioned)
+    assert is_verified(path)
+    assert_served(path)
+
+
+DECLARED = {"rows": [14, 13], "probabilities": [14]}
+SECTIONED = {"reference": {"required": False, "arrays": DECLARED, "document": {"origin": "a"}}}
+
+
+@pytest.mark.usefixtures("known")
+@settings(PROPERTY, max_examples=25)
+@given(at=st.sampled_from(sorted(places(SECTIONED), key=str)), other=AWKWARD)
+def test_what_is_verified_is_served_whatever_is_declared_of_a_section(
+    at: tuple[Any, ...], other: Any, sectioned: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "any.npz"
+    document = json.dumps(METADATA | {"sections": replaced(SECTIONED, at, other)})
+    path.write_bytes(c.zipped((c.members(sectioned) | {"metadata": c.document(document)}).items()))
+    if is_verified(path):
+        assert_served(path)
+
+
+def test_a_file_of_format_1_gives_the_same_answers() -> None:
+    document = {}
+    for path in (FORMAT_1, ARTIFACT):
+        client, artifact = Client(create_app(Settings(artifact=path))), Artifact.load(path)
+        X = artifact.features.golden_inputs(50).tolist()
+        records = [dict(zip(artifact.features.names, row, strict=True)) for row in X]
+        answers = [found(client.post("/predict", json=record)) for record in records[:5]]
+        answers.append(found(client.post("/predict/batch", json={"instances": records})))
+        assert {answer.pop("model_version") for answer in answers} == {artifact.version}
+        document[path] = answers
+    assert document[FORMAT_1] == document[ARTIFACT]
+    assert_served(FORMAT_1)
