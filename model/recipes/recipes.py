@@ -17,16 +17,16 @@ from model.network.initializers import (
     standard_normal,
     uniform_with_bias,
 )
-from model.network.losses import (
-    BinaryCrossEntropy,
-    CategoricalCrossEntropy,
-    ClippedBinaryCrossEntropy,
-    SquaredError,
-)
+from model.network.losses import BinaryCrossEntropy, SquaredError
 from model.network.optimizers import Adam, GradientDescent
 from model.recipes.baseline import LogisticBaseline
 from model.recipes.design import Design
 from model.recipes.procedures import NestedCrossValidation, OnFit, Procedure, SingleFit
+from model.recipes.sources import (
+    ClippedBinaryCrossEntropy,
+    LayerwiseDescent,
+    UnshiftedCrossEntropy,
+)
 from model.schema.encoding import Encoding
 
 
@@ -122,7 +122,7 @@ MOONS = Design(
     hidden_layer_sizes=(3,),
     hidden_activation="tanh",
     initializer=scaled_normal,
-    loss=CategoricalCrossEntropy(),
+    loss=UnshiftedCrossEntropy(),
     optimizer=partial(GradientDescent, learning_rate=0.01),
     iterations=20_000,
     reduction="sum",
@@ -139,7 +139,7 @@ IRIS = Design(
     iterations=100,
     reduction="sum",
     batch_size=1,
-    carry="updated",
+    descent=LayerwiseDescent,
     is_scaled=False,
 )
 MOONS_SIZES = (1, 2, 3, 4, 5, 20, 50)

@@ -14,6 +14,7 @@ from model.arrays import Array
 from model.data import Dataset, load_heart, load_iris, load_moons
 from model.evaluation.validation import Mask, training_sets
 from model.inference.pipeline import Pipeline
+from model.network.descent import Descent
 from model.network.initializers import scaled_normal
 from model.network.losses import (
     BinaryCrossEntropy,
@@ -26,6 +27,7 @@ from model.network.optimizers import Adam, GradientDescent
 from model.network.training import fit
 from model.recipes.design import Design, Watch
 from model.recipes.recipes import HEART, IRIS, MOONS
+from model.recipes.sources import LayerwiseDescent
 from tests.model.properties import PROPERTY, trained_outputs
 
 QUICK_MOONS = replace(MOONS, iterations=20)
@@ -94,7 +96,7 @@ def test_a_fit_is_that_of_its_network_on_its_rows_in_their_order(moons: Dataset)
         network,
         moons.X[rows],
         np.eye(2)[moons.classes[rows]],
-        loss=CategoricalCrossEntropy(),
+        loss=QUICK_MOONS.loss,
         optimizer=GradientDescent(0.01),
         iterations=20,
         l2=0.01,
@@ -136,13 +138,13 @@ def test_measurements_are_scaled_where_the_design_says_so_and_indicators_never(
     np.testing.assert_allclose(pipeline.scale, np.where(kept, 1, encoded.std(axis=0)), 1e-12)
 
 
-@pytest.mark.parametrize("carry", ["exact", "updated"])
+@pytest.mark.parametrize("descent", [Descent, LayerwiseDescent])
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 @pytest.mark.parametrize(("batch_size", "l2"), [(1, 0.0), (1, 0.5), (7, 0.5), (126, 0.0)])
 def test_a_stack_in_batches_gives_the_numbers_of_one_fit_at_a_time(
-    batch_size: int, l2: float, reduction: str, carry: str, iris: Dataset
+    batch_size: int, l2: float, reduction: str, descent: type[Descent], iris: Dataset
 ) -> None:
-    design = replace(QUICK_IRIS, batch_size=batch_size, l2=l2, reduction=reduction, carry=carry)  # type: ignore[arg-type]
+    design = replace(QUICK_IRIS, batch_size=batch_size, l2=l2, reduction=reduction, descent=descent)  # type: ignore[arg-type]
     training = unequal_folds(iris)
     stack = design.fit_stack(iris, training, 1)
     for index, mask in enumerate(training):

@@ -10,13 +10,13 @@ from model.network.initializers import standard_normal
 from model.network.losses import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
-    ClippedBinaryCrossEntropy,
     Loss,
     SquaredError,
 )
 from model.network.network import NeuralNetwork, with_ones
 from model.network.parameters import Parameters
 from model.network.training import Reduction, fit
+from model.recipes.sources import ClippedBinaryCrossEntropy, UnshiftedCrossEntropy
 from tests.model.gradients import assert_gradients, central_difference
 from tests.model.properties import random_labels, random_network, random_rows
 
@@ -100,6 +100,7 @@ def test_every_gradient_of_the_total_loss_agrees_with_central_differences(
     ("output", "loss"),
     [
         ("softmax", CategoricalCrossEntropy()),
+        ("softmax", UnshiftedCrossEntropy()),
         ("sigmoid", SquaredError("sigmoid")),
         ("tanh", SquaredError("tanh")),
         ("identity", SquaredError("identity")),

@@ -12,11 +12,11 @@ from model.network.activations import ACTIVATIONS
 from model.network.losses import (
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
-    ClippedBinaryCrossEntropy,
     Loss,
     SquaredError,
     l2_penalty,
 )
+from model.recipes.sources import ClippedBinaryCrossEntropy, UnshiftedCrossEntropy
 
 BOTH: list[Loss] = [BinaryCrossEntropy(), ClippedBinaryCrossEntropy()]
 P = np.array([[0.1], [0.6], [0.9]])
@@ -70,7 +70,14 @@ def test_the_tutorials_gradient_is_zero_on_a_saturated_row() -> None:
 
 
 @pytest.mark.parametrize(
-    "loss", [*BOTH, CategoricalCrossEntropy(), SquaredError("tanh"), SquaredError("sigmoid")]
+    "loss",
+    [
+        *BOTH,
+        CategoricalCrossEntropy(),
+        UnshiftedCrossEntropy(),
+        SquaredError("tanh"),
+        SquaredError("sigmoid"),
+    ],
 )
 def test_a_loss_leaves_sums_and_targets_alone_and_overflows_nowhere(loss: Loss) -> None:
     z, y = np.vstack([Z, FAR, -FAR]), np.vstack([Y, FAR > 0, FAR > 0])
@@ -82,6 +89,17 @@ def test_a_loss_leaves_sums_and_targets_alone_and_overflows_nowhere(loss: Loss) 
     assert delta.shape == z.shape
     assert np.isfinite(losses).all()
     assert np.isfinite(delta).all()
+
+
+def test_both_cross_entropies_of_softmax_agree_but_for_rounding() -> None:
+    z = np.random.default_rng(0).normal(scale=200.0, size=(500, 3))
+    y = np.eye(3)[np.arange(500) % 3]
+    for one, other in zip(
+        of_rows(CategoricalCrossEntropy(), z, y),
+        of_rows(UnshiftedCrossEntropy(), z, y),
+        strict=True,
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
 
 
 def test_the_penalty_counts_weights_and_not_biases() -> None:

@@ -150,7 +150,7 @@ def test_nothing_overflows_for_inputs_of_a_thousand(hidden: str, row: list[float
 
 def gradient_of(network: NeuralNetwork, read: Sequence[Array], delta: Array) -> Parameters:
     gradient = network.parameters.empty_like()
-    assert list(network.backward(read, delta, gradient)) == list(range(network.depth, 0, -1))
+    network.backward(read, delta, gradient)
     return gradient
 
 

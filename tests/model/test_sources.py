@@ -13,6 +13,7 @@ from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
 from model.artifact.artifact import Artifact
+from model.network.descent import Descent
 from model.recipes.procedures import SingleFit
 from model.recipes.recipes import IRIS, MOONS_SIZES, Recipe, find_recipe
 from tests.conftest import ARTIFACT
@@ -157,7 +158,7 @@ def test_iris_tells_its_progress_every_twenty_epochs_and_nothing_of_the_test_row
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_exact_gradient_learns_iris_as_well(seed: int) -> None:
     recipe = find_recipe("iris")
-    exact = replace(single_fit(recipe), design=replace(IRIS, carry="exact"))
+    exact = replace(single_fit(recipe), design=replace(IRIS, descent=Descent))
     metrics = replace(recipe, procedure=exact).train(random_state=seed).about["metrics"]
     assert metrics["train_accuracy"] > 0.94
     assert metrics["test_accuracy"] > 0.94

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from model.errors import DivergenceError
+from model.network.descent import Descent
 from model.network.losses import BinaryCrossEntropy, SquaredError
 from model.network.network import NeuralNetwork
 from model.network.optimizers import Adam, GradientDescent, Momentum, Optimizer
 from model.network.parameters import Parameters
 from model.network.training import History, Reduction, fit, mean_loss
+from model.recipes.sources import LayerwiseDescent
 from tests.model.properties import random_labels, random_network, random_rows
 
 ROWS = 40
@@ -172,7 +174,7 @@ def test_a_row_that_counts_twice_is_two_rows_and_one_that_counts_not_is_none() -
 def test_through_moved_weights_another_derivative_is_carried() -> None:
     X, y = random_rows(4, 5, seed=1), random_labels(4, seed=2)
     moved: list[Parameters] = []
-    for carry in ("exact", "updated"):
+    for descent in (Descent, LayerwiseDescent):
         network = random_network()
         fit(
             network,
@@ -181,7 +183,7 @@ def test_through_moved_weights_another_derivative_is_carried() -> None:
             loss=BinaryCrossEntropy(),
             optimizer=GradientDescent(0.5),
             iterations=1,
-            carry=carry,
+            descent=descent,
         )
         moved.append(network.parameters)
     exact, updated = moved
@@ -200,7 +202,7 @@ def test_an_optimiser_that_remembers_carries_no_moved_weights(optimizer: Optimiz
             loss=BinaryCrossEntropy(),
             optimizer=optimizer,
             iterations=1,
-            carry="updated",
+            descent=LayerwiseDescent,
         )
     np.testing.assert_array_equal(network.parameters.vector, random_network().parameters.vector)
 
