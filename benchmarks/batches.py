@@ -29,7 +29,7 @@ def measure() -> Figures:
     figures: Figures = {}
     for rows in SIZES:
         body = heartline.batches(Patients(ARTIFACT), rows)["objects"].body
-        answer = _scorer().predict_batch
+        answer = scorer().predict_batch
         if len(json.loads(answer(body))["predictions"]) != rows:
             raise ServerFailure("not every record was answered")
         rounds = in_turns(
@@ -43,7 +43,7 @@ def measure() -> Figures:
     return figures
 
 
-def _scorer() -> Scorer:
+def scorer() -> Scorer:
     """Return what answers in the application, with what counts its answers."""
     artifact = Artifact.load(ARTIFACT)
     registry = Registry(Slots())

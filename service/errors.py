@@ -1,6 +1,6 @@
 """What the service answers with a problem. `problems.py` says how."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -15,13 +15,13 @@ class InvalidInput(Refusal):
     ----------
     detail : str
         A summary.
-    faults : sequence of dict
+    faults : iterable of dict
         Every fault, as `faults.fault` makes them.
     """
 
-    def __init__(self, detail: str, faults: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, detail: str, faults: Iterable[dict[str, Any]]) -> None:
         super().__init__(detail)
-        self.faults = faults
+        self.faults = [*faults]
 
 
 class ContentTooLarge(Refusal):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias, get_args
-
-from pydantic_core import ErrorDetails
 
 from model.schema.features import Feature, FeatureSet
 from service.errors import InvalidInput
@@ -45,21 +42,6 @@ WarningType: TypeAlias = Literal["outside_training_range", "unseen_code"]
 
 FAULT_TYPES: tuple[FaultType, ...] = get_args(FaultType)
 
-KINDS: Mapping[str, FaultType] = {
-    "json_invalid": "json_invalid",
-    "dict_type": "not_an_object",
-    "list_type": "not_a_list",
-    "float_type": "not_a_number",
-    "finite_number": "not_finite",
-    "greater_than_equal": "out_of_range",
-    "less_than_equal": "out_of_range",
-    "not_whole": "not_whole",
-    "unknown_code": "unknown_code",
-    "string_type": "unknown_field",
-    "wrong_length": "wrong_length",
-}
-"""pydantic's name of an error in a value, and ours; and null, for any of them."""
-
 BATCH = {"instances": "a list of records"}
 TABLE = {"columns": "a list of the columns' names", "data": "a list of rows"}
 """What stands around records, by the form of a request; nothing around one alone."""
@@ -72,12 +54,10 @@ PARTS = {
 """What the items of each are."""
 
 Loc: TypeAlias = tuple[str | int, ...]
+BadValue: TypeAlias = tuple[Loc, FaultType]
+"""A place with a value that does not belong there, and what is wrong with it."""
 BadName: TypeAlias = tuple[str, FaultType]
-"""A name and its kind."""
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """A JSON object with all its keys, the repeated ones included."""
+"""A name, and what is wrong with it."""
 
 
 def fault(loc: Loc, msg: str, kind: FaultType | WarningType) -> dict[str, Any]:
@@ -141,36 +121,51 @@ class FaultFinder:
         self._outer = {name: name for name in around} or self._fields
 
     def refusal(
-        self, errors: Sequence[ErrorDetails], body: bytes, hints: Hints | None = None
+        self, values: Sequence[BadValue], names: Iterable[str], hints: Hints | None = None
     ) -> InvalidInput:
-        """Return the exception that lists every fault.
+        """Return the exception that lists every fault of a record.
 
         Parameters
         ----------
-        errors : sequence of ErrorDetails
-            What pydantic found wrong with the values of the known fields.
-        body : bytes
-            Asked for unknown and repeated fields, which validation passes over.
+        values : sequence of BadValue
+            What is wrong with its values.
+        names : iterable of str
+            All its names, repeated ones included.
         hints : Hints, optional
-            Those of all bodies that one request brings.
+            Those of all records that one request brings.
         """
-        if errors and errors[0]["type"] == "json_invalid":
-            return not_json(errors[0]["msg"])
-        try:
-            # Numbers stay text: Python refuses to read one of more than 4,300 digits.
-            document = json.loads(
-                body, object_pairs_hook=_Pairs, parse_int=str, parse_float=str, strict=False
-            )
-        except (ValueError, RecursionError):
-            return not_json("Invalid JSON")
-        bad = self._bad_fields(name for name, _ in document) if type(document) is _Pairs else []
+        bad = self._bad_fields(names)
         return InvalidInput(
             refusal_detail(0, has_many_names=len(bad) > MAX_BAD_NAMES),
-            self.faults_at((), errors, bad[:MAX_BAD_NAMES], hints or Hints()),
+            self.faults_at((), values, bad[:MAX_BAD_NAMES], hints or Hints()),
         )
 
+    def no_object(self, *, is_null: bool) -> InvalidInput:
+        """Return the exception for a body that is no object."""
+        kind: FaultType = "null" if is_null else "not_an_object"
+        return InvalidInput(bad_rows_detail(0), [self._value_fault((), kind)])
+
+    def values_at(self, place: Loc, record: Mapping[str, object]) -> list[BadValue]:
+        """Return which cells of a record are no values of their columns.
+
+        Parameters
+        ----------
+        place : tuple of str and int
+            That of the record.
+        record : mapping of str to object
+            Cells of any type, by name. Unknown names are passed over; of several names of one
+            column the first that the feature lists counts.
+        """
+        found: list[BadValue] = []
+        for feature in self._features:
+            name = next((name for name in feature.accepted_names if name in record), None)
+            kind = None if name is None else feature.rule.fault(record[name])
+            if name is not None and kind is not None:
+                found.append(((*place, name), kind))
+        return found
+
     def faults_at(
-        self, place: Loc, errors: Iterable[ErrorDetails], names: Sequence[BadName], hints: Hints
+        self, place: Loc, values: Iterable[BadValue], names: Sequence[BadName], hints: Hints
     ) -> list[dict[str, Any]]:
         """Return what is wrong in one place.
 
@@ -178,7 +173,7 @@ class FaultFinder:
         ----------
         place : tuple of str and int
             That of a record in a batch; empty for one alone, or for what stands around them.
-        errors : iterable of ErrorDetails
+        values : iterable of BadValue
             What is wrong with the values, under their whole places.
         names : sequence of BadName
             What is wrong with the names.
@@ -186,7 +181,7 @@ class FaultFinder:
             What may have been meant.
         """
         return [
-            *map(self._value_fault, errors),
+            *(self._value_fault(loc, kind) for loc, kind in values),
             *(self._name_fault(place, name, kind, hints) for name, kind in names),
         ]
 
@@ -207,15 +202,14 @@ class FaultFinder:
         check.add(names)
         return check.bad()
 
-    def _value_fault(self, error: ErrorDetails) -> dict[str, Any]:
-        loc, kind = error["loc"], KINDS[error["type"]]
+    def _value_fault(self, loc: Loc, kind: FaultType) -> dict[str, Any]:
         if len(loc) == (3 if self._around else 1):
             expected = self._features.by_accepted_name[str(loc[-1])].expected
         elif len(loc) == 1:
             expected = self._around[str(loc[0])]
         else:
             expected = PARTS[str(loc[0])] if loc else "a JSON object"
-        return value_fault(loc, expected, "null" if error["input"] is None else kind)
+        return value_fault(loc, expected, kind)
 
     def _name_fault(self, place: Loc, name: str, kind: FaultType, hints: Hints) -> dict[str, Any]:
         is_field = bool(place) or not self._around

@@ -100,18 +100,18 @@ class Feature:
             raise self._fault("observed is neither a range nor a list of codes")
 
     def _check_names(self) -> None:
-        names = [*self.accepted_names, *(name for _, name in self.codes)]
-        # A request is known to be free of duplicate keys by the number of its colons, and names
-        # stand in JSON as they are.
-        if not all(is_name(name) and not set(name) & set(':"\\') for name in names):
+        if any(set(name) & set(':"\\,') for name in self.accepted_names):
+            raise self._fault(
+                "a name holds a colon, a quotation mark, a backslash, or a comma, which no header "
+                "of CSV can hold"
+            )
+        if not all(map(is_name, (*self.accepted_names, *(name for _, name in self.codes)))):
             raise self._fault(
                 f"a name is empty, longer than {MAX_NAME} characters, not in Unicode form NFC, or "
-                "holds outer blanks, a colon, a quotation mark, a backslash or a control character"
+                "holds outer blanks or a control character"
             )
         if self.unit and not is_name(self.unit):
             raise self._fault("the unit is no name")
-        if any("," in name for name in self.accepted_names):
-            raise self._fault("a comma is part of a name, which a header of CSV cannot hold")
         if any(_reads_as_other_number(name, code) for code, name in self.codes):
             raise self._fault("the name of a code reads as another number, which CSV cannot hold")
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain, starmap
+from struct import Struct
+from struct import error as NotANumber  # noqa: N812  # the only error of packing cells as floats
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -60,6 +63,22 @@ class Rule:
         """The codes of a coded column, however its cells may name them."""
         return frozenset(self.codes.values())
 
+    @cached_property
+    def is_named_only(self) -> bool:
+        """Whether the codes are accepted by their names alone."""
+        return self.is_coded and not any(isinstance(cell, float) for cell in self.codes)
+
+    def numbers(self, cells: Sequence[Cell]) -> Sequence[Cell]:
+        """Return cells with codes in place of the names of codes.
+
+        Raises
+        ------
+        KeyError
+            When one of a coded column stands for no code.
+        """
+        codes = self.codes
+        return [codes[cell] for cell in cells] if codes else cells
+
     def is_possible(self, number: float) -> bool:
         """Return whether a number is one that a cell can stand for."""
         return number in self.possible_codes if self.codes else self.fault(number) is None
@@ -79,6 +98,8 @@ class Rule:
         """Return what is wrong with a cell of any type, None for a value of the column."""
         if cell is None:
             return "null"
+        if type(cell) is int:
+            cell = _as_float(cell)
         if type(cell) not in (float, str):
             return "unknown_code" if self.codes else "not_a_number"
         try:
@@ -95,6 +116,13 @@ class Rule:
         if not np.isfinite(cell):
             return "not_finite"
         return "not_whole" if self.low <= cell <= self.high else "out_of_range"
+
+
+def _as_float(number: int) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return np.inf
 
 
 def _read_measurement(low: float, high: float, is_whole: bool, cell: Any) -> float:  # noqa: FBT001
@@ -150,22 +178,80 @@ class RuleTable:
             unseen.sort()
         return unseen
 
-    def translated(self, column: int, cells: Iterable[Cell]) -> Array:
-        """Return the codes that the cells of a coded column stand for, NaN for any other cell.
+    def places(self, names: Sequence[str]) -> tuple[int, ...] | None:
+        """Return the place of each column among names; None unless each stands there once."""
+        place_of = {self.names.get(name): place for place, name in enumerate(names)}
+        if not len(names) == len(place_of) == len(self.rules) or None in place_of:
+            return None
+        return tuple(place_of[column] for column in range(len(self.rules)))
+
+    def matrix(self, rows: Sequence[Sequence[Cell]], places: tuple[int, ...]) -> Array | None:
+        """Return rows of cells as numbers: the vectorised evaluator of cells.
 
         Parameters
         ----------
-        column : int
-            Number of a coded column.
-        cells : iterable of n floats or texts
+        rows : sequence of n sequences of n_columns floats or texts
             The cells.
+        places : tuple of int
+            Where in a row the cell of each column is.
 
         Returns
         -------
-        Array of shape (n,)
+        Array of shape (n, n_columns), or None
+            None where a cell is no value of its column.
         """
-        code_of = self.rules[column].codes.get
-        return np.array([code_of(cell, np.nan) for cell in cells], np.float64)
+        try:
+            X = self._packed(rows, places) if self._takes_numbers else None
+        except NotANumber:
+            X = None  # a text is among them
+        if X is None:
+            X = self._translated(rows, places)
+        return X if X is not None and self.accepts(X).all() else None
+
+    def matrix_of(self, columns: Sequence[Sequence[float]]) -> Array | None:
+        """Return columns of numbers as rows; None where a number is no value of its column.
+
+        Parameters
+        ----------
+        columns : sequence of n_columns sequences of n floats
+            The numbers; of a coded column the codes.
+
+        Returns
+        -------
+        Array of shape (n, n_columns), or None
+        """
+        X = self._joined(columns, len(columns[0]))
+        return X if self.accepts(X).all() else None
+
+    def _packed(self, rows: Sequence[Sequence[Cell]], places: tuple[int, ...]) -> Array:
+        """Return rows of numbers. In a coded column only `accepts` can tell which are codes."""
+        packed = b"".join(starmap(Struct(f"{len(places)}d").pack, rows))
+        X = np.frombuffer(packed, np.float64).reshape(len(rows), len(places))
+        return X if places == self._in_order else X.take(places, axis=1)
+
+    def _translated(self, rows: Sequence[Sequence[Cell]], places: tuple[int, ...]) -> Array | None:
+        """Return rows of which some cells are texts; None where one of these is no code's name."""
+        cells = [*chain.from_iterable(rows)]
+        columns = (cells[place :: len(places)] for place in places)
+        try:
+            return self._joined(map(Rule.numbers, self.rules, columns), len(rows))
+        except (KeyError, NotANumber):
+            return None
+
+    def _joined(self, columns: Iterable[Sequence[Any]], n: int) -> Array:
+        pack = Struct(f"{n}d").pack
+        packed = b"".join([pack(*column) for column in columns])
+        X = np.frombuffer(packed, np.float64).reshape(len(self.rules), n)
+        return np.ascontiguousarray(X.T)
+
+    @cached_property
+    def _takes_numbers(self) -> bool:
+        """Whether a number can be a value of every column."""
+        return not any(rule.is_named_only for rule in self.rules)
+
+    @cached_property
+    def _in_order(self) -> tuple[int, ...]:
+        return tuple(range(len(self.rules)))
 
     def accepts(self, X: Array) -> NDArray[np.bool_]:
         """Return which numbers are values of their columns: the vectorised evaluator.

@@ -6,22 +6,21 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
+import numpy as np
 import polars as pl
-from msgspec import UNSET, UnsetType
-from pydantic import TypeAdapter, ValidationError
+from msgspec import UnsetType
 
 from model.inference.predictor import Predictor
 from service.errors import InvalidInput
-from service.faults import FaultFinder, as_text, kept_names
+from service.faults import as_text, kept_names
 from service.files.answer_columns import Answers, Scored
 from service.files.writers import RAW_ID
-from service.wire.ids import ID, MAX_DIGITS, id_fault, id_of
-from service.wire.schemas import Record, record_type
+from service.wire.ids import ID
+from service.wire.record_reader import Id, RecordReader
+from service.wire.validation import Validator
 
 BATCH_LINES = 10_000
 """So many lines are scored at once: what is said of bad ones can be far longer than they are."""
-
-EXPECTED_ID = f"a string or a whole number of at most {MAX_DIGITS} digits"
 
 Own: TypeAlias = dict[str, str | None]
 
@@ -43,8 +42,8 @@ class RecordScorer:
             "row": pl.Int64,
             **dict.fromkeys((ID, RAW_ID) if self._kept else (), pl.String),
         }
-        self._record: TypeAdapter[Record] = TypeAdapter(record_type(self._features, self._kept))
-        self._faults = FaultFinder(self._features, {}, self._kept)
+        self._reader = RecordReader(self._features)
+        self._validator = Validator(self._features)
 
     def score_blocks(self, blocks: Iterable[bytes]) -> Iterator[Scored]:
         """Score blocks of whole lines; each row has the number of its line, from 1."""
@@ -65,45 +64,35 @@ class RecordScorer:
         lines : iterable of (int, bytes)
             Number and content of each.
         """
-        records: list[Record] = []
+        values: list[list[float]] = []
         places: list[dict[str, Any]] = []
         rejected: list[dict[str, Any]] = []
         for row, line in lines:
             try:
-                record, own = self._read(line)
+                own, numbers = self._read(line)
             except InvalidInput as refusal:
                 reasons = " ".join(as_text(fault) for fault in refusal.faults)
                 text = line.decode(errors="replace").rstrip()
                 rejected.append({"row": row, "record": text, "reasons": reasons})
             else:
-                records.append(record)
+                values.append(numbers)
                 places.append({"row": row, **own})
+        X = np.array(values, np.float64).reshape(-1, len(self._features))
         return Scored(
-            self._answers.table(pl.DataFrame(places, self._places), self._features.matrix(records)),
+            self._answers.table(pl.DataFrame(places, self._places), X),
             pl.DataFrame(rejected, {"row": pl.Int64, "record": pl.String, "reasons": pl.String}),
         )
 
-    def _read(self, line: bytes) -> tuple[Record, Own]:
-        try:
-            record = self._record.validate_json(line)
-        except ValidationError as error:
-            errors = error.errors(include_url=False, include_context=False)
-            raise self._faults.refusal(errors, line) from None
-        # Without kept fields there are as many colons as fields, see `Scorer`; a line that has
-        # them, or other names, is parsed once more to see which.
-        is_plain = len(record) == len(self._features) == line.count(b":")
-        if not is_plain or ID in record:
-            refusal = self._faults.refusal([], line)
-            if refusal.faults:
-                raise refusal
-        return record, self._own(record, line) if self._kept else {}
+    def _read(self, line: bytes) -> tuple[Own, list[float]]:
+        read = self._reader.line(line)
+        if read is None:
+            raise self._validator.line_refusal(line)
+        own, numbers = read
+        return self._own(own) if self._kept else {}, numbers
 
-    def _own(self, record: Record, line: bytes) -> Own:
+    def _own(self, own: Id) -> Own:
         """Return the id of a record: its text, and the JSON that it was."""
-        raw = id_of(line) if ID in record else UNSET
-        if isinstance(raw, UnsetType):
+        if isinstance(own, UnsetType):
             return {ID: None, RAW_ID: None}
-        if raw is None:
-            raise InvalidInput("The id is not valid.", [id_fault(EXPECTED_ID)])
-        text = raw.decode()
+        text = bytes(own).decode()
         return {ID: json.loads(text) if text.startswith('"') else text, RAW_ID: text}

@@ -7,8 +7,7 @@ from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
 
 from model.arrays import Array
 from model.schema.features import FeatureSet
@@ -18,8 +17,8 @@ from service.observability.metrics.predicted_rows import PredictionMeter
 from service.wire.cutting import NAMES, Member, members
 from service.wire.decoding import count
 from service.wire.findings import Bad, Findings
+from service.wire.record_reader import RecordReader
 from service.wire.rows import Records, Rows, TableRows, unfit
-from service.wire.schemas import Record, document_type, record_type
 from service.wire.steps import Steps, finish
 
 SPARE_MARKS = 1000
@@ -38,6 +37,10 @@ STEP_ROWS = 64
 
 LISTED_ROWS = 8
 """A row whose faults are listed counts as so many: to find them all takes longer."""
+
+
+ANY_OBJECT = SchemaValidator(core_schema.typed_dict_schema({}))
+"""Parses a JSON object without making objects of Python of what it holds."""
 
 
 class Valid(NamedTuple):
@@ -70,8 +73,7 @@ class BatchValidator:
         self._max_marks = SPARE_MARKS + 2 * max_rows * (1 + len(features))
         self._max_openings = SPARE_MARKS + OPENINGS * max_rows
         self._meter: PredictionMeter | None = None
-        self._document: TypeAdapter[Any] = TypeAdapter(document_type())
-        self._record: TypeAdapter[Record] = TypeAdapter(record_type(features))
+        self._reader = RecordReader(features)
         self._batch_faults = FaultFinder(features, BATCH)
         self._table_faults = FaultFinder(features, TABLE)
 
@@ -112,7 +114,7 @@ class BatchValidator:
     def _check_document(self, body: bytes) -> None:
         """Check that a body is a JSON object."""
         try:
-            self._document.validate_json(body)
+            ANY_OBJECT.validate_json(body)
         except ValidationError as error:
             (found,) = error.errors(include_url=False, include_context=False, include_input=False)
         else:
@@ -120,7 +122,7 @@ class BatchValidator:
         if found["type"] == "json_invalid":
             raise not_json(found["msg"])
         findings = Findings(
-            self._batch_faults, {(): ([unfit((), found["type"], body.strip())], [])}
+            self._batch_faults, {(): ([unfit((), "not_an_object", body.strip())], [])}
         )
         finish(findings.add_wholes())
         raise findings.refusal()
@@ -145,7 +147,7 @@ class BatchValidator:
         self._check_length(instances)
         _, names = yield from self._columns(parts.get("columns"))
         wholes = {(): ([], outer), ("columns",): ([], names), **_not_lists(instances)}
-        rows = Records(instances, self._record, self._batch_faults, len(self._features))
+        rows = Records(instances, self._reader, self._batch_faults)
         findings = Findings(self._batch_faults, wholes)
         yield from findings.add_wholes()
         return (yield from self._checked(rows, findings))
@@ -160,7 +162,8 @@ class BatchValidator:
         if any(errors for errors, _ in wholes.values()):
             raise findings.refusal()
         yield from _add_heads(texts, findings)
-        return (yield from self._checked(TableRows(data, texts, self._record), findings))
+        rows = TableRows(data, texts, self._features, self._table_faults)
+        return (yield from self._checked(rows, findings))
 
     def _columns(self, columns: Member | None) -> Steps[tuple[list[Any], Sequence[BadName]]]:
         """Return the names of a table's columns, and what is wrong with those that are texts."""
@@ -178,20 +181,20 @@ class BatchValidator:
     def _checked(self, rows: Rows, findings: Findings) -> Steps[Array]:
         """Check rows one by one, so many in a step as are checked quickly."""
         good: list[Array] = []
-        records: list[Record] = []
+        read: list[list[float]] = []
         effort = 0
         for number in range(len(rows)):
             text = rows.text(number)
             needed = max(len(text), STEP_BYTES // STEP_ROWS)
             if effort + needed > STEP_BYTES:
                 if not findings:
-                    good.append(self._features.matrix(records))
-                records, effort = [], 0
+                    good.append(self._matrix(read))
+                read, effort = [], 0
                 yield
             effort += needed
-            record = rows.record(text)
-            if record is not None:
-                records.append(record)
+            row = rows.record(text)
+            if row is not None:
+                read.append(row)
             elif findings.is_full:
                 findings.count_row()
             else:
@@ -202,7 +205,10 @@ class BatchValidator:
                 effort += (LISTED_ROWS - 1) * needed
         if findings:
             raise findings.refusal()
-        return np.concatenate([*good, self._features.matrix(records)])
+        return np.concatenate([*good, self._matrix(read)])
+
+    def _matrix(self, rows: Sequence[Sequence[float]]) -> Array:
+        return np.array(rows, np.float64).reshape(-1, len(self._features))
 
     def _check_length(self, rows: Member | None) -> None:
         if rows and rows.n_items > self._max_rows:
@@ -215,7 +221,7 @@ def _add_heads(columns: list[Any], findings: Findings) -> Steps[None]:
         if not isinstance(name, str):
             text = b"null" if name is None else b""
             place = ("columns", number)
-            yield from findings.add_row(place, ([unfit(place, "string_type", text)], []))
+            yield from findings.add_row(place, ([unfit(place, "unknown_field", text)], []))
         if number % NAMES == NAMES - 1:
             yield
 
@@ -223,7 +229,7 @@ def _add_heads(columns: list[Any], findings: Findings) -> Steps[None]:
 def _not_lists(*parts: Member | None) -> dict[Loc, Bad]:
     """Return the errors of parts that are no arrays."""
     return {
-        (part.name,): ([unfit((part.name,), "list_type", part.text)], [])
+        (part.name,): ([unfit((part.name,), "not_a_list", part.text)], [])
         for part in parts
         if part and not part.is_list
     }

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from pydantic_core import ErrorDetails
-
 from service.errors import InvalidInput
 from service.faults import (
     MAX_BAD_NAMES,
     MAX_BAD_ROWS,
     BadName,
+    BadValue,
     FaultFinder,
     Hints,
     Loc,
@@ -22,7 +21,7 @@ from service.wire.steps import Steps
 STEP_NAMES = 20
 """The faults of so many names are described in one step: to find the nearest known name is slow."""
 
-Bad: TypeAlias = tuple[Sequence[ErrorDetails], Sequence[BadName]]
+Bad: TypeAlias = tuple[Sequence[BadValue], Sequence[BadName]]
 """What is wrong with the values of one place, and with its names."""
 
 
@@ -78,9 +77,9 @@ class Findings:
         if self.is_full:
             return
         self._room -= 1
-        errors, names = bad
+        values, names = bad
         self._has_many_names |= len(names) > MAX_BAD_NAMES
-        self._faults += self._finder.faults_at(place, errors, (), self._hints)
+        self._faults += self._finder.faults_at(place, values, (), self._hints)
         for start in range(0, min(len(names), MAX_BAD_NAMES), STEP_NAMES):
             listed = names[start : min(start + STEP_NAMES, MAX_BAD_NAMES)]
             self._faults += self._finder.faults_at(place, (), listed, self._hints)

@@ -16,6 +16,11 @@ ID = "id"
 MAX_DIGITS = 1000
 """Of a whole number; pydantic and Python refuse to read one of more than 4,300."""
 
+EXPECTED_ID = f"a string or a whole number of at most {MAX_DIGITS} digits"
+
+EXPECTED_TEXT = "UTF-8 text without a carriage return"
+"""What an id in CSV must be."""
+
 WHOLE_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]{0,%d})" % (MAX_DIGITS - 1))
 
 

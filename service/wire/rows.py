@@ -1,17 +1,21 @@
-"""Rows: those of a batch or a table, each checked by itself as a record."""
+"""Rows: those of a batch or a table, each read by itself as a record."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, from_json, to_json
+import msgspec
+from pydantic_core import from_json
 
-from service.faults import FaultFinder, Loc
+from model.schema.features import FeatureSet
+from service.faults import BadValue, FaultFinder, FaultType, Loc
 from service.wire.cutting import Member, members
 from service.wire.findings import Bad
-from service.wire.schemas import Record
+from service.wire.record_reader import RecordReader
+from service.wire.record_types import decoded
 from service.wire.steps import Steps
+
+_cells = msgspec.json.Decoder(list[float | str])
 
 
 class Rows(Protocol):
@@ -25,11 +29,11 @@ class Rows(Protocol):
     def text(self, number: int) -> bytes:
         """Return the text of a row."""
 
-    def record(self, text: bytes) -> Record | None:
-        """Return a row as a record if nothing is wrong with it."""
+    def record(self, text: bytes) -> list[float] | None:
+        """Return the values of a row if nothing is wrong with it."""
 
     def bad(self, number: int, text: bytes) -> Steps[Bad]:
-        """Return what is wrong with a row that is no good record."""
+        """Return what is wrong with a row."""
 
 
 class Records:
@@ -39,32 +43,18 @@ class Records:
     ----------
     instances : Member or None
         What they stand in.
-    adapter : TypeAdapter of Record
-        Checks the values.
+    reader : RecordReader
+        Reads those without a fault.
     finder : FaultFinder
-        Checks the names.
-    width : int
-        Number of fields.
-
-    Notes
-    -----
-    As for a record alone: where every field is given, and there are as many colons as fields, no
-    name stands there that does not belong, and none twice.
+        Finds the faults of the others.
     """
 
     part = "instances"
 
-    def __init__(
-        self,
-        instances: Member | None,
-        adapter: TypeAdapter[Record],
-        finder: FaultFinder,
-        width: int,
-    ) -> None:
+    def __init__(self, instances: Member | None, reader: RecordReader, finder: FaultFinder) -> None:
         self._instances = instances
-        self._adapter = adapter
+        self._reader = reader
         self._finder = finder
-        self._width = width
 
     def __len__(self) -> int:
         return self._instances.n_items if self._instances else 0
@@ -72,20 +62,16 @@ class Records:
     def text(self, number: int) -> bytes:
         return self._instances.item(number) if self._instances else b""
 
-    def record(self, text: bytes) -> Record | None:
-        try:
-            record = self._adapter.validate_json(text)
-        except ValidationError:
-            return None
-        return record if len(record) == self._width == text.count(b":") else None
+    def record(self, text: bytes) -> list[float] | None:
+        return self._reader.record(text)
 
     def bad(self, number: int, text: bytes) -> Steps[Bad]:
-        errors = _errors(self._adapter, text, (self.part, number))
+        place = (self.part, number)
         if not text.startswith(b"{"):
-            return errors, []
+            return [unfit(place, "not_an_object", text)], []
         names = self._finder.fields()
         yield from members(text, (), names.add)
-        return errors, names.bad()
+        return self._finder.values_at(place, from_json(text)), names.bad()
 
 
 class TableRows:
@@ -97,19 +83,27 @@ class TableRows:
         Where they stand.
     columns : list
         The names of the columns; where one is no text, nothing but the lengths is checked.
-    adapter : TypeAdapter of Record
-        Checks the values.
+    features : FeatureSet
+        What the columns may hold.
+    finder : FaultFinder
+        Finds the faults of rows.
     """
 
     part = "data"
 
     def __init__(
-        self, data: Member | None, columns: list[Any], adapter: TypeAdapter[Record]
+        self, data: Member | None, columns: list[Any], features: FeatureSet, finder: FaultFinder
     ) -> None:
         self._data = data
-        self._columns = columns
-        self._has_names = all(isinstance(name, str) for name in columns)
-        self._adapter = adapter
+        self._finder = finder
+        self._width = len(columns)
+        has_names = all(isinstance(name, str) for name in columns)
+        self._places = {name: place for place, name in enumerate(columns)} if has_names else {}
+        self._read = [
+            (self._places[name], feature.rule.read)
+            for feature in features
+            for name in [name for name in feature.accepted_names if name in self._places][:1]
+        ]
 
     def __len__(self) -> int:
         return self._data.n_items if self._data else 0
@@ -117,41 +111,26 @@ class TableRows:
     def text(self, number: int) -> bytes:
         return self._data.item(number) if self._data else b""
 
-    def record(self, text: bytes) -> Record | None:
-        values = from_json(text)
-        if self._misfit(values):
+    def record(self, text: bytes) -> list[float] | None:
+        cells = decoded(_cells, text)
+        if cells is None or len(cells) != self._width:
             return None
         try:
-            return self._adapter.validate_json(self._as_record(values))
-        except ValidationError:
+            return [read(cells[place]) for place, read in self._read]
+        except (KeyError, TypeError, ValueError):
             return None
 
     def bad(self, number: int, text: bytes) -> Steps[Bad]:
         yield
         values, place = from_json(text), (self.part, number)
-        if kind := self._misfit(values):
-            return [unfit(place, kind, text)], []
-        return _errors(self._adapter, self._as_record(values), place), []
-
-    def _misfit(self, values: Any) -> str:
         if not isinstance(values, list):
-            return "list_type"
-        return "" if len(values) == len(self._columns) else "wrong_length"
-
-    def _as_record(self, values: list[Any]) -> bytes:
-        return to_json(dict(zip(self._columns, values, strict=True)) if self._has_names else {})
-
-
-def unfit(place: Loc, kind: str, text: bytes) -> ErrorDetails:
-    """Return the error of a JSON text that is of another kind than what belongs there."""
-    return {"type": kind, "loc": place, "msg": "", "input": None if text == b"null" else text}
+            return [unfit(place, "not_a_list", text)], []
+        if len(values) != self._width:
+            return [(place, "wrong_length")], []
+        record = {name: values[place] for name, place in self._places.items()}
+        return self._finder.values_at(place, record), []
 
 
-def _errors(adapter: TypeAdapter[Record], text: bytes, place: Loc) -> list[ErrorDetails]:
-    """Return what is wrong with the values of a record that stands at a place."""
-    try:
-        adapter.validate_json(text)
-    except ValidationError as error:
-        errors = error.errors(include_url=False, include_context=False)
-        return [{**found, "loc": (*place, *found["loc"])} for found in errors]
-    return []
+def unfit(place: Loc, kind: FaultType, text: bytes) -> BadValue:
+    """Return the fault of a JSON text that is of another kind than what belongs there."""
+    return place, "null" if text == b"null" else kind

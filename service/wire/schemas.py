@@ -1,18 +1,15 @@
-"""The types of requests and answers, built from the served model."""
+"""The types of requests and answers in the OpenAPI document, built from the served model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     TypeAdapter,
     WithJsonSchema,
@@ -20,46 +17,18 @@ from pydantic import (
     with_config,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema
 from typing_extensions import TypedDict
 
 from model.artifact.artifact import Artifact
 from model.schema.features import Feature, FeatureSet
 
-Record: TypeAlias = dict[str, float]
-
-STRICT = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
-"""pydantic checks the values alone. The names, too many, too few or twice, are seen to in
-`validation` and `faults`: pydantic would collect a costly error for each of them."""
-
 
 @dataclass(frozen=True)
 class CodeOrName:
-    """Validates a coded value: a number that is one of the codes, or the name of a code.
-
-    Where the feature accepts names alone, no number is valid. A strict literal takes true for 1,
-    so a value must first pass for a number.
-    """
+    """Describes a coded value: one of the codes, or the name of one."""
 
     feature: Feature
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        codes = {name: float(code) for code, name in self.feature.codes}
-        number = core_schema.float_schema(strict=True, allow_inf_nan=False)
-        code = core_schema.literal_schema(list(codes.values()))
-        name = core_schema.no_info_after_validator_function(
-            codes.__getitem__, core_schema.literal_schema(list(codes))
-        )
-        either: list[Any] = [core_schema.chain_schema([number, code]), name]
-        return core_schema.custom_error_schema(
-            name
-            if self.feature.named_only
-            else core_schema.union_schema(either, mode="left_to_right"),
-            custom_error_type="unknown_code",
-            custom_error_message="Unknown code",
-        )
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -182,22 +151,16 @@ class ModelCard(BaseModel):
     subgroups: dict[str, Subgroup] = Field({}, description="The same for some of the rows.")
 
 
-def record_type(features: FeatureSet, kept: Iterable[str] = ()) -> Any:
-    """Return the type of one record: every feature once, by its name or an alias; and the kept."""
-    fields = {feature.name: _field_type(feature) for feature in features}
+def record_type(features: FeatureSet) -> Any:
+    """Return the type of one record: every feature once, by its name or an alias."""
     # "Record" alone is a type of TypeScript's own.
-    return _object_type("InputRecord", {**fields, **dict.fromkeys(kept, Any)})
+    return _object_type("InputRecord", {feature.name: _field_type(feature) for feature in features})
 
 
 def batch_type(record: Any, max_rows: int) -> Any:
     """Return the type of a batch of records."""
     instances = Annotated[list[record], Field(max_length=max_rows, description="The records.")]
     return _object_type("Batch", {"instances": instances})
-
-
-def document_type() -> Any:
-    """Return the type of any JSON object: what it holds is not looked at."""
-    return _object_type("Document", {})
 
 
 def table_type(record: Any, max_rows: int) -> Any:
@@ -292,7 +255,7 @@ SHARED_SCHEMAS: dict[str, Any] = {
 
 def _object_type(name: str, fields: dict[str, Any]) -> Any:
     shown: Any = {"additionalProperties": False, "required": list(fields)}
-    config = ConfigDict(**STRICT, json_schema_extra=shown)
+    config = ConfigDict(json_schema_extra=shown)
     return with_config(config)(TypedDict(name, fields, total=False))  # type: ignore[operator]
 
 
@@ -309,17 +272,8 @@ def _field_type(feature: Feature) -> Any:
         return Annotated[float, CodeOrName(feature), Field(**field)]
     bounded = Annotated[float, Field(ge=feature.minimum, le=feature.maximum, **field)]
     if feature.kind == "count":
-        return Annotated[
-            bounded, AfterValidator(_whole), Field(json_schema_extra={"multipleOf": 1})
-        ]
+        return Annotated[bounded, Field(json_schema_extra={"multipleOf": 1})]
     return bounded
-
-
-def _whole(value: float) -> float:
-    # pydantic's multiple_of lets 2.9999999999 pass.
-    if not value.is_integer():
-        raise PydanticCustomError("not_whole", "Not a whole number")
-    return value
 
 
 def _description(feature: Feature) -> str:

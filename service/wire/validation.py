@@ -1,97 +1,52 @@
-"""Validation: what is wrong with a record, or the numbers in one that is good after all."""
+"""Validation: what is wrong with a record that no reader takes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from copy import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import from_json
 
-from model.arrays import Array
 from model.schema.features import FeatureSet
+from model.schema.rules import Cell
 from service.errors import InvalidInput
-from service.faults import FaultFinder, Hints, kept_names
-from service.observability.metrics.predicted_rows import PredictionMeter
-from service.wire.schemas import Record, record_type
+from service.faults import BadName, FaultFinder, Hints, kept_names, not_json
+from service.wire.cutting import member_names
+from service.wire.ids import EXPECTED_ID, id_fault, id_of
 
 
 class Validator:
-    """Checks records against the features of a model, and finds every fault of a bad one.
+    """Finds every fault of a record.
 
     Parameters
     ----------
     features : FeatureSet
         The fields of a record.
-
-    Notes
-    -----
-    pydantic checks the values; it passes over unknown fields and takes the last of repeated ones.
-    But no known name and no valid value holds a colon: where every field is given, and there are
-    as many colons as fields, no name stands there that does not belong, and none twice.
     """
 
     def __init__(self, features: FeatureSet) -> None:
-        self._features = features
-        self._meter: PredictionMeter | None = None
-        self._record: TypeAdapter[Record] = TypeAdapter(record_type(features))
+        self._takes_ids = bool(kept_names(features))
         self._record_faults = FaultFinder(features, {})
-        kept = kept_names(features)
-        self._line: TypeAdapter[Record] = TypeAdapter(record_type(features, kept))
-        self._line_faults = FaultFinder(features, {}, kept)
+        self._line_faults = FaultFinder(features, {}, kept_names(features))
 
-    def counting(self, meter: PredictionMeter | None) -> Validator:
-        """Return the same with a meter that counts the faults."""
-        validator = copy(self)
-        validator._meter = meter
-        return validator
+    def refusal(self, body: bytes) -> InvalidInput:
+        """Return the exception that lists every fault of a record."""
+        return _refusal(self._record_faults, body, None)
 
-    def record(self, body: bytes) -> Array:
-        """Return the values of a record, of shape (1, n_features).
+    def line_refusal(self, line: bytes, hints: Hints | None = None) -> InvalidInput:
+        """Return the exception that lists every fault of a record that may have an id."""
+        refusal = _refusal(self._line_faults, line, hints)
+        if self._takes_ids and id_of(line) is None:
+            refusal.faults.append(id_fault(EXPECTED_ID))
+        return refusal
 
-        Raises
-        ------
-        InvalidInput
-            With every fault of the record.
-        """
-        record = self._validated(self._record, body, self._record_faults)
-        X = self._matrix([record])
-        if X is None or body.count(b":") != X.size:
-            raise self._refusal(self._record_faults, [], body)
-        return X
-
-    def line(self, body: bytes, hints: Hints | None = None) -> Array:
-        """Return the values of a record that may have an id, of shape (1, n_features).
-
-        Faults are not counted: other rows of the same request decide what it is answered.
-
-        Raises
-        ------
-        InvalidInput
-            With every fault of the record.
-        """
-        try:
-            record = self._line.validate_json(body)
-        except ValidationError as error:
-            errors = error.errors(include_url=False, include_context=False)
-            raise self._line_faults.refusal(errors, body, hints) from None
-        X = self._matrix([record])
-        # An id may hold colons, so that names are looked at wherever there is one.
-        if X is None or body.count(b":") != X.size:
-            refusal = self._line_faults.refusal([], body, hints)
-            if X is None or refusal.faults:
-                raise refusal
-        return X
-
-    def has_faults(self, body: bytes) -> bool:
-        """Return whether `line` refuses a record, without a list of what is wrong with it."""
-        try:
-            X = self._matrix([self._line.validate_json(body)])
-        except ValidationError:
-            return True
-        if X is None or body.count(b":") == X.size:
-            return X is None
-        return bool(self._line_faults.refusal([], body).faults)
+    def cell_faults(
+        self, record: Mapping[str, Cell | None], hints: Hints, *, is_long: bool
+    ) -> list[dict[str, Any]]:
+        """Return every fault of the cells of a line, which may have more of them than names."""
+        values = self._line_faults.values_at((), record)
+        names: list[BadName] = [("", "unknown_field")] if is_long else []
+        return self._line_faults.faults_at((), values, names, hints)
 
     def check_columns(self, names: Sequence[str]) -> None:
         """Check the names of the columns that lines have.
@@ -102,28 +57,15 @@ class Validator:
             When they are not those of the fields of a record, each once.
         """
         if faults := self._line_faults.name_faults(names):
-            raise self._counted(InvalidInput("The first line does not name the columns.", faults))
+            raise InvalidInput("The first line does not name the columns.", faults)
 
-    def _validated(self, adapter: TypeAdapter[Record], body: bytes, faults: FaultFinder) -> Record:
-        try:
-            return adapter.validate_json(body)
-        except ValidationError as error:
-            errors = error.errors(include_url=False, include_context=False)
-        raise self._refusal(faults, errors, body)
 
-    def _matrix(self, records: Sequence[Record]) -> Array | None:
-        """Return records as rows, or None where a field is missing."""
-        try:
-            return self._features.matrix(records)
-        except KeyError:
-            return None
-
-    def _refusal(
-        self, faults: FaultFinder, errors: Sequence[ErrorDetails], body: bytes
-    ) -> InvalidInput:
-        return self._counted(faults.refusal(errors, body))
-
-    def _counted(self, refusal: InvalidInput) -> InvalidInput:
-        if self._meter:
-            self._meter.refused(refusal.faults)
-        return refusal
+def _refusal(finder: FaultFinder, body: bytes, hints: Hints | None) -> InvalidInput:
+    try:
+        document = from_json(body)
+    except ValueError as error:
+        return not_json(f"Invalid JSON: {error}")
+    if isinstance(document, dict):
+        names = member_names(body)
+        return finder.refusal(finder.values_at((), document), names, hints)
+    return finder.no_object(is_null=document is None)

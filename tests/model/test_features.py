@@ -137,6 +137,13 @@ def test_a_feature_that_contradicts_itself_is_refused(
         Feature(**parts | changed)
 
 
+@pytest.mark.parametrize("name", ["a:b", 'say "no"', "back\\slash", "1,5"])
+def test_the_name_of_a_code_may_hold_what_a_feature_s_own_may_not(name: str) -> None:
+    feature = Feature("f", "", "nominal", 1, codes=((1, name),))
+    (written,) = json.loads(json.dumps(FeatureSet([feature]).to_json()))
+    assert Feature.from_json(written) == feature
+
+
 @pytest.mark.parametrize("codes", [((0, "no"), (0, "yes")), ((0, "no"), (1, "no"))])
 def test_a_code_or_a_name_that_stands_for_two_things_is_refused(
     codes: tuple[tuple[int, str], ...],

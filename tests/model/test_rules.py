@@ -51,13 +51,15 @@ def scalar(rule: Rule, cell: Cell) -> float | None:
 
 
 def vectorised(rule: Rule, cells: list[Cell]) -> list[float | None]:
+    """Evaluate each cell alone, and all that are values together."""
     table = RuleTable([rule], {"x": 0})
-    if rule.is_coded:
-        numbers = table.translated(0, cells)
-    else:  # a codec gives a text for no number
-        numbers = np.array([math.nan if isinstance(cell, str) else cell for cell in cells])
-    accepted = table.accepts(numbers[:, np.newaxis])[:, 0]
-    return [n if good else None for n, good in zip(numbers.tolist(), accepted, strict=True)]
+    alone = [table.matrix([[cell]], (0,)) for cell in cells]
+    good = [[cell] for cell, X in zip(cells, alone, strict=True) if X is not None]
+    together = table.matrix(good, (0,))
+    assert together is not None
+    assert together.ravel().tolist() == [X.item() for X in alone if X is not None]
+    assert len(good) == len(cells) or table.matrix([[cell] for cell in cells], (0,)) is None
+    return [None if X is None else X.item() for X in alone]
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -223,6 +223,6 @@ def _are_names(names: Sequence[str]) -> bool:
 def _number(feature: Feature, value: Any) -> float | None:
     if isinstance(value, Whole | Fraction):
         number = float(value)
-        return number if feature.accepts(number) else None
+        return number if feature.accepts(number) and not feature.named_only else None
     codes = {name: float(code) for code, name in feature.codes}
     return codes.get(value) if isinstance(value, str) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +17,7 @@ from tests.service.questions import (
     CODINGS,
     Question,
     RowAnswer,
+    as_record,
     check,
     check_refusal,
     plainly,
@@ -148,7 +148,7 @@ class Examiner:
         if not plain.rows or plain.form != "ndjson":
             return
         number = rng.randrange(len(plain.rows))
-        record = Question("record", json.dumps(plain.rows[number].numbers).encode())
+        record = as_record(plain.rows[number])
         (alone,) = row_answers(record, self._answer(record))
         expected = {name: value for name, value in found[number].items() if name != ID}
         assert alone == expected, (record, alone)

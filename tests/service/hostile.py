@@ -43,10 +43,16 @@ Pairs = list[tuple[str, str]]
 
 
 def value(rng: Random, feature: Feature) -> str:
-    """Return a good value."""
-    if feature.is_coded and rng.random() < 0.3:
+    """Return a good value as JSON."""
+    text = bare_value(rng, feature)
+    return spelled(rng, text) if text in dict(feature.codes).values() else text
+
+
+def bare_value(rng: Random, feature: Feature) -> str:
+    """Return a good value: a number, or the name of a code."""
+    if feature.is_coded and (feature.named_only or rng.random() < 0.3):
         code, name = rng.choice(feature.codes)
-        return rng.choice([f"{code}.0", f'"{name}"'])
+        return name if feature.named_only else rng.choice([f"{code}.0", name])
     return plain_value(rng, feature)
 
 
@@ -59,16 +65,34 @@ def plain_value(rng: Random, feature: Feature) -> str:
     return f"{rng.randint(ceil(feature.minimum), floor(feature.maximum) - 1)}{FRACTION}"
 
 
-def good_pairs(rng: Random) -> Pairs:
-    """Return a good record, written plainly or in any other way."""
-    if rng.random() < 0.5:
+def spelled(rng: Random, text: str) -> str:
+    """Return a text as JSON, at times with escapes that are not needed."""
+    if rng.random() < 0.95:
+        return json.dumps(text, ensure_ascii=rng.random() < 0.5)
+    letters = [f"\\u{ord(letter):04x}" if rng.random() < 0.2 else letter for letter in text]
+    return f'"{"".join(x if len(x) > 1 else json.dumps(x)[1:-1] for x in letters)}"'
+
+
+def good_pairs(rng: Random, names: Sequence[str] = ()) -> Pairs:
+    """Return a good record, written plainly or in any other way, or under certain names."""
+    if not names and rng.random() < 0.5:
         return plain_pairs(rng)
-    return [(f'"{rng.choice(f.accepted_names)}"', value(rng, f)) for f in FEATURES]
+    return [
+        (spelled(rng, name), value(rng, feature))
+        for name, feature in zip(names or some_names(rng), FEATURES, strict=True)
+    ]
+
+
+def some_names(rng: Random) -> list[str]:
+    """Return any of the names of each feature."""
+    return [rng.choice(feature.accepted_names) for feature in FEATURES]
 
 
 def plain_pairs(rng: Random) -> Pairs:
-    """Return a good record as the quick way of reading takes it."""
-    return [(f'"{f.name}"', plain_value(rng, f)) for f in FEATURES]
+    """Return a good record under the features' own names, with numbers where they are accepted."""
+    return [
+        (f'"{f.name}"', value(rng, f) if f.named_only else plain_value(rng, f)) for f in FEATURES
+    ]
 
 
 def _replace_value(rng: Random, pairs: Pairs) -> None:
@@ -109,13 +133,19 @@ ALTERATIONS: list[Callable[[Random, Pairs], None]] = [
 ]
 
 
-def record(rng: Random) -> str:
+def record(rng: Random, names: Sequence[str] = ()) -> str:
     """Return a record: a good one, or one with up to three things wrong, or none at all."""
     if rng.random() < 0.05:
         return rng.choice(VALUES)
-    pairs = good_pairs(rng)
+    pairs = good_pairs(rng, names)
     for alter in rng.choices(ALTERATIONS, k=rng.choice([0, 0, 1, 1, 2, 3])):
         alter(rng, pairs)
+    return as_object(pairs)
+
+
+def _good_record(rng: Random, names: Sequence[str]) -> str:
+    pairs = good_pairs(rng, names)
+    rng.shuffle(pairs)
     return as_object(pairs)
 
 
@@ -141,7 +171,9 @@ def table(rng: Random) -> str:
 def batch(rng: Random) -> str:
     if rng.random() < 0.3:
         return table(rng)
-    rows = ", ".join(record(rng) for _ in range(rng.choice([0, 1, 1, 2, 3, 5])))
+    names = rng.choice([(), some_names(rng)])
+    write = rng.choice([record, _good_record])
+    rows = ", ".join(write(rng, names) for _ in range(rng.choice([0, 1, 1, 2, 3, 5])))
     pairs = [('"instances"', f"[{rows}]")]
     if rng.random() < 0.1:
         rng.choice(ALTERATIONS[:5])(rng, pairs)

@@ -40,7 +40,13 @@ BAD_CELL_IDS = [b"\xff", b'"a', b'"a"b', b'"', b"a,b", b'"a" ', b"\xed\xa0\x80",
 
 def ndjson(rng: Random) -> bytes:
     """Return lines of JSON; about half the bodies are good."""
-    pairs = rng.choice([hostile.plain_pairs, hostile.good_pairs])
+    names = hostile.some_names(rng)
+    ways: list[Callable[[Random], Pairs]] = [
+        hostile.plain_pairs,
+        hostile.good_pairs,
+        lambda rng: hostile.good_pairs(rng, names),
+    ]
+    pairs = rng.choice(ways)
     has_ids, is_good = rng.random() < 0.6, rng.random() < 0.5
     records = [pairs(rng) for _ in range(_rows(rng))]
     for record in records:
@@ -58,8 +64,8 @@ def csv(rng: Random) -> bytes:
     is_plain, is_good = rng.random() < 0.5, rng.random() < 0.5
     columns = rng.sample(range(len(FEATURES)), len(FEATURES))
     place = rng.choice([None, 0, len(columns), rng.randrange(len(columns))])
-    names = hostile.plain_pairs(rng) if is_plain else hostile.good_pairs(rng)
-    lines = [_with_id([names[column][0].strip('"').encode() for column in columns], place, b"id")]
+    names = FEATURES.names if is_plain else hostile.some_names(rng)
+    lines = [_with_id([names[column].encode() for column in columns], place, b"id")]
     for _ in range(_rows(rng)):
         features = [FEATURES[column] for column in columns]
         cells = [_plain_cell(rng, f) if is_plain else _cell(rng, f) for f in features]
@@ -88,13 +94,21 @@ def _with_id(cells: list[bytes], place: int | None, own: bytes) -> bytes:
 
 
 def _plain_cell(rng: Random, feature: Feature) -> bytes:
-    return hostile.plain_value(rng, feature).encode()
+    value = hostile.bare_value if feature.named_only else hostile.plain_value
+    return _bare_or_quoted(value(rng, feature)).encode()
 
 
 def _cell(rng: Random, feature: Feature) -> bytes:
     """Return a good value, with or without quotes and white space."""
-    bare = hostile.value(rng, feature).strip('"')
+    bare = hostile.bare_value(rng, feature)
+    if _bare_or_quoted(bare) != bare:
+        return _bare_or_quoted(bare).encode()
     return rng.choice([bare, bare, bare, f'"{bare}"', f" {bare}", f"{bare}\t"]).encode()
+
+
+def _bare_or_quoted(text: str) -> str:
+    quoted = text.replace('"', '""')
+    return f'"{quoted}"' if set(text) & set(',"') else text
 
 
 def _replace_cell(rng: Random, line: bytes) -> bytes:

@@ -225,10 +225,10 @@ def _cells(body: bytes) -> list[RowAnswer]:
 
 
 def plainly(asked: Question) -> Question:
-    """Return the good rows of a question in the form that the service reads on its fast path."""
+    """Return the good rows of a question under the features' own names, written alike."""
     rows = [row for row in asked.rows or () if row.numbers is not None]
     records: list[dict[str, str | float]] = [
-        {**({ID: row.id} if row.id else {}), **(row.numbers or {})} for row in rows
+        {**({ID: row.id} if row.id else {}), **_written(row.numbers or {})} for row in rows
     ]
     if asked.form == "csv":
         names = [*([ID] if rows and rows[0].id else []), *FEATURES.names]
@@ -236,6 +236,22 @@ def plainly(asked: Question) -> Question:
         lines += [",".join(_as_cell(record.get(name)) for name in names) for record in records]
         return replace(asked, body="\n".join(lines).encode())
     return replace(asked, body="\n".join(map(_as_object, records)).encode())
+
+
+def as_record(row: Row) -> Question:
+    """Return a good row as a record alone."""
+    return Question("record", _as_object(_written(row.numbers or {})).encode())
+
+
+def _written(numbers: Mapping[str, float]) -> dict[str, str | float]:
+    """Return the numbers of a row, or names of codes as JSON where these alone are accepted."""
+    return {
+        feature.name: json.dumps(dict(feature.codes)[int(numbers[feature.name])])
+        if feature.named_only
+        else numbers[feature.name]
+        for feature in FEATURES
+        if numbers
+    }
 
 
 def _as_object(record: Mapping[str, str | float]) -> str:

@@ -162,15 +162,16 @@ def test_a_document_is_cut_where_a_parser_cuts_it(rng: Random) -> None:
 
 ROWS = 2000
 NAMED = json.dumps({f.name: f.codes[0][1] if f.is_coded else f.example for f in FEATURES})
+ALIASES = json.dumps({f.accepted_names[-1]: f.example for f in FEATURES})
 LARGE: dict[str, str] = {
     "all bad": f'{{"instances": [{", ".join([NULLS] * ROWS)}]}}',
     "all empty": f'{{"instances": [{", ".join(["{}"] * ROWS)}]}}',
     "unknown names": f'{{"instances": [{", ".join([UNKNOWN] * 150)}]}}',
-    "names of codes": f'{{"instances": [{", ".join([NAMED] * ROWS)}]}}',
+    "two names of each column": f'{{"instances": [{", ".join([NAMED, ALIASES] * (ROWS // 2))}]}}',
     "one bad row at the end": f'{{"instances": [{", ".join([TEXT] * ROWS)}, {{}}]}}',
     "a bad table": json.dumps({"columns": FEATURES.names, "data": [[None] * 13] * ROWS}),
-    "a table of names of codes": json.dumps(
-        {"columns": FEATURES.names, "data": [[*json.loads(NAMED).values()]] * ROWS}
+    "a table of names of codes and one bad row": json.dumps(
+        {"columns": FEATURES.names, "data": [[*json.loads(NAMED).values()]] * ROWS + [[]]}
     ),
 }
 

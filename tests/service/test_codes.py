@@ -25,7 +25,8 @@ from service.inference.model_file import ModelFile
 from service.protocols.native.scoring import Scorer
 from service.protocols.native.trial import try_out
 from service.settings import Settings
-from service.wire.decoding import PlainDecoder
+from service.wire.decoding import Decoder
+from service.wire.record_reader import RecordReader
 from tests.conftest import ARTIFACT, ROOT
 from tests.service.files.samples import read, write
 from tests.service.samples import CODED, FEATURES, example
@@ -157,16 +158,22 @@ async def test_the_card_shows_names_alone(named: httpx.AsyncClient) -> None:
     assert shown["sex"] == "female or male"
 
 
-def test_a_record_of_names_is_read_quickly_and_no_row_of_numbers() -> None:
-    decoder = PlainDecoder(FEATURES.with_names_only(), 10)
-    assert decoder.record(json.dumps(NAMED).encode()) == list(example().values())
-    assert decoder.record(json.dumps(example()).encode()) is None
-    table = {"columns": FEATURES.names, "data": [[*example().values()]]}
-    for record in (example(), NAMED):
+def test_names_are_read_quickly_in_every_shape_and_numbers_in_none() -> None:
+    features = FEATURES.with_names_only()
+    decoder = Decoder(features, 10)
+    for record, expected in ((NAMED, [*example().values()]), (example(), None)):
         line = json.dumps(record).encode()
-        assert decoder.batch(b'{"instances": [%b]}' % line) is None
-        assert decoder.lines([line]) is None
-    assert decoder.table(json.dumps(table).encode()) is None
+        table = {"columns": [*record], "data": [[*record.values()]]}
+        cells = [[str(value) for value in record.values()]]
+        read = decoder.lines([line])
+        rows = [
+            decoder.batch(b'{"instances": [%b]}' % line),
+            decoder.table(json.dumps(table).encode()),
+            decoder.cells([*record], cells),
+            None if read is None else read[1],
+        ]
+        assert RecordReader(features).record(line) == expected
+        assert [None if X is None else X.tolist() for X in rows] == [expected and [expected]] * 4
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -11,18 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.arrays import Array
-from service.errors import InvalidInput
 from service.wire.batch_validation import BatchValidator
-from service.wire.decoding import PlainDecoder
+from service.wire.decoding import Decoder
+from service.wire.record_reader import RecordReader
+from service.wire.record_types import MOST_TYPES, RecordTypes
 from service.wire.steps import finish
 from service.wire.validation import Validator
-from tests.service import hostile
+from tests.service import careful, hostile
 from tests.service.samples import FEATURES, MEASURED, RECORDS, example, random_records
 
 MANY = settings(max_examples=1000, derandomize=True, deadline=None, database=None)
 MAX_ROWS = 10
 
-DECODER = PlainDecoder(FEATURES, MAX_ROWS)
+DECODER = Decoder(FEATURES, MAX_ROWS)
+READER = RecordReader(FEATURES)
 VALIDATOR = Validator(FEATURES)
 BATCH_VALIDATOR = BatchValidator(FEATURES, MAX_ROWS)
 
@@ -42,13 +44,12 @@ def _as_table(records: list[dict[str, float]]) -> bytes:
 
 @MANY
 @given(rng=st.randoms(use_true_random=False))
-def test_a_record_is_read_quickly_where_it_has_no_fault(rng: Random) -> None:
+def test_a_record_is_read_where_it_has_no_fault(rng: Random) -> None:
     body = hostile.body(rng, is_batch=False)
-    try:
-        (expected,) = VALIDATOR.record(body).tolist()
-    except InvalidInput:
-        expected = None
-    assert DECODER.record(body) == expected
+    row = READER.record(body)
+    expected = careful.rows_of("record", body)
+    assert (row and dict(zip(FEATURES.names, row, strict=True))) == (expected and expected[0][0])
+    assert bool(VALIDATOR.refusal(body).faults) == (row is None)
 
 
 @MANY
@@ -62,14 +63,9 @@ def test_a_batch_that_is_read_quickly_is_read_the_same_with_care(rng: Random) ->
 
 @MANY
 @given(rng=st.randoms(use_true_random=False))
-def test_a_line_has_faults_where_it_is_refused(rng: Random) -> None:
+def test_a_line_is_read_where_it_has_no_fault(rng: Random) -> None:
     body = hostile.body(rng, is_batch=False)
-    try:
-        VALIDATOR.line(body)
-    except InvalidInput:
-        assert VALIDATOR.has_faults(body)
-    else:
-        assert not VALIDATOR.has_faults(body)
+    assert bool(VALIDATOR.line_refusal(body).faults) == (READER.line(body) is None)
 
 
 @pytest.mark.parametrize("write", [_as_batch, _as_table])
@@ -93,13 +89,13 @@ def test_a_record_is_read_quickly_by_any_of_its_names_and_by_those_of_codes() ->
             )
             for feature, value in zip(FEATURES, expected, strict=True)
         }
-        assert DECODER.record(json.dumps(named).encode()) == expected
+        assert READER.record(json.dumps(named).encode()) == expected
 
 
 def test_a_record_with_a_value_that_training_has_not_seen_is_read_quickly() -> None:
     for feature in MEASURED:
         strange = example(**{feature.name: feature.maximum})
-        assert DECODER.record(json.dumps(strange).encode()) == list(strange.values())
+        assert READER.record(json.dumps(strange).encode()) == list(strange.values())
 
 
 def test_the_columns_of_a_table_may_stand_in_any_order() -> None:
@@ -110,6 +106,19 @@ def test_the_columns_of_a_table_may_stand_in_any_order() -> None:
     assert X is not None
     assert X.tolist() == [list(record.values())]
     assert X.flags.c_contiguous
+
+
+def test_the_types_of_a_few_choices_of_names_are_kept() -> None:
+    types = RecordTypes(FEATURES, MAX_ROWS)
+    (record,) = random_records(1, seed=0)
+    kinds = []
+    for seed in range(2 * MOST_TYPES):
+        rng = Random(seed)
+        named = {rng.choice(f.accepted_names): record[f.name] for f in FEATURES}
+        kinds.append(types.of_batch(_as_batch([named])))
+    assert None not in kinds
+    assert len({*map(id, kinds)}) > MOST_TYPES
+    assert types.kept == MOST_TYPES
 
 
 def test_too_many_rows_are_left_to_the_careful_way() -> None:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
 from fastapi import FastAPI
 
+from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
-from tests.service import planted
+from model.schema.features import Feature, FeatureSet
+from service.app import create_app
+from service.settings import Settings
+from tests.service import careful, hostile, hostile_lines, planted, questions
 from tests.service.careful import FORMS, Form
 from tests.service.differences import Examiner, Finding
 from tests.service.questions import MEDIA_TYPES
+from tests.service.samples import FEATURES
 
 SEED = 1
 NUMBER = {"record": 150, "batch": 150, "table": 100, "ndjson": 200, "csv": 200}
@@ -32,6 +39,32 @@ def test_generated_questions_are_answered_right_in_every_way(
     before = examiner.counted()
     examiner.fuzz(form, SEED, NUMBER[form])
     assert examiner.counted() - before == examiner.predicted
+
+
+STRANGE = ("a:b", 'say "no"', "back\\slash", '1,5: "x\\y"', "\u00e9:")
+"""Names of codes with all that JSON and CSV give a meaning to."""
+
+
+def renamed(feature: Feature) -> Feature:
+    """Return a feature whose codes have strange names."""
+    codes = tuple((code, STRANGE[place]) for place, (code, _) in enumerate(feature.codes))
+    return replace(feature, codes=codes) if feature.is_coded else feature
+
+
+@pytest.mark.parametrize("codes", ["any", "names"])
+@pytest.mark.parametrize("form", FORMS)
+def test_names_of_codes_may_hold_any_marks(
+    artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Form, codes: str
+) -> None:
+    strange = replace(artifact, features=FeatureSet(map(renamed, FEATURES)))
+    strange.save(tmp_path / "strange.npz")
+    features = strange.features.with_names_only() if codes == "names" else strange.features
+    for module in (careful, hostile, hostile_lines, questions):
+        monkeypatch.setattr(module, "FEATURES", features)
+    app = create_app(Settings(artifact=tmp_path / "strange.npz", codes=codes))
+    with closing(Examiner(app, Predictor(strange))) as examiner:
+        examiner.fuzz(form, SEED, NUMBER[form] // 2)
+        assert examiner.counted() == examiner.predicted > 0
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.types import Message
 
 from model.inference.predictor import Predictor
-from service.faults import KINDS as FAULT_KINDS
+from service.faults import FAULT_TYPES
 from service.http.problems import KINDS, KINDS_BY_STATUS
 from service.protocols.native.scoring import Scorer
 from tests.conftest import ROOT
@@ -132,8 +132,7 @@ async def test_a_client_that_goes_away_amid_the_body_is_no_crash(app: FastAPI) -
     "name",
     sorted(
         {kind.slug for kind in (*KINDS.values(), *KINDS_BY_STATUS.values())}
-        | set(FAULT_KINDS.values())
-        | {"null", "missing", "unknown_field", "duplicate_field"}
+        | set(FAULT_TYPES)
         | {"outside_training_range", "unseen_code"}
     ),
 )

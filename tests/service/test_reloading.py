@@ -34,7 +34,8 @@ from service.protocols.native.streams import CsvStream, NdjsonStream
 from service.server.supervisor import Supervisor
 from service.settings import Settings
 from service.wire.batch_validation import BatchValidator
-from service.wire.decoding import PlainDecoder
+from service.wire.decoding import Decoder
+from service.wire.record_reader import RecordReader
 from service.wire.validation import Validator
 from tests.conftest import ROOT
 from tests.exposition import read, series, total
@@ -319,9 +320,9 @@ STAGES: list[tuple[object, str]] = [
     (Predictor, "is_sound"),
     (Predictor, "predict_row"),
     (Predictor, "predict_proba"),
-    (PlainDecoder, "__init__"),
+    (Decoder, "__init__"),
     (Validator, "__init__"),
-    (Validator, "counting"),
+    (RecordReader, "__init__"),
     (BatchValidator, "__init__"),
     (BatchValidator, "counting"),
     (Answers, "__init__"),

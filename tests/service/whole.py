@@ -23,6 +23,7 @@ from service.faults import (
     MAX_BAD_ROWS,
     TABLE,
     BadName,
+    BadValue,
     FaultFinder,
     FaultType,
     Hints,
@@ -31,7 +32,7 @@ from service.faults import (
     refusal_detail,
 )
 from service.wire.batch_validation import OPENINGS, SPARE_MARKS
-from service.wire.schemas import Record, batch_type, record_type, table_type
+from tests.service.pydantic_types import KINDS, Record, batch_type, record_type, table_type
 
 
 class WholeValidator:
@@ -40,7 +41,7 @@ class WholeValidator:
         self._features = features
         self._max_rows = max_rows
         self._batch: TypeAdapter[Any] = TypeAdapter(batch_type(record, max_rows))
-        self._table: TypeAdapter[Any] = TypeAdapter(table_type(record, max_rows))
+        self._table: TypeAdapter[Any] = TypeAdapter(table_type(max_rows))
 
     def read(self, body: bytes) -> Array:
         most = SPARE_MARKS + 2 * self._max_rows * (1 + len(self._features))
@@ -134,7 +135,8 @@ class _Names:
         faults = []
         for place in places[: len(places) - bad_rows + MAX_BAD_ROWS]:
             named = bad_names.get(place, [])[:MAX_BAD_NAMES]
-            faults += self._finder.faults_at(place, bad_values[place], named, hints)
+            values = [_as_fault(error) for error in bad_values[place]]
+            faults += self._finder.faults_at(place, values, named, hints)
         has_many = any(len(names) > MAX_BAD_NAMES for names in bad_names.values())
         return InvalidInput(refusal_detail(bad_rows, has_many_names=has_many), faults)
 
@@ -202,6 +204,10 @@ def _misshapen(names: list[Any], rows: list[Any]) -> Iterator[ErrorDetails]:
             yield _error("list_type", ("data", number), row)
         elif len(row) != len(names):
             yield _error("wrong_length", ("data", number), row)
+
+
+def _as_fault(error: ErrorDetails) -> BadValue:
+    return error["loc"], "null" if error["input"] is None else KINDS[error["type"]]
 
 
 def _error(kind: str, loc: tuple[str, int], found: Any) -> ErrorDetails:

@@ -15,7 +15,8 @@ from model.schema.classes import predicted_class, predicted_classes
 from service.observability.metrics.predicted_rows import PredictionMeter
 from service.protocols.native.answers import Answers
 from service.wire.batch_validation import BatchValidator
-from service.wire.decoding import PlainDecoder
+from service.wire.decoding import Decoder
+from service.wire.record_reader import RecordReader
 from service.wire.steps import Steps, finish
 from service.wire.validation import Validator
 
@@ -54,7 +55,8 @@ class Scorer:
         self.predictor = predictor
         self._threshold = artifact.threshold
         self._meter: PredictionMeter | None = None
-        self.decoder = PlainDecoder(artifact.features, max_rows)
+        self.reader = RecordReader(artifact.features)
+        self.decoder = Decoder(artifact.features, max_rows)
         self.validator = Validator(artifact.features)
         self.batch_validator = BatchValidator(artifact.features, max_rows)
         self._answers = Answers(artifact)
@@ -63,7 +65,6 @@ class Scorer:
         """Return the same with a meter that counts the answers and the refusals, or without."""
         scorer = copy(self)
         scorer._meter = meter
-        scorer.validator = self.validator.counting(meter)
         scorer.batch_validator = self.batch_validator.counting(meter)
         return scorer
 
@@ -77,13 +78,14 @@ class Scorer:
         """
         answer = self.predict_valid(body)
         if answer is None:
-            (row,) = self.validator.record(body).tolist()
-            answer = self._predicted_row(row)
+            refusal = self.validator.refusal(body)
+            self.count_faults(refusal.faults)
+            raise refusal
         return answer
 
     def predict_valid(self, body: bytes) -> bytes | None:
         """Answer one record; None where a fault has to be looked for."""
-        row = self.decoder.record(body)
+        row = self.reader.record(body)
         return None if row is None else self._predicted_row(row)
 
     def predict_batch(self, body: bytes) -> bytes:

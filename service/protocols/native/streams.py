@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
-import re
 from abc import ABC, abstractmethod
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,21 +10,19 @@ from io import StringIO
 from typing import Any, TypeAlias
 
 import msgspec
+import numpy as np
 
 from model.arrays import Array
 from model.schema.classes import probability_names
+from model.schema.rules import Cell, Rule
 from service.errors import InvalidInput
 from service.faults import MAX_BAD_ROWS, Hints, as_text, bad_rows_detail, fault, kept_names
 from service.protocols.native.scoring import Scored, Scorer
-from service.wire.ids import ID, MAX_DIGITS, id_fault, id_of, is_id, is_text_id
+from service.wire.csv_cells import BLANKS, as_cell, cells_of, rows_of
+from service.wire.ids import EXPECTED_TEXT, ID, id_fault, id_of, is_id, is_text_id
 
 Answer: TypeAlias = dict[str, Any]
 """The answer to a row; or the ``errors`` of one that has any. Either with its id."""
-
-JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-
-BLANKS = " \t"
-"""What may stand around a value or a name of CSV: line ends and other white space may not."""
 
 TOLD = ("predicted_class", "label", "threshold", "model_version", "warnings", "errors")
 """What a row of CSV says after its probability."""
@@ -59,7 +55,6 @@ class Stream(ABC):
     """
 
     media_type: str
-    expected_id: str
 
     def __init__(self, scorer: Scorer, max_bad_rows: int | None = None) -> None:
         self.rows = self.bad_rows = 0
@@ -67,7 +62,8 @@ class Stream(ABC):
         self._max_bad_rows = max_bad_rows
         self._max_faults = None if max_bad_rows is None else MAX_REPORTED_FAULTS
         self._scorer = scorer
-        self._takes_ids = ID in kept_names(scorer.predictor.artifact.features)
+        self._features = scorer.predictor.artifact.features
+        self._takes_ids = ID in kept_names(self._features)
         self._hints = Hints()
         self._uncounted: list[Scored] = []
 
@@ -85,18 +81,40 @@ class Stream(ABC):
         return [own | row for own, row in zip(ids, self._scored(X), strict=True)]
 
     def other_answers(self, lines: Sequence[bytes]) -> list[Answer]:
-        """Answer any lines, one by one, up to the last row with faults that is reported."""
-        answers = []
+        """Answer any lines, up to the last row with faults that is reported."""
+        answers: list[Answer] = []
+        good: list[list[float]] = []
         for line in lines:
-            answer = self._answer(line)
-            if "errors" in answer:
+            read = self._read(line)
+            if read is None:
                 if self.bad_rows == self._max_bad_rows:
                     self.is_cut_short = True
                     break
+                answers.append(self._reported(line))
                 self.bad_rows += 1
-            answers.append(answer)
+            else:
+                own, row = read
+                answers.append(own)
+                good.append(row)
             self.rows += 1
-        return answers
+        return self._with_predictions(answers, good)
+
+    def _with_predictions(self, answers: list[Answer], rows: list[list[float]]) -> list[Answer]:
+        """Return answers, those without errors with the predictions for some rows."""
+        X = np.array(rows, np.float64).reshape(len(rows), len(self._features))
+        predicted = iter(self._scored(X) if rows else ())
+        return [one if "errors" in one else one | next(predicted) for one in answers]
+
+    def _reported(self, line: bytes) -> Answer:
+        """Return the faults of a line, as far as they are listed, with its id if that is valid."""
+        if self._max_bad_rows is None and self.bad_rows >= MAX_BAD_ROWS:
+            # Refused with the batch, which lists no more faults: to find them all takes seconds.
+            return {"errors": []}
+        own, faults = self._searched(line)
+        if any(one["loc"][1:] == [ID] for one in faults):
+            own = {}  # not valid, or one of several
+        numbered = [{**one, "loc": ["body", self.rows, *one["loc"][1:]]} for one in faults]
+        return own | {"errors": numbered[: self._max_faults]}
 
     def count(self, answers: Iterable[Answer]) -> None:
         """Count the rows and faults of answers that are about to be sent."""
@@ -120,33 +138,17 @@ class Stream(ABC):
         self._uncounted.append(scored)
         return answers
 
-    def _answer(self, line: bytes) -> Answer:
-        own, record = self._record(line)
-        if self._max_bad_rows is None and self.bad_rows >= MAX_BAD_ROWS:
-            # Refused with the batch, which lists no more faults: to find them all takes seconds.
-            is_bad = own is None or self._scorer.validator.has_faults(record)
-            return {"errors": []} if is_bad else {}
-        faults: list[dict[str, Any]] = []
-        try:
-            X = self._scorer.validator.line(record, self._hints)
-        except InvalidInput as refusal:
-            faults += refusal.faults
-        if own is None:
-            faults.append(id_fault(self.expected_id))
-        if not faults:
-            return (own or {}) | self._scored(X)[0]
-        if any(one["loc"][1:] == [ID] for one in faults):
-            own = None  # not valid, or one of several
-        numbered = [{**one, "loc": ["body", self.rows, *one["loc"][1:]]} for one in faults]
-        return (own or {}) | {"errors": numbered[: self._max_faults]}
-
     @abstractmethod
     def _plain(self, lines: Sequence[bytes]) -> tuple[Iterable[Answer], Array] | None:
-        """Return ids and values of lines that are plainly good; None for any others."""
+        """Return ids and values of lines that use the same names and have no fault."""
 
     @abstractmethod
-    def _record(self, line: bytes) -> tuple[Answer | None, bytes]:
-        """Return the id of a line, None where it is not valid, and its record as JSON."""
+    def _read(self, line: bytes) -> tuple[Answer, list[float]] | None:
+        """Return the id and the values of a line; None where it has a fault."""
+
+    @abstractmethod
+    def _searched(self, line: bytes) -> tuple[Answer, list[dict[str, Any]]]:
+        """Return the id of a line, if it is valid, and all faults."""
 
     def header(self) -> bytes:
         """Return what the answers begin with."""
@@ -161,7 +163,6 @@ class NdjsonStream(Stream):
     """A JSON object a line."""
 
     media_type = "application/x-ndjson"
-    expected_id = f"a string or a whole number of at most {MAX_DIGITS} digits"
 
     def _plain(self, lines: Sequence[bytes]) -> tuple[Iterable[Answer], Array] | None:
         read = self._scorer.decoder.lines(lines)
@@ -172,11 +173,17 @@ class NdjsonStream(Stream):
             return None
         return [{} if own is msgspec.UNSET else {ID: own} for own in ids], X
 
-    def _record(self, line: bytes) -> tuple[Answer | None, bytes]:
-        own = id_of(line) if self._takes_ids else msgspec.UNSET
-        if isinstance(own, msgspec.UnsetType):
-            return {}, line
-        return None if own is None else {ID: msgspec.Raw(own)}, line
+    def _read(self, line: bytes) -> tuple[Answer, list[float]] | None:
+        read = self._scorer.reader.line(line)
+        if read is None:
+            return None
+        own, row = read
+        return ({} if isinstance(own, msgspec.UnsetType) else {ID: own}), row
+
+    def _searched(self, line: bytes) -> tuple[Answer, list[dict[str, Any]]]:
+        faults = self._scorer.validator.line_refusal(line, self._hints).faults
+        own = id_of(line) if self._takes_ids else None
+        return {ID: msgspec.Raw(own)} if isinstance(own, bytes) else {}, faults
 
     def written(self, answers: Iterable[Answer]) -> bytes:
         return encoder.encode_lines(answers)
@@ -189,14 +196,11 @@ class CsvStream(Stream):
     """
 
     media_type = "text/csv"
-    expected_id = "UTF-8 text without a carriage return"
 
     def __init__(self, scorer: Scorer, max_bad_rows: int | None = None) -> None:
         super().__init__(scorer, max_bad_rows)
         artifact = scorer.predictor.artifact
         labels = artifact.labels
-        by_name = artifact.features.by_accepted_name
-        self._texts = {name for name, feature in by_name.items() if feature.named_only}
         self._names: list[str] = []
         self._place_of_id: int | None = None
         ids = [ID] if self._takes_ids else []
@@ -213,48 +217,57 @@ class CsvStream(Stream):
         if self._names:
             return lines
         text = lines[0].removeprefix(BOM_UTF8).decode("utf-8", "replace")
-        names = [name.strip(BLANKS) for name in _cells(text) or [text]]
+        names = [name.strip(BLANKS) for name in cells_of(text) or [text]]
         self._scorer.validator.check_columns(names)
         if self._takes_ids and ID in names:
             self._place_of_id = names.index(ID)
         self._names = names
         self._columns = [name for place, name in enumerate(names) if place != self._place_of_id]
+        self._rules = [self._features.by_accepted_name[name].rule for name in self._columns]
         return lines[1:]
 
     def _plain(self, lines: Sequence[bytes]) -> tuple[Iterable[Answer], Array] | None:
-        if not all(map(_is_plain, lines)):
-            return None
-        rows = [line.split(b",") for line in lines]
-        if any(len(row) != len(self._names) for row in rows):
+        rows = rows_of(lines, len(self._names))
+        if rows is None:
             return None
         ids: list[Answer] = [{}] * len(rows)
         if self._place_of_id is not None:
-            try:
-                ids = [{ID: row.pop(self._place_of_id).decode()} for row in rows]
-            except UnicodeDecodeError:
+            own = [row.pop(self._place_of_id) for row in rows]
+            if not all(map(is_text_id, own)):
                 return None
+            ids = [{ID: text} for text in own]
         X = self._scorer.decoder.cells(self._columns, rows)
         return None if X is None else (ids, X)
 
-    def _record(self, line: bytes) -> tuple[Answer | None, bytes]:
+    def _read(self, line: bytes) -> tuple[Answer, list[float]] | None:
+        rows = rows_of([line], len(self._names))
+        own = self._id(rows[0]) if rows else None
+        if rows is None or own is None:
+            return None
+        cells = map(as_cell, self._without_id(rows[0]), self._rules)
+        row = self._features.rules.row(dict(zip(self._columns, cells, strict=True)))
+        return None if row is None else (own, row)
+
+    def _searched(self, line: bytes) -> tuple[Answer, list[dict[str, Any]]]:
         # A byte that is not UTF-8 becomes a surrogate, which valid UTF-8 never does.
         text = line.decode("utf-8", "surrogateescape")
-        cells = _cells(text)
-        own: Answer | None = {}
-        if cells is None:
-            cells = [text]  # which is the value of no column
-        else:
-            own = self._id(cells)
-        if self._place_of_id is not None:
-            del cells[self._place_of_id : self._place_of_id + 1]
+        found = cells_of(text)
+        # Where it is not CSV, the line is the value of no column.
+        cells = self._without_id([text] if found is None else found)
         padded = [*cells, *[""] * len(self._columns)]
-        members = [
-            f"{json.dumps(name)}:{_as_json(cell.strip(BLANKS), is_text=name in self._texts)}"
-            for name, cell in zip(self._columns, padded, strict=False)
-        ]
-        if len(cells) > len(self._columns):
-            members.append('"":null')
-        return own, f"{{{','.join(members)}}}".encode()
+        given = zip(self._columns, padded, self._rules, strict=False)
+        record = {name: _given(cell, rule) for name, cell, rule in given}
+        is_long = len(cells) > len(self._columns)
+        faults = self._scorer.validator.cell_faults(record, self._hints, is_long=is_long)
+        own = {} if found is None else self._id(found)
+        if own is None:
+            faults.append(id_fault(EXPECTED_TEXT))
+        return own or {}, faults
+
+    def _without_id(self, cells: list[str]) -> list[str]:
+        if self._place_of_id is None:
+            return cells
+        return [*cells[: self._place_of_id], *cells[self._place_of_id + 1 :]]
 
     def _id(self, cells: Sequence[str]) -> Answer | None:
         if self._place_of_id is None:
@@ -289,27 +302,11 @@ STREAMS: Mapping[str, type[Stream]] = {
 }
 
 
-def _is_plain(line: bytes) -> bool:
-    """Return whether each comma of a line ends a cell, and no cell is too long for `_cells`."""
-    return b'"' not in line and b"\r" not in line and len(line) <= csv.field_size_limit()
-
-
 def _error_text(error: Mapping[str, Any]) -> str:
     """Return a fault as a sentence, without the number of its row."""
     text = as_text({**error, "loc": ["body", *error["loc"][2:]]})
     return text if error["loc"][2:] else f"{text} ({error['type']})"
 
 
-def _cells(text: str) -> list[str] | None:
-    """Return the cells of a line as they stand there; None where it is not CSV."""
-    try:
-        return next(csv.reader([text], strict=True), [])
-    except csv.Error:
-        return None
-
-
-def _as_json(cell: str, *, is_text: bool) -> str:
-    if JSON_NUMBER.fullmatch(cell) and not is_text:
-        return cell
-    text = cell.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return json.dumps(text) if text else "null"
+def _given(cell: str, rule: Rule) -> Cell | None:
+    return as_cell(cell, rule) if cell.strip(BLANKS) else None

@@ -79,7 +79,7 @@ def csv_file(rng: Random) -> bytes:
 
 
 def _cell(rng: Random, feature: Feature) -> str:
-    text = hostile.value(rng, feature).strip('"')
+    text = hostile.bare_value(rng, feature)
     if rng.random() < 0.004:
         text = rng.choice(
             ["", " ", f" {text}", f"{text} ", f"+{text}", f"0{text}", f"{text}e0", WORD]

@@ -1,0 +1,81 @@
+"""Reading one record: every valid one, whatever names it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+import msgspec
+
+from model.schema.features import FeatureSet
+from model.schema.rules import Cell
+from service.faults import kept_names
+from service.wire.cutting import member_names
+from service.wire.ids import ID, is_id
+from service.wire.record_types import UNREADABLE, decoded
+
+Id: TypeAlias = msgspec.Raw | msgspec.UnsetType
+"""The id of a record as it was sent; UNSET where there is none."""
+
+_record = msgspec.json.Decoder(dict[str, float | str])
+_cell: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float | str)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class RecordReader:
+    """Reads records that have no fault; where it returns None there is one.
+
+    Parameters
+    ----------
+    features : FeatureSet
+        The fields of a record.
+
+    Notes
+    -----
+    msgspec takes the last of repeated names. But where all names are there, and as many colons as
+    names, none is there twice. Only if there are more, which may be within texts, are the names
+    looked at.
+    """
+
+    def __init__(self, features: FeatureSet) -> None:
+        self._rules = features.rules
+        self._width = len(features)
+        self._takes_ids = bool(kept_names(features))
+
+    def record(self, body: bytes) -> list[float] | None:
+        """Return the values of a record."""
+        try:
+            record = _record.decode(body)
+        except UNREADABLE:
+            return None
+        row = self._rules.row(record)
+        if row is None or body.count(b":") == self._width:
+            return row
+        colons = body.count(b":") - self._width
+        return row if explains(body, colons, record.values()) or self._are_once(body, 0) else None
+
+    def line(self, line: bytes) -> tuple[Id, list[float]] | None:
+        """Return the id of a record that may have one, and its values."""
+        row = self.record(line)
+        if row is not None or not self._takes_ids:
+            return None if row is None else (msgspec.UNSET, row)
+        members = decoded(_members, line)
+        if members is None or ID not in members:
+            return None
+        own = members.pop(ID)
+        if not is_id(bytes(own)):
+            return None
+        row = self._rules.row({name: decoded(_cell, raw) for name, raw in members.items()})
+        if row is None or not self._are_once(line, 1):
+            return None
+        return own, row
+
+    def _are_once(self, body: bytes, ids: int) -> bool:
+        """Return whether an object that has all names has none of them twice."""
+        return len(member_names(body)) == self._width + ids
+
+
+def explains(body: bytes, colons: int, cells: Iterable[Cell]) -> bool:
+    """Return whether so many colons are those within cells, as far as no escape can hide one."""
+    own = sum(cell.count(":") for cell in cells if isinstance(cell, str))
+    return own == colons and b"\\" not in body
