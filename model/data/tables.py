@@ -15,6 +15,7 @@ import pandas as pd
 from model.errors import DataError
 from model.files import read_regular
 from model.schema.features import Feature
+from model.schema.rules import RuleTable
 
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
 
@@ -116,10 +117,11 @@ def _own_names(
 
 def _numbers(path: Path, column: Feature, cells: pd.Series[str]) -> pd.Series[float]:
     """Return a column's cells as numbers, each one a possible value."""
-    names = {name: str(code) for code, name in column.codes}
-    text = cells.str.strip().replace(names)
+    rule, text = column.rule, cells.str.strip()
     numbers = pd.to_numeric(text, errors="coerce").astype("float64")
-    possible = numbers.map(lambda number: bool(np.isfinite(number)) and column.accepts(number))
+    numbers = text.map(rule.by_name).astype("float64").fillna(numbers)
+    X = numbers.to_numpy()[:, np.newaxis]
+    possible = RuleTable([rule], {column.name: 0}).accepts(X)[:, 0]
     for line in numbers.index[~possible]:
         missing = text[line].lower() in MISSING
         fault = "a value is missing" if missing else "not a value of this column"

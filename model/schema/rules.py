@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from model.arrays import Array
 
+Mask: TypeAlias = NDArray[np.bool_]
+
 Cell: TypeAlias = float | str
 """What a codec makes of a value: a number or a text."""
 
@@ -64,9 +66,14 @@ class Rule:
         return frozenset(self.codes.values())
 
     @cached_property
+    def by_name(self) -> dict[str, float]:
+        """The codes by their names."""
+        return {name: code for name, code in self.codes.items() if isinstance(name, str)}
+
+    @cached_property
     def is_named_only(self) -> bool:
         """Whether the codes are accepted by their names alone."""
-        return self.is_coded and not any(isinstance(cell, float) for cell in self.codes)
+        return self.is_coded and len(self.by_name) == len(self.codes)
 
     def numbers(self, cells: Sequence[Cell]) -> Sequence[Cell]:
         """Return cells with codes in place of the names of codes.
@@ -107,6 +114,27 @@ class Rule:
         except (KeyError, TypeError, ValueError):
             return self._kind(cell)  # type: ignore[arg-type]
         return None
+
+    def faults(self, numbers: Array, is_null: Mask, is_number: Mask) -> NDArray[np.str_]:
+        """Return what is wrong with each of some cells that are no values: `fault` of a column.
+
+        Parameters
+        ----------
+        numbers : Array of shape (n,)
+            The numbers that cells stand for; of those that stand for none, anything.
+        is_null : NDArray of bool, of shape (n,)
+            Which cells are null.
+        is_number : NDArray of bool, of shape (n,)
+            Which cells stand for a number.
+        """
+        if self.codes:
+            return np.where(is_null, "null", "unknown_code")
+        is_inside = (self.low <= numbers) & (numbers <= self.high)
+        return np.select(
+            [is_null, ~is_number, ~np.isfinite(numbers), is_inside],
+            ["null", "not_a_number", "not_finite", "not_whole"],
+            "out_of_range",
+        )
 
     def _kind(self, cell: Cell) -> ValueFault:
         if self.codes:
@@ -253,7 +281,7 @@ class RuleTable:
     def _in_order(self) -> tuple[int, ...]:
         return tuple(range(len(self.rules)))
 
-    def accepts(self, X: Array) -> NDArray[np.bool_]:
+    def accepts(self, X: Array) -> Mask:
         """Return which numbers are values of their columns: the vectorised evaluator.
 
         Parameters
@@ -268,7 +296,7 @@ class RuleTable:
         low, high, is_whole, gaps = self._possible
         # Each column in one piece, which is quicker to look at.
         columns = np.ascontiguousarray(X.T)
-        accepted: NDArray[np.bool_] = (low <= columns) & (high >= columns)
+        accepted: Mask = (low <= columns) & (high >= columns)
         accepted &= ~is_whole | (np.rint(columns) == columns)
         for column, codes in gaps:
             accepted[column] &= np.isin(columns[column], codes)
@@ -280,7 +308,7 @@ class RuleTable:
         low, high, *_ = self._possible
         return np.maximum(np.abs(low), np.abs(high))[:, 0]
 
-    def unseen(self, X: Array) -> NDArray[np.bool_]:
+    def unseen(self, X: Array) -> Mask:
         """Return which values lie outside of what the training rows held.
 
         Parameters
@@ -301,7 +329,7 @@ class RuleTable:
         return outside
 
     @cached_property
-    def _possible(self) -> tuple[Array, Array, NDArray[np.bool_], list[tuple[int, list[float]]]]:
+    def _possible(self) -> tuple[Array, Array, Mask, list[tuple[int, list[float]]]]:
         """Bounds, which columns hold whole numbers, and the codes that leave out some of these."""
         codes = [sorted(rule.possible_codes) for rule in self.rules]
         ranges = [

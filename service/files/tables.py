@@ -9,10 +9,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from model.inference.predictor import Predictor
-from model.schema.features import Feature, FeatureSet
+from model.schema.rules import VALUE_FAULTS, Rule
 from service.faults import as_text, kept_names, value_fault
 from service.files.answer_columns import Answers, Scored
 from service.files.columns import TEXTS, Mask, check_ids, given_names, joined
+
+MAX_KIND = max(map(len, VALUE_FAULTS))
 
 
 class TableScorer:
@@ -52,14 +54,16 @@ class TableScorer:
         given = table.select(names[feature.name] for feature in self._features)
         values = self._numbers(given)
         X = values.to_numpy()
-        good: Mask = np.logical_and.reduce(self._features.rules.accepts(X), axis=1)
+        accepted = self._features.rules.accepts(X)
+        good: Mask = accepted.all(axis=1)
         row = pl.Series("row", np.arange(1, table.height + 1) if numbers is None else numbers)
         places = table.select(row, *(name for name in table.columns if name in self._kept))
         rows = table.select(row, pl.all())
         if good.all():
             none = rows.clear().with_columns(reasons=pl.lit(None, pl.String))
             return Scored(self._answers.table(places, X), none)
-        reasons, masks = zip(*self._reasons(given.filter(~good), values.filter(~good)), strict=True)
+        found = self._reasons(given.filter(~good), values.filter(~good), accepted[~good])
+        reasons, masks = zip(*found, strict=True)
         return Scored(
             self._answers.table(places.filter(good), X[good]),
             rows.filter(~good).with_columns(reasons=joined(reasons, np.column_stack(masks))),
@@ -67,51 +71,44 @@ class TableScorer:
 
     def _numbers(self, given: pl.DataFrame) -> pl.DataFrame:
         """Return the columns as numbers, null where there is none."""
+        rules = self._features.rules.rules
         numbers = given.select(
             pl.col(name).cast(pl.Float64, strict=False)
-            if not feature.named_only
+            if not rule.is_named_only
             and (dtype.is_numeric() or (self._reads_text and dtype == pl.String))
             else pl.repeat(None, pl.len(), dtype=pl.Float64).alias(name)
-            for (name, dtype), feature in zip(given.schema.items(), self._features, strict=True)
+            for (name, dtype), rule in zip(given.schema.items(), rules, strict=True)
         )
         # What is no number at first sight may be the name of a code, or stand among spaces.
         return numbers.with_columns(
-            numbers[name].fill_null(self._read(given[name].cast(pl.String), feature))
-            for name, feature in zip(given.columns, self._features, strict=True)
+            numbers[name].fill_null(self._read(given[name].cast(pl.String), rule))
+            for name, rule in zip(given.columns, rules, strict=True)
             if given.schema[name] in TEXTS and numbers[name].null_count()
         )
 
-    def _read(self, texts: pl.Series, feature: Feature) -> pl.Series:
+    def _read(self, texts: pl.Series, rule: Rule) -> pl.Series:
         if self._reads_text:
             texts = texts.str.strip_chars()
-        codes = {name: float(code) for code, name in feature.codes}
-        named = texts.replace_strict(codes, default=None, return_dtype=pl.Float64)
-        if feature.named_only or not self._reads_text:
+        named = texts.replace_strict(rule.by_name, default=None, return_dtype=pl.Float64)
+        if rule.is_named_only or not self._reads_text:
             return named
         return texts.cast(pl.Float64, strict=False).fill_null(named)
 
-    def _reasons(self, given: pl.DataFrame, numbers: pl.DataFrame) -> Iterator[tuple[str, Mask]]:
+    def _reasons(
+        self, given: pl.DataFrame, numbers: pl.DataFrame, accepted: Mask
+    ) -> Iterator[tuple[str, Mask]]:
         """Yield every fault of bad rows as a text, and which of them have it."""
-        for feature, texts, values in zip(self._features, given, numbers, strict=True):
-            values_given = texts
+        columns = zip(self._features, given, numbers, ~accepted.T, strict=True)
+        for feature, texts, values, bad in columns:
+            cells = texts.filter(bad)
             if self._reads_text and texts.dtype == pl.String:
-                values_given = texts.str.strip_chars().replace("", None)
-            kinds = _fault_kinds(feature, values_given, values)
-            for kind in np.unique(kinds[kinds != ""]):
+                cells = cells.str.strip_chars().replace("", None)
+            of_bad = values.filter(bad)
+            is_number = of_bad.is_not_null().to_numpy()
+            kinds = np.full(len(bad), "", f"<U{MAX_KIND}")
+            kinds[bad] = feature.rule.faults(
+                of_bad.to_numpy(), cells.is_null().to_numpy(), is_number
+            )
+            for kind in np.unique(kinds[bad]):
                 fault = value_fault((texts.name,), feature.expected, kind)
                 yield as_text(fault), kinds == kind
-
-
-def _fault_kinds(feature: Feature, given: pl.Series, numbers: pl.Series) -> NDArray[np.str_]:
-    """Return the kind of fault that each value has, empty for none."""
-    values = numbers.to_numpy()
-    accepted = FeatureSet([feature]).rules.accepts(values[:, np.newaxis])[:, 0]
-    missing, no_number = given.is_null().to_numpy(), numbers.is_null().to_numpy()
-    if feature.is_coded:
-        return np.select([accepted, missing], ["", "null"], "unknown_code")
-    outside = (values < feature.minimum) | (feature.maximum < values)
-    return np.select(
-        [accepted, missing, no_number, ~np.isfinite(values), outside],
-        ["", "null", "not_a_number", "not_finite", "out_of_range"],
-        "not_whole",
-    )

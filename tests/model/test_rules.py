@@ -81,6 +81,16 @@ def test_both_decide_alike_of_any_codes(codes: set[int], cells: list[float]) -> 
     assert vectorised(rule, every) == [scalar(rule, cell) for cell in every]
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_the_faults_of_a_column_are_those_of_its_cells(rule: Rule) -> None:
+    cells = [cell for cell in (None, *CELLS) if rule.fault(cell)]
+    numbers = np.array([cell if isinstance(cell, float) else math.nan for cell in cells])
+    is_null = np.array([cell is None for cell in cells])
+    is_number = np.array([isinstance(cell, float) for cell in cells])
+    found = rule.faults(numbers, is_null, is_number)
+    assert found.tolist() == [rule.fault(cell) for cell in cells]
+
+
 @PROPERTY
 @given(
     low=st.floats(-1e6, 1e6),
