@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
 
 import orjson
@@ -29,7 +30,7 @@ def measure() -> Figures:
     figures: Figures = {}
     for rows in SIZES:
         body = heartline.batches(Patients(ARTIFACT), rows)["objects"].body
-        answer = scorer().predict_batch
+        answer = answers()
         if len(json.loads(answer(body))["predictions"]) != rows:
             raise ServerFailure("not every record was answered")
         rounds = in_turns(
@@ -43,9 +44,15 @@ def measure() -> Figures:
     return figures
 
 
-def scorer() -> Scorer:
-    """Return what answers in the application, with what counts its answers."""
+def answers() -> Callable[[bytes], bytes]:
+    """Return what answers and counts a batch as in the application."""
     artifact = Artifact.load(ARTIFACT)
-    registry = Registry(Slots())
-    max_rows = Settings(artifact=ARTIFACT).max_batch_rows
-    return Scorer(Predictor(artifact), max_rows).counting(PredictionMeter(registry, artifact))
+    meter = PredictionMeter(Registry(Slots()), artifact)
+    scorer = Scorer(Predictor(artifact), Settings(artifact=ARTIFACT).max_batch_rows)
+
+    def answer(body: bytes) -> bytes:
+        written, outcome = scorer.predict_batch(body)
+        meter.predicted(outcome.probabilities, outcome.classes)
+        return written
+
+    return answer

@@ -14,9 +14,10 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from benchmarks import batches
 from benchmarks.figures import in_turns, least, seconds
 from benchmarks.patients import Patients
+from model.artifact.artifact import Artifact
+from model.inference.predictor import Predictor
 from model.schema.features import FeatureSet
 from service.protocols.native.scoring import Scorer
 from service.protocols.native.streams import CsvStream, NdjsonStream, Stream
@@ -31,7 +32,7 @@ Change: TypeAlias = Callable[[FeatureSet, Record], Record]
 
 def main() -> None:
     """Print what each form costs, as a multiple of the parsing of numbers as objects."""
-    scorer = batches.scorer()
+    scorer = Scorer(Predictor(Artifact.load(ARTIFACT)), ROWS)
     features = scorer.predictor.artifact.features
     records = Patients(ARTIFACT).records(ROWS)
     parsed = json.dumps({"instances": records}, separators=(",", ":")).encode()

@@ -148,6 +148,7 @@ def create_app(
     app.state.reloader = reloader
     app.state.is_draining = False
     app.state.error_shapes = spoken.error_shapes
+    app.state.count_faults = meter.refused
     app.include_router(spoken.router(model))
     app.include_router(operations_router(model, Exposition(registry)))
     add_pages(app, model)
@@ -163,7 +164,7 @@ def create_app(
     app.state.fast_path = (
         None
         if adds_to_every_answer
-        else FastPath(scorer, request_meter, keys, key_meter, settings.max_record_bytes)
+        else FastPath(scorer, meter, request_meter, keys, key_meter, settings.max_record_bytes)
     )
     return app
 

@@ -120,7 +120,7 @@ def _numbers(path: Path, column: Feature, cells: pd.Series[str]) -> pd.Series[fl
     rule, text = column.rule, cells.str.strip()
     numbers = pd.to_numeric(text, errors="coerce").astype("float64")
     numbers = text.map(rule.by_name).astype("float64").fillna(numbers)
-    X = numbers.to_numpy()[:, np.newaxis]
+    X = np.asarray(numbers, np.float64)[:, np.newaxis]
     possible = RuleTable([rule], {column.name: 0}).accepts(X)[:, 0]
     for line in numbers.index[~possible]:
         missing = text[line].lower() in MISSING

@@ -9,9 +9,9 @@ import polars as pl
 
 from model.arrays import Array
 from model.inference.predictor import Predictor
-from model.schema.classes import predicted_classes
 from service.faults import as_text, unseen_warning
 from service.files.columns import joined
+from service.inference.outcome import Outcomes
 
 ROWS = 2000
 """Rows that go through the network at once: what they need stays in the processor's cache."""
@@ -45,11 +45,9 @@ class Answers:
 
     def __init__(self, predictor: Predictor) -> None:
         artifact = predictor.artifact
-        self._predictor = predictor
-        self._features = artifact.features
-        self._threshold = artifact.threshold
+        self._outcomes = Outcomes(predictor)
+        self._is_binary = artifact.threshold is not None
         self._labels = pl.Series("label", artifact.labels, pl.String)
-        self._version = pl.lit(artifact.version).alias("model_version")
         self._warnings = [as_text(unseen_warning(feature)) for feature in artifact.features]
 
     def table(self, rows: pl.DataFrame, X: Array) -> pl.DataFrame:
@@ -62,25 +60,21 @@ class Answers:
         X : Array of shape (n, n_features)
             Possible values.
         """
-        probabilities = self._predict_proba(X)
-        classes = predicted_classes(probabilities, self._threshold)
-        warnings = joined(self._warnings, self._features.rules.unseen(X))
+        starts = range(0, max(len(X), 1), ROWS)
+        parts = [self._outcomes.of_rows(X[start : start + ROWS]) for start in starts]
+        probabilities = np.concatenate([part.probabilities for part in parts])
+        classes = np.concatenate([part.classes for part in parts])
+        warnings = joined(self._warnings, np.concatenate([part.unseen for part in parts]))
         return rows.with_columns(
             *self._probability_columns(probabilities),
             pl.Series("predicted_class", classes, pl.Int64),
             self._labels.gather(classes),
-            self._version,
+            pl.lit(parts[0].version).alias("model_version"),
             warnings.alias("warnings"),
         )
 
-    def _predict_proba(self, X: Array) -> Array:
-        starts = range(0, max(len(X), 1), ROWS)
-        return np.concatenate(
-            [self._predictor.predict_proba(X[start : start + ROWS]) for start in starts]
-        )
-
     def _probability_columns(self, probabilities: Array) -> list[pl.Series]:
-        if self._threshold is not None:
+        if self._is_binary:
             return [pl.Series("probability", probabilities)]
         return [
             pl.Series(f"probability_{label}", column)

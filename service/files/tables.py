@@ -55,7 +55,7 @@ class TableScorer:
         values = self._numbers(given)
         X = values.to_numpy()
         accepted = self._features.rules.accepts(X)
-        good: Mask = accepted.all(axis=1)
+        good: Mask = np.logical_and.reduce(accepted, axis=1)
         row = pl.Series("row", np.arange(1, table.height + 1) if numbers is None else numbers)
         places = table.select(row, *(name for name in table.columns if name in self._kept))
         rows = table.select(row, pl.all())

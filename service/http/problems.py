@@ -135,7 +135,10 @@ async def problem_response(request: Request, exception: Exception) -> Response:
         # uvicorn closes the connection after a crash: nothing more is to be sent on it.
         headers["Connection"] = "close"
     shape = _shape_of(request)
-    return Response(problem_bytes(exception, shape), kind.status, headers, shape.media_type)
+    body = problem_bytes(exception, shape)
+    if isinstance(exception, InvalidInput):
+        request.app.state.count_faults(exception.faults)
+    return Response(body, kind.status, headers, shape.media_type)
 
 
 def problem_bytes(exception: Exception, shape: ErrorShape = PROBLEM) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,9 +10,8 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema, from_js
 
 from model.arrays import Array
 from model.schema.features import FeatureSet
-from service.errors import ContentTooLarge, InvalidInput
+from service.errors import ContentTooLarge
 from service.faults import BATCH, TABLE, BadName, FaultFinder, Loc, not_json
-from service.observability.metrics.predicted_rows import PredictionMeter
 from service.wire.cutting import NAMES, Member, members
 from service.wire.decoding import count
 from service.wire.findings import Bad, Findings
@@ -72,16 +70,9 @@ class BatchValidator:
         self._max_rows = max_rows
         self._max_marks = SPARE_MARKS + 2 * max_rows * (1 + len(features))
         self._max_openings = SPARE_MARKS + OPENINGS * max_rows
-        self._meter: PredictionMeter | None = None
         self._reader = RecordReader(features)
         self._batch_faults = FaultFinder(features, BATCH)
         self._table_faults = FaultFinder(features, TABLE)
-
-    def counting(self, meter: PredictionMeter | None) -> BatchValidator:
-        """Return the same with a meter that counts the faults."""
-        validator = copy(self)
-        validator._meter = meter
-        return validator
 
     def valid(self, body: bytes) -> Steps[Valid]:
         """Return the rows of a batch or table.
@@ -93,16 +84,11 @@ class BatchValidator:
         ContentTooLarge
             When there are more than `max_rows`, or far more values than they can have.
         """
-        try:
-            self._check_marks(body)
-            yield
-            self._check_document(body)
-            yield
-            return (yield from self._parts(body))
-        except InvalidInput as refusal:
-            if self._meter:
-                self._meter.refused(refusal.faults)
-            raise
+        self._check_marks(body)
+        yield
+        self._check_document(body)
+        yield
+        return (yield from self._parts(body))
 
     def _check_marks(self, body: bytes) -> None:
         openings = count(body, ord("[")) + count(body, ord("{"))

@@ -69,7 +69,8 @@ def followers(workers: int) -> int:
 
 def _judged(running: Load, models: Iterable[Artifact], seconds: float) -> Swaps:
     versions = {
-        Answer(200, Scorer(Predictor(model), 1).predict(BODY)): model.version for model in models
+        Answer(200, Scorer(Predictor(model), 1).predict(BODY).body): model.version
+        for model in models
     }
     right = Counter({versions[a]: n for a, n in running.answers.items() if a in versions})
     wrong = running.answers.total() - right.total()

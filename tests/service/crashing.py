@@ -3,7 +3,8 @@
 from typing import NoReturn
 
 from service.cli import main
-from service.protocols.native.scoring import Scorer
+from service.inference.outcome import Outcome, RowOutcome
+from service.protocols.native.scoring import Answered, Scorer
 from service.wire.steps import Steps
 
 score, score_batch = Scorer.predict, Scorer.batch
@@ -16,11 +17,11 @@ def _fail(body: bytes) -> NoReturn:
         raise RuntimeError(f"cannot score {body!r}") from error
 
 
-def predict(scorer: Scorer, body: bytes) -> bytes:
+def predict(scorer: Scorer, body: bytes) -> Answered[RowOutcome]:
     return _fail(body) if b'"crash"' in body else score(scorer, body)
 
 
-def batch(scorer: Scorer, body: bytes) -> Steps[bytes]:
+def batch(scorer: Scorer, body: bytes) -> Steps[Answered[Outcome]]:
     return _fail(body) if b'"crash"' in body else score_batch(scorer, body)
 
 

@@ -49,8 +49,8 @@ async def _faults(client: httpx.AsyncClient, body: str) -> list[tuple[list[str |
 
 
 def _assert_batch_equals_rows(scorer: Scorer, records: list[dict[str, float]]) -> None:
-    answer = json.loads(scorer.predict_batch(json.dumps({"instances": records}).encode()))
-    alone = [json.loads(scorer.predict(json.dumps(record).encode())) for record in records]
+    answer = json.loads(scorer.predict_batch(json.dumps({"instances": records}).encode()).body)
+    alone = [json.loads(scorer.predict(json.dumps(record).encode()).body) for record in records]
     rows = [{**row, **_model(answer)} for row in answer["predictions"]]
     assert rows == alone
 

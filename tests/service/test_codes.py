@@ -280,7 +280,7 @@ def _compared(predictor: Predictor, records: list[dict[str, float]]) -> tuple[in
     accepted = changed = 0
     for record, probability in zip(records, right, strict=True):
         try:
-            answer = json.loads(scorer.predict(json.dumps(_in_other_codes(record)).encode()))
+            answer = json.loads(scorer.predict(json.dumps(_in_other_codes(record)).encode()).body)
         except InvalidInput:
             continue
         accepted += not answer["warnings"]

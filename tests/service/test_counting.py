@@ -5,16 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
-from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from model.inference.predictor import Predictor
 from service.app import create_app
 from service.protocols.native.answers import Answers
-from service.protocols.native.scoring import Scorer
 from service.settings import Settings
 from service.wire.lines import BLOCK_LINES
 from tests.conftest import ARTIFACT
@@ -166,25 +163,19 @@ async def test_a_stream_that_is_refused_at_its_start_counts_nothing(
     assert await counted(client) == (0, 0)
 
 
-class Counted:
-    """A meter that notes what it is given."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *_: self.calls.append(name)
-
-
 @pytest.mark.parametrize("body", [GOOD, raw({"sex": '"male"'}), batch([GOOD]), table([GOOD])])
-def test_an_answer_that_cannot_be_written_is_not_counted(
-    predictor: Predictor, monkeypatch: pytest.MonkeyPatch, body: str | bytes
+async def test_an_answer_that_cannot_be_written_is_not_counted(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, body: str | bytes
 ) -> None:
-    meter: Any = Counted()
-    scorer = Scorer(predictor, 10).counting(meter)
     for name in ("record", "batch", "table"):
         monkeypatch.setattr(Answers, name, lambda *_: 1 / 0)
-    predict = scorer.predict_batch if isinstance(body, bytes) else scorer.predict
-    with pytest.raises(ZeroDivisionError):
-        predict(body if isinstance(body, bytes) else body.encode())
-    assert meter.calls == []
+    path = "/predict/batch" if isinstance(body, bytes) else "/predict"
+    answer = await client.post(path, content=body, headers=JSON)
+    assert answer.status_code == 500
+    assert await counted(client) == (0, 0)
+
+
+async def test_a_fault_of_the_query_is_no_fault_of_a_record(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/predict/batch?on_error=x", content=b"", headers=CSV)
+    assert answer.status_code == 422
+    assert await counted(client) == (0, 0)

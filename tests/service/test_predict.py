@@ -174,8 +174,8 @@ def test_a_code_that_training_did_not_hold_is_warned_of(artifact: Artifact) -> N
     ]
     altered = replace(artifact, features=type(artifact.features)(features))
     scorer = Scorer(Predictor(altered), max_rows=10)
-    unseen = json.loads(scorer.predict(json.dumps(example(thal=7)).encode()))["warnings"]
-    seen = json.loads(scorer.predict(json.dumps(example(thal=6)).encode()))["warnings"]
+    unseen = json.loads(scorer.predict(json.dumps(example(thal=7)).encode()).body)["warnings"]
+    seen = json.loads(scorer.predict(json.dumps(example(thal=6)).encode()).body)["warnings"]
     assert [(warning["loc"], warning["type"]) for warning in unseen] == [
         (["body", "thal"], "unseen_code")
     ]
@@ -188,7 +188,7 @@ def test_the_class_is_1_only_where_the_probability_exceeds_the_threshold(
 ) -> None:
     threshold = float(predictor.predict_records([example()])[0]) + distance
     scorer = Scorer(Predictor(replace(artifact, threshold=threshold)), max_rows=10)
-    answer = json.loads(scorer.predict(json.dumps(example()).encode()))
+    answer = json.loads(scorer.predict(json.dumps(example()).encode()).body)
     assert (answer["predicted_class"], answer["label"]) == (predicted, artifact.labels[predicted])
     assert answer["threshold"] == threshold
 
@@ -197,7 +197,7 @@ def test_a_thousand_random_records_get_the_predictors_own_probabilities(
     scorer: Scorer, predictor: Predictor
 ) -> None:
     records = random_records(1000, seed=1)
-    answers = [json.loads(scorer.predict(json.dumps(record).encode())) for record in records]
+    answers = [json.loads(scorer.predict(json.dumps(record).encode()).body) for record in records]
     expected = predictor.predict_records(records).tolist()
     assert [answer["probability"] for answer in answers] == expected
 
@@ -269,7 +269,7 @@ def test_a_record_is_taken_exactly_where_every_field_is_given_once(
         assert _accepts(predict, wrapped) == expected
 
 
-def _accepts(predict: Callable[[bytes], bytes], body: str) -> bool:
+def _accepts(predict: Callable[[bytes], object], body: str) -> bool:
     try:
         predict(body.encode())
     except InvalidInput:

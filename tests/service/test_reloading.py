@@ -324,7 +324,6 @@ STAGES: list[tuple[object, str]] = [
     (Validator, "__init__"),
     (RecordReader, "__init__"),
     (BatchValidator, "__init__"),
-    (BatchValidator, "counting"),
     (Answers, "__init__"),
     (Answers, "batch"),
     (Answers, "table"),

@@ -63,7 +63,7 @@ def scorer() -> Scorer:
 
 
 def _predict(scorer: Scorer, record: dict[str, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(scorer.predict(json.dumps(record).encode()))
+    answer: dict[str, Any] = json.loads(scorer.predict(json.dumps(record).encode()).body)
     return answer
 
 
@@ -81,7 +81,7 @@ def test_records_of_other_columns_are_predicted(scorer: Scorer) -> None:
 
 def test_a_batch_of_other_columns_is_predicted(scorer: Scorer) -> None:
     body = json.dumps({"instances": [RECORD, ALIASED]}).encode()
-    first, second = json.loads(scorer.predict_batch(body))["predictions"]
+    first, second = json.loads(scorer.predict_batch(body).body)["predictions"]
     assert first == second
     assert first["probability"] == _predict(scorer, RECORD)["probability"]
 

@@ -79,7 +79,7 @@ def test_any_threshold_is_what_a_probability_must_exceed(threshold: float, seed:
     artifact = ModelFile(Settings(artifact=ARTIFACT, threshold=threshold)).artifact
     scorer = Scorer(Predictor(artifact), max_rows=100)
     records = random_records(20, seed)
-    answer = json.loads(scorer.predict_batch(json.dumps({"instances": records}).encode()))
+    answer = json.loads(scorer.predict_batch(json.dumps({"instances": records}).encode()).body)
     expected = scorer.predictor.predict_records(records) > threshold
     assert [row["predicted_class"] for row in answer["predictions"]] == expected.tolist()
     assert answer["threshold"] == threshold

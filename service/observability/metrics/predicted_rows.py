@@ -91,10 +91,11 @@ class PredictionMeter:
                 self._histogram.observe_many(self._cells, place, column)
 
     def refused(self, faults: Iterable[Mapping[str, Any]]) -> None:
-        """Count the faults of a refusal."""
+        """Count the faults of a body that is rejected."""
         with self._lock:
             for fault in faults:
-                self._cells[self._faults[self._field(fault), fault["type"]]] += 1
+                if fault["loc"][0] == "body":
+                    self._cells[self._faults[self._field(fault), fault["type"]]] += 1
 
     def _field(self, fault: Mapping[str, Any]) -> str:
         if fault["type"] == "unknown_field":

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from model.arrays import Array
 from model.artifact.artifact import Artifact
 from model.schema.classes import probability_names
 from service.faults import unseen_warning
+from service.inference.outcome import Outcome, RowOutcome
 
 Warnings: TypeAlias = list[dict[str, Any]]
 
@@ -54,7 +52,6 @@ class Answers:
     def __init__(self, artifact: Artifact) -> None:
         self._labels = labels = artifact.labels
         self._is_binary = artifact.threshold is not None
-        self._rules = artifact.features.rules
         self._unseen = [unseen_warning(feature) for feature in artifact.features]
         self._row = OfTwo if self._is_binary else OfMore
         self._columns = [*probability_names(labels), "predicted_class", "label"]
@@ -66,42 +63,27 @@ class Answers:
             for number, label in enumerate(labels)
         ]
 
-    def record(self, row: Sequence[float], probability: float | list[float], number: int) -> bytes:
-        """Answer a record.
-
-        Parameters
-        ----------
-        row : sequence of n_features numbers
-            The record's values.
-        probability : float or list of float
-            Of the positive class, or of each.
-        number : int
-            The predicted class.
-        """
-        told = self._by_label(probability) if isinstance(probability, list) else probability
-        warnings = [self._unseen[column] for column in self._rules.unseen_in(row)]
+    def record(self, outcome: RowOutcome) -> bytes:
+        """Answer a record."""
+        probability, number, unseen, _ = outcome
+        shown = self._by_label(probability) if isinstance(probability, list) else probability
+        warnings = [self._unseen[column] for column in unseen]
         middle = self._middles[number]
-        return b'%b%b%b,"warnings":%b}' % (self._head, encode(told), middle, encode(warnings))
+        return b'%b%b%b,"warnings":%b}' % (self._head, encode(shown), middle, encode(warnings))
 
-    def batch(self, X: Array, probabilities: Array, classes: NDArray[np.intp]) -> bytes:
-        """Answer the records whose values are the rows of X."""
-        told: list[Any] = probabilities.tolist()
-        if not self._is_binary:
-            told = list(map(self._by_label, told))
-        warnings = [NONE] * len(X)
-        for row, found in self._warnings(X).items():
+    def batch(self, outcome: Outcome) -> bytes:
+        """Answer records."""
+        warnings = [NONE] * len(outcome.classes)
+        for row, found in self._warnings(outcome).items():
             warnings[row] = found
-        numbers, labels = classes.tolist(), self._labels_of(classes)
-        rows = list(map(self._row, told, numbers, labels, warnings))
+        numbers, labels = outcome.classes.tolist(), self._labels_of(outcome)
+        rows = list(map(self._row, self._probabilities(outcome), numbers, labels, warnings))
         return encode({"predictions": rows, **self._model})
 
-    def rows(self, X: Array, probabilities: Array, classes: NDArray[np.intp]) -> Rows:
-        """Return what `record` tells of each row of X."""
-        told: list[Any] = probabilities.tolist()
+    def rows(self, outcome: Outcome) -> Rows:
+        """Return what `record` says of each row."""
         key = "probability" if self._is_binary else "probabilities"
-        if not self._is_binary:
-            told = list(map(self._by_label, told))
-        warnings = self._warnings(X)
+        warnings = self._warnings(outcome)
         return [
             {
                 key: probability,
@@ -111,36 +93,45 @@ class Answers:
                 "warnings": warnings.get(row, NONE),
             }
             for row, (probability, number, label) in enumerate(
-                zip(told, classes.tolist(), self._labels_of(classes), strict=True)
+                zip(
+                    self._probabilities(outcome),
+                    outcome.classes.tolist(),
+                    self._labels_of(outcome),
+                    strict=True,
+                )
             )
         ]
 
-    def table(self, X: Array, probabilities: Array, classes: NDArray[np.intp]) -> bytes:
+    def table(self, outcome: Outcome) -> bytes:
         """Answer the rows of a table in a table."""
-        told = [probabilities] if self._is_binary else probabilities.T
-        columns = [column.tolist() for column in (*told, classes)]
-        rows = list(zip(*columns, self._labels_of(classes), strict=True))
+        shown = [outcome.probabilities] if self._is_binary else outcome.probabilities.T
+        columns = [column.tolist() for column in (*shown, outcome.classes)]
+        rows = list(zip(*columns, self._labels_of(outcome), strict=True))
         warnings = [
             {**warning, "loc": ["body", "data", row, warning["loc"][-1]]}
-            for row, found in self._warnings(X).items()
+            for row, found in self._warnings(outcome).items()
             for warning in found
         ]
         table = {"columns": self._columns, "data": rows, "warnings": warnings}
         return encode({**table, **self._model})
 
+    def _probabilities(self, outcome: Outcome) -> list[Any]:
+        """Return the probability of each row; with more than two classes, those by label."""
+        shown: list[Any] = outcome.probabilities.tolist()
+        return shown if self._is_binary else list(map(self._by_label, shown))
+
     def _by_label(self, probabilities: list[float]) -> dict[str, float]:
         return dict(zip(self._labels, probabilities, strict=True))
 
-    def _labels_of(self, classes: NDArray[np.intp]) -> list[str]:
-        labels: list[str] = np.array(self._labels, object)[classes].tolist()
+    def _labels_of(self, outcome: Outcome) -> list[str]:
+        labels: list[str] = np.array(self._labels, object)[outcome.classes].tolist()
         return labels
 
-    def _warnings(self, X: Array) -> dict[int, Warnings]:
+    def _warnings(self, outcome: Outcome) -> dict[int, Warnings]:
         """Return the warnings of each row that has any."""
         found: dict[int, Warnings] = defaultdict(list)
-        unseen = self._rules.unseen(X)
-        if unseen.any():
-            for row, column in np.argwhere(unseen).tolist():
+        if outcome.unseen.any():
+            for row, column in np.argwhere(outcome.unseen).tolist():
                 found[row].append(self._unseen[column])
         return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import to_thread
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,8 +12,9 @@ from service.errors import ContentTooLarge, InvalidInput, Refusal
 from service.faults import MAX_BAD_ROWS
 from service.http.streamed import StreamedResponse
 from service.inference.admission import Admission
+from service.observability.metrics.predicted_rows import PredictionMeter
 from service.protocols.native.scoring import Scorer
-from service.protocols.native.streams import STREAMS, Answer, Stream
+from service.protocols.native.streams import STREAMS, Answer, Stream, faults_of
 from service.settings import Settings
 from service.wire.bodies import JSON, body_chunks, check_media_type, read_body
 from service.wire.lines import blocks_of_lines
@@ -31,11 +32,16 @@ class Batches:
         Returns what answers at the moment.
     settings : Settings
         The limits.
+    meter : PredictionMeter
+        Counts the rows, and the faults of those that are reported.
     """
 
-    def __init__(self, current: Callable[[], Scorer], settings: Settings) -> None:
+    def __init__(
+        self, current: Callable[[], Scorer], settings: Settings, meter: PredictionMeter
+    ) -> None:
         self._current = current
         self._settings = settings
+        self._meter = meter
         self._admission = Admission(settings.max_batches)
 
     async def answer(self, request: Request) -> Response:
@@ -56,7 +62,10 @@ class Batches:
             body = await read_body(request, self._settings.max_batch_bytes)
             async with self._admission.turn():
                 check_peer(request)
-                return await interleave(self._current().batch(body))
+                answered = await interleave(self._current().batch(body))
+        answer, outcome = answered
+        self._meter.predicted(outcome.probabilities, outcome.classes)
+        return answer
 
     async def _whole(self, request: Request, stream: Stream) -> bytes:
         """Return the answers to all rows, if none has a fault."""
@@ -74,7 +83,7 @@ class Batches:
                     written.append(stream.written(answers))
         if bad:
             raise stream.refusal(bad)
-        stream.count(())
+        self._count(stream, ())
         return b"".join(written)
 
     async def _reported(self, request: Request, stream: Stream) -> AsyncGenerator[bytes]:
@@ -84,7 +93,7 @@ class Batches:
         with self._admission.place():
             try:
                 async for answers in self._answers(request, stream, chunks):
-                    stream.count(answers)
+                    self._count(stream, answers)
                     yield (b"" if pace.is_due else stream.header()) + stream.written(answers)
                     pace.is_due = True
                     if stream.is_cut_short:
@@ -93,7 +102,7 @@ class Batches:
                 if not pace.is_due:
                     raise
                 last = [stream.end(str(refusal))]
-                stream.count(last)
+                self._count(stream, last)
                 yield stream.written(last)
         if not pace.is_due:
             yield stream.header()
@@ -112,6 +121,12 @@ class Batches:
             check_peer(request)
             yield answers
         stream.without_header([b""])  # where no line has come, the names are missing
+
+    def _count(self, stream: Stream, answers: Sequence[Answer]) -> None:
+        """Count the rows and faults of answers that are about to be sent."""
+        for outcome in stream.uncounted():
+            self._meter.predicted(outcome.probabilities, outcome.classes)
+        self._meter.refused(faults_of(answers))
 
     def _pace(self) -> Pace:
         settings = self._settings

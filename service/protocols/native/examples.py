@@ -11,7 +11,7 @@ from model.schema.features import FeatureSet
 from service.errors import InvalidInput
 from service.http.openapi import Example, as_lines
 from service.http.problems import MEDIA_TYPE, kind_of, problem_body
-from service.protocols.native.scoring import Scorer
+from service.protocols.native.scoring import Answered, Scorer
 from service.protocols.native.streams import STREAMS
 
 
@@ -33,7 +33,7 @@ def answer_examples(scorer: Scorer) -> list[Example]:
     Parameters
     ----------
     scorer : Scorer
-        One that counts nothing: no client has asked.
+        What answers.
     """
     record = scorer.predictor.artifact.features.example()
     # Whatever the features are, a missing field is a fault, and so is a list for a value.
@@ -48,9 +48,9 @@ def answer_examples(scorer: Scorer) -> list[Example]:
     ]
 
 
-def _answer(operation: str, ask: Callable[[bytes], bytes], body: object) -> Example:
+def _answer(operation: str, ask: Callable[[bytes], Answered[Any]], body: object) -> Example:
     try:
-        return Example(operation, from_json(ask(to_json(body))))
+        return Example(operation, from_json(ask(to_json(body)).body))
     except InvalidInput as refusal:
         return Example(operation, problem_body(refusal), kind_of(refusal).status, MEDIA_TYPE)
 

@@ -21,6 +21,7 @@ from service.observability.access_lines import access_line
 from service.observability.log_lines import current_request_id
 from service.observability.logs import only_handler
 from service.observability.metrics.key_requests import KeyMeter
+from service.observability.metrics.predicted_rows import PredictionMeter
 from service.observability.metrics.requests import RequestMeter
 from service.protocols.native.plain_heads import PATH, PlainHead, PlainHeads
 from service.protocols.native.scoring import Scorer
@@ -39,6 +40,8 @@ class FastPath:
     ----------
     current : callable
         Returns what answers at the moment.
+    predictions : PredictionMeter
+        Counts the answers.
     meter : RequestMeter
         Counts the requests.
     keys : ApiKeys or None
@@ -57,12 +60,14 @@ class FastPath:
     def __init__(
         self,
         current: Callable[[], Scorer],
+        predictions: PredictionMeter,
         meter: RequestMeter,
         keys: ApiKeys | None,
         key_meter: KeyMeter,
         max_bytes: int,
     ) -> None:
         self._current = current
+        self._predictions = predictions
         self._meter = meter
         self._key_meter = key_meter
         self.heads = PlainHeads(keys, min(max_bytes, HIGH_WATER_LIMIT))
@@ -80,11 +85,13 @@ class FastPath:
             When the request had arrived.
         """
         try:
-            answer = self._current().predict_valid(body)
+            answered = self._current().predict_valid(body)
         except Exception:  # noqa: BLE001  # the stack will meet it again, and answer it as it must
             return None
-        if answer is None:
+        if answered is None:
             return None
+        answer, outcome = answered
+        self._predictions.predicted_row(outcome.probability, outcome.number)
         if head.key_name is not None:
             self._key_meter.let_in(head.key_name)
         request_id = head.request_id or new_request_id()

@@ -44,7 +44,7 @@ class NativeContract(Contract[Scorer]):
         """Return what answers by a model that has answered its example in every form."""
         scorer = Scorer(predictor, self._settings.max_batch_rows)
         try_out(scorer)
-        return scorer.counting(self._meter)
+        return scorer
 
     def schemas(self, artifact: Artifact) -> dict[str, Any]:
         """Return the types of requests and answers."""
@@ -52,12 +52,12 @@ class NativeContract(Contract[Scorer]):
 
     def examples(self, made: Scorer) -> list[Example]:
         """Return the answers to the example."""
-        return answer_examples(made.counting(None))
+        return answer_examples(made)
 
     def router(self, current: Callable[[], Scorer]) -> APIRouter:
         """Return the routes that answer from the model of the moment."""
         router = APIRouter(tags=["Predictions"])
-        batches = Batches(current, self._settings)
+        batches = Batches(current, self._settings, self._meter)
         examples = named_examples(self._features)
         problems = (
             INVALID,
@@ -88,7 +88,9 @@ class NativeContract(Contract[Scorer]):
             """
             check_media_type(request, JSON)
             body = await read_body(request, self._settings.max_record_bytes)
-            return Response(current().predict(body), media_type="application/json")
+            answer, outcome = current().predict(body)
+            self._meter.predicted_row(outcome.probability, outcome.number)
+            return Response(answer, media_type="application/json")
 
         @router.post(
             "/predict/batch",

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from copy import copy
-from typing import Any, NamedTuple, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Generic, NamedTuple, TypeVar
 
 from model.arrays import Array
 from model.inference.predictor import Predictor
-from model.schema.classes import predicted_class, predicted_classes
-from service.observability.metrics.predicted_rows import PredictionMeter
+from service.inference.outcome import Outcome, Outcomes, RowOutcome
 from service.protocols.native.answers import Answers
 from service.wire.batch_validation import BatchValidator
 from service.wire.decoding import Decoder
@@ -20,18 +14,18 @@ from service.wire.record_reader import RecordReader
 from service.wire.steps import Steps, finish
 from service.wire.validation import Validator
 
-Classes: TypeAlias = NDArray[np.intp]
+T = TypeVar("T", Outcome, RowOutcome)
 
 SHORT_BYTES = 2**19
-"""A plain batch of no more is answered in one step: all of it takes about as long as one step of a
-longer one, and each turn of the event loop costs."""
+"""A batch of no more is read and answered in one step: all of it takes about as long as one step of
+a longer one, and each turn of the event loop costs."""
 
 
-class Scored(NamedTuple):
-    """What is counted of rows when their answers are sent."""
+class Answered(NamedTuple, Generic[T]):
+    """An answer, and what is counted once it is accepted."""
 
-    probabilities: Array
-    classes: Classes
+    body: bytes
+    outcome: T
 
 
 class Scorer:
@@ -46,29 +40,21 @@ class Scorer:
 
     Notes
     -----
-    What is plainly good is answered by one way, everything else by another that is ten times as
-    slow; `predict` and `batch` take the first that can.
+    A valid request is read in one step; only where that fails are faults looked for, which takes
+    many times as long.
     """
 
     def __init__(self, predictor: Predictor, max_rows: int) -> None:
-        artifact = predictor.artifact
+        features = predictor.artifact.features
         self.predictor = predictor
-        self._threshold = artifact.threshold
-        self._meter: PredictionMeter | None = None
-        self.reader = RecordReader(artifact.features)
-        self.decoder = Decoder(artifact.features, max_rows)
-        self.validator = Validator(artifact.features)
-        self.batch_validator = BatchValidator(artifact.features, max_rows)
-        self._answers = Answers(artifact)
+        self.outcomes = Outcomes(predictor)
+        self.answers = Answers(predictor.artifact)
+        self.reader = RecordReader(features)
+        self.decoder = Decoder(features, max_rows)
+        self.validator = Validator(features)
+        self._batch_validator = BatchValidator(features, max_rows)
 
-    def counting(self, meter: PredictionMeter | None) -> Scorer:
-        """Return the same with a meter that counts the answers and the refusals, or without."""
-        scorer = copy(self)
-        scorer._meter = meter
-        scorer.batch_validator = self.batch_validator.counting(meter)
-        return scorer
-
-    def predict(self, body: bytes) -> bytes:
+    def predict(self, body: bytes) -> Answered[RowOutcome]:
         """Answer one record.
 
         Raises
@@ -76,19 +62,20 @@ class Scorer:
         InvalidInput
             With every fault of the record.
         """
-        answer = self.predict_valid(body)
-        if answer is None:
-            refusal = self.validator.refusal(body)
-            self.count_faults(refusal.faults)
-            raise refusal
-        return answer
+        answered = self.predict_valid(body)
+        if answered is None:
+            raise self.validator.refusal(body)
+        return answered
 
-    def predict_valid(self, body: bytes) -> bytes | None:
-        """Answer one record; None where a fault has to be looked for."""
+    def predict_valid(self, body: bytes) -> Answered[RowOutcome] | None:
+        """Answer one record; None where it has a fault."""
         row = self.reader.record(body)
-        return None if row is None else self._predicted_row(row)
+        if row is None:
+            return None
+        outcome = self.outcomes.of_row(row)
+        return Answered(self.answers.record(outcome), outcome)
 
-    def predict_batch(self, body: bytes) -> bytes:
+    def predict_batch(self, body: bytes) -> Answered[Outcome]:
         """Answer a batch of records or a table, each row as if it had come alone.
 
         Raises
@@ -100,11 +87,11 @@ class Scorer:
         """
         return finish(self.batch(body))
 
-    def predict_other_batch(self, body: bytes) -> bytes:
-        """Do what `predict_batch` does, without a try whether the body is plainly good."""
-        return finish(self._other_batch(body))
+    def predict_row_by_row(self, body: bytes) -> Answered[Outcome]:
+        """Do what `predict_batch` does, without an attempt to read all rows in one step."""
+        return finish(self._row_by_row(body))
 
-    def batch(self, body: bytes) -> Steps[bytes]:
+    def batch(self, body: bytes) -> Steps[Answered[Outcome]]:
         """Do what `predict_batch` does, in steps of a few milliseconds."""
         is_short = len(body) <= SHORT_BYTES
         X, is_table = self.decoder.batch(body), False
@@ -114,48 +101,19 @@ class Scorer:
             X, is_table = self.decoder.table(body), True
         if X is None:
             yield
-            return (yield from self._other_batch(body))
+            return (yield from self._row_by_row(body))
         if is_short:
             return finish(self._answered(X, is_table=is_table))
         yield
         return (yield from self._answered(X, is_table=is_table))
 
-    def _other_batch(self, body: bytes) -> Steps[bytes]:
-        X, is_table = yield from self.batch_validator.valid(body)
+    def _row_by_row(self, body: bytes) -> Steps[Answered[Outcome]]:
+        X, is_table = yield from self._batch_validator.valid(body)
         yield
         return (yield from self._answered(X, is_table=is_table))
 
-    def _answered(self, X: Array, *, is_table: bool) -> Steps[bytes]:
-        scored = self._scored(X)
+    def _answered(self, X: Array, *, is_table: bool) -> Steps[Answered[Outcome]]:
+        outcome = self.outcomes.of_rows(X)
         yield
-        write = self._answers.table if is_table else self._answers.batch
-        answer = write(X, *scored)
-        self.count(scored)
-        return answer
-
-    def rows(self, X: Array) -> tuple[list[dict[str, Any]], Scored]:
-        """Answer rows of valid values, of shape (n, n_features), without counting them."""
-        scored = self._scored(X)
-        return self._answers.rows(X, *scored), scored
-
-    def count(self, scored: Scored) -> None:
-        """Count rows whose answers are about to be sent."""
-        if self._meter:
-            self._meter.predicted(*scored)
-
-    def count_faults(self, faults: Iterable[Mapping[str, Any]]) -> None:
-        """Count faults that are about to be sent."""
-        if self._meter:
-            self._meter.refused(faults)
-
-    def _predicted_row(self, row: Sequence[float]) -> bytes:
-        probability = self.predictor.predict_row(row)
-        number = predicted_class(probability, self._threshold)
-        answer = self._answers.record(row, probability, number)
-        if self._meter:
-            self._meter.predicted_row(probability, number)
-        return answer
-
-    def _scored(self, X: Array) -> Scored:
-        probabilities = self.predictor.predict_proba(X)
-        return Scored(probabilities, predicted_classes(probabilities, self._threshold))
+        write = self.answers.table if is_table else self.answers.batch
+        return Answered(write(outcome), outcome)

@@ -17,7 +17,8 @@ from model.schema.classes import probability_names
 from model.schema.rules import Cell, Rule
 from service.errors import InvalidInput
 from service.faults import MAX_BAD_ROWS, Hints, as_text, bad_rows_detail, fault, kept_names
-from service.protocols.native.scoring import Scored, Scorer
+from service.inference.outcome import Outcome
+from service.protocols.native.scoring import Scorer
 from service.wire.csv_cells import BLANKS, as_cell, cells_of, rows_of
 from service.wire.ids import EXPECTED_TEXT, ID, id_fault, id_of, is_id, is_text_id
 
@@ -65,7 +66,7 @@ class Stream(ABC):
         self._features = scorer.predictor.artifact.features
         self._takes_ids = ID in kept_names(self._features)
         self._hints = Hints()
-        self._uncounted: list[Scored] = []
+        self._uncounted: list[Outcome] = []
 
     def without_header(self, lines: Sequence[bytes]) -> Sequence[bytes]:
         """Return lines without the one that is no row."""
@@ -116,27 +117,23 @@ class Stream(ABC):
         numbered = [{**one, "loc": ["body", self.rows, *one["loc"][1:]]} for one in faults]
         return own | {"errors": numbered[: self._max_faults]}
 
-    def count(self, answers: Iterable[Answer]) -> None:
-        """Count the rows and faults of answers that are about to be sent."""
-        for scored in self._uncounted:
-            self._scorer.count(scored)
-        self._uncounted.clear()
-        self._scorer.count_faults(one for row in answers for one in row.get("errors", ()))
+    def uncounted(self) -> list[Outcome]:
+        """Return the outcomes of the rows that were answered since this was last asked."""
+        outcomes, self._uncounted = self._uncounted, []
+        return outcomes
 
     def refusal(self, answers: Iterable[Answer]) -> InvalidInput:
-        """Return the exception that lists the faults of these rows, and count them."""
-        faults = [one for row in answers for one in row["errors"]]
-        self._scorer.count_faults(faults)
-        return InvalidInput(bad_rows_detail(self.bad_rows), faults)
+        """Return the exception that lists the faults of these rows."""
+        return InvalidInput(bad_rows_detail(self.bad_rows), faults_of(answers))
 
     def end(self, reason: str) -> Answer:
         """Return the last row of answers that end before the rows do."""
         return {"errors": [fault((self.rows,), reason, "cut_short")]}
 
     def _scored(self, X: Array) -> list[Answer]:
-        answers, scored = self._scorer.rows(X)
-        self._uncounted.append(scored)
-        return answers
+        outcome = self._scorer.outcomes.of_rows(X)
+        self._uncounted.append(outcome)
+        return self._scorer.answers.rows(outcome)
 
     @abstractmethod
     def _plain(self, lines: Sequence[bytes]) -> tuple[Iterable[Answer], Array] | None:
@@ -300,6 +297,11 @@ class CsvStream(Stream):
 STREAMS: Mapping[str, type[Stream]] = {
     stream.media_type: stream for stream in (NdjsonStream, CsvStream)
 }
+
+
+def faults_of(answers: Iterable[Answer]) -> list[dict[str, Any]]:
+    """Return the faults that the answers to rows list."""
+    return [one for row in answers for one in row.get("errors", ())]
 
 
 def _error_text(error: Mapping[str, Any]) -> str:

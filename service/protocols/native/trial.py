@@ -24,7 +24,7 @@ def try_out(scorer: Scorer) -> None:
     Parameters
     ----------
     scorer : Scorer
-        One that counts nothing.
+        What answers.
 
     Raises
     ------
@@ -51,14 +51,14 @@ def _records(features: FeatureSet) -> Iterator[dict[str, Any]]:
 
 def _answers(scorer: Scorer, record: dict[str, Any]) -> Iterator[dict[str, Any]]:
     line = to_json(record)
-    yield from_json(scorer.predict(line))
+    yield from_json(scorer.predict(line).body)
     batch = to_json({"instances": [record]})
-    for answer in (scorer.predict_batch, scorer.predict_other_batch):
-        yield from_json(answer(batch))["predictions"][0]
+    for answer in (scorer.predict_batch, scorer.predict_row_by_row):
+        yield from_json(answer(batch).body)["predictions"][0]
     names, values = _csv(record), _csv({name: name for name in record})
     table = to_json({"columns": [*record], "data": [[*record.values()]]})
-    for answer in (scorer.predict_batch, scorer.predict_other_batch):
-        found = from_json(answer(table))
+    for answer in (scorer.predict_batch, scorer.predict_row_by_row):
+        found = from_json(answer(table).body)
         yield dict(zip(found["columns"], found["data"][0], strict=True))
     for stream_type, lines in zip(STREAMS.values(), ([line], [values, names]), strict=True):
         stream = stream_type(scorer)

@@ -51,7 +51,7 @@ def _scorer(predictor: Predictor) -> Scorer:
 
 def answered(predictor: Predictor, record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns that say what POST /predict says."""
-    answer = json.loads(_scorer(predictor).predict(json.dumps(record).encode()))
+    answer = json.loads(_scorer(predictor).predict(json.dumps(record).encode()).body)
     told = (
         {"probability": answer["probability"]}
         if "probability" in answer
