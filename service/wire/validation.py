@@ -66,6 +66,8 @@ def _refusal(finder: FaultFinder, body: bytes, hints: Hints | None) -> InvalidIn
     except ValueError as error:
         return not_json(f"Invalid JSON: {error}")
     if isinstance(document, dict):
-        names = member_names(body)
+        # With no more colons than names, none is there twice.
+        is_plain = body.count(b":") == len(document)
+        names = list(document) if is_plain else member_names(body)
         return finder.refusal(finder.values_at((), document), names, hints)
     return finder.no_object(is_null=document is None)

@@ -16,7 +16,15 @@ from model.arrays import Array
 from model.schema.classes import probability_names
 from model.schema.rules import Cell, Rule
 from service.errors import InvalidInput
-from service.faults import MAX_BAD_ROWS, Hints, as_text, bad_rows_detail, fault, kept_names
+from service.faults import (
+    MAX_BAD_ROWS,
+    Hints,
+    as_text,
+    bad_rows_detail,
+    fault,
+    kept_names,
+    unseen_warning,
+)
 from service.inference.outcome import Outcome
 from service.protocols.native.scoring import Scorer
 from service.wire.csv_cells import BLANKS, as_cell, cells_of, rows_of
@@ -26,7 +34,7 @@ Answer: TypeAlias = dict[str, Any]
 """The answer to a row; or the ``errors`` of one that has any. Either with its id."""
 
 TOLD = ("predicted_class", "label", "threshold", "model_version", "warnings", "errors")
-"""What a row of CSV says after its probability."""
+"""What a row of CSV says after its probability; the last two are lists."""
 
 MAX_REPORTED_FAULTS = 32
 """Of a row whose faults are reported, so many are listed."""
@@ -200,6 +208,7 @@ class CsvStream(Stream):
         labels = artifact.labels
         self._names: list[str] = []
         self._place_of_id: int | None = None
+        self._warnings = {f.name: as_text(unseen_warning(f)) for f in self._features}
         ids = [ID] if self._takes_ids else []
         self._told = [*ids, *probability_names(labels), *TOLD]
 
@@ -275,23 +284,21 @@ class CsvStream(Stream):
         return {ID: own} if is_text_id(own) else None
 
     def header(self) -> bytes:
-        return self._lines([dict(zip(self._told, self._told, strict=True))])
+        return _lines([self._told])
 
     def written(self, answers: Iterable[Answer]) -> bytes:
-        return self._lines(map(self._flat, answers))
+        return _lines(map(self._cells, answers))
 
-    def _lines(self, rows: Iterable[Answer]) -> bytes:
-        text = StringIO()
-        csv.DictWriter(text, self._told, lineterminator="\n").writerows(rows)
-        return text.getvalue().encode()
-
-    def _flat(self, answer: Answer) -> Answer:
-        """Return an answer as cells."""
-        flat = {**answer}
-        for label, probability in flat.pop("probabilities", {}).items():
-            flat[f"probability_{label}"] = probability
-        flat["warnings"] = " ".join(map(as_text, answer.get("warnings", ())))
-        return flat | {"errors": " ".join(map(_error_text, answer.get("errors", ())))}
+    def _cells(self, answer: Answer) -> list[object]:
+        """Return what an answer says in each column."""
+        flat = answer
+        if "probabilities" in answer:
+            by_name = {f"probability_{k}": value for k, value in answer["probabilities"].items()}
+            flat = answer | by_name
+        *others, _, _ = map(flat.get, self._told)
+        warnings = [self._warnings[warning["loc"][-1]] for warning in answer.get("warnings", ())]
+        errors = map(_error_text, answer.get("errors", ()))
+        return [*others, " ".join(warnings), " ".join(errors)]
 
 
 STREAMS: Mapping[str, type[Stream]] = {
@@ -302,6 +309,12 @@ STREAMS: Mapping[str, type[Stream]] = {
 def faults_of(answers: Iterable[Answer]) -> list[dict[str, Any]]:
     """Return the faults that the answers to rows list."""
     return [one for row in answers for one in row.get("errors", ())]
+
+
+def _lines(rows: Iterable[Iterable[object]]) -> bytes:
+    text = StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
 
 
 def _error_text(error: Mapping[str, Any]) -> str:
