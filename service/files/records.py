@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
@@ -15,7 +14,7 @@ from service.errors import InvalidInput
 from service.faults import as_text, kept_names
 from service.files.answer_columns import Answers, Scored
 from service.files.writers import RAW_ID
-from service.wire.ids import ID
+from service.wire.ids import ID, text_of
 from service.wire.record_reader import Id, RecordReader
 from service.wire.validation import Validator
 
@@ -94,5 +93,4 @@ class RecordScorer:
         """Return the id of a record: its text, and the JSON that it was."""
         if isinstance(own, UnsetType):
             return {ID: None, RAW_ID: None}
-        text = bytes(own).decode()
-        return {ID: json.loads(text) if text.startswith('"') else text, RAW_ID: text}
+        return {ID: text_of(bytes(own)), RAW_ID: bytes(own).decode()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -10,6 +9,8 @@ import msgspec
 from pydantic_core import from_json
 
 from service.faults import fault
+from service.wire.cutting import members
+from service.wire.steps import finish
 
 ID = "id"
 
@@ -64,7 +65,16 @@ def _id_beside_faults(line: bytes) -> bytes | msgspec.UnsetType:
         return msgspec.UNSET
     if not isinstance(document, dict) or ID not in document:
         return msgspec.UNSET
-    return json.dumps(document[ID]).encode()
+    return finish(members(line, {ID}, _pass))[-1].text
+
+
+def _pass(_: list[str]) -> None:
+    """Take names that nothing is done with."""
+
+
+def text_of(raw: bytes) -> str:
+    """Return the text of an id: that of a string, or the digits of a number."""
+    return _text.decode(raw) if raw.startswith(b'"') else raw.decode()
 
 
 def is_text_id(cell: str) -> bool:

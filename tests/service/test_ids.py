@@ -16,7 +16,7 @@ from model.inference.predictor import Predictor
 from service.protocols.native.scoring import Scorer
 from service.protocols.native.streams import CsvStream, NdjsonStream, Stream
 from service.wire.ids import id_of
-from tests.service.samples import FEATURES, example
+from tests.service.samples import FEATURES, example, raw
 from tests.variants import with_feature
 
 pytestmark = pytest.mark.anyio
@@ -196,6 +196,17 @@ async def test_white_space_other_than_blanks_and_tabs_is_part_of_a_cell(
         lines[changed] = '"' + lines[changed].replace(",", f'{white}",', 1)
         answer = await client.post("/predict/batch", content="\n".join(lines), headers=CSV)
         assert answer.status_code == 422
+
+
+async def test_the_id_of_a_row_that_is_no_json_but_for_nan_comes_back_as_sent(
+    client: httpx.AsyncClient,
+) -> None:
+    own = '"\u00e9\\u00e9 1.0"'
+    line = raw({"age": "NaN"})[:-1] + f', "id" : {own}}}'
+    answer = await client.post(
+        "/predict/batch?on_error=report", content=line.encode(), headers=NDJSON
+    )
+    assert answer.text.startswith(f'{{"id":{own},"errors":[{{')
 
 
 @pytest.mark.parametrize("make", [NdjsonStream, CsvStream])
