@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from model.artifact.core import Core
+from model.schema.features import Feature
 
 PAGE = """\
 # Model card: {name}
@@ -98,15 +99,24 @@ def model_card(core: Core, version: str, sha256: str) -> dict[str, Any]:
             "hidden_activation": network.hidden_activation,
             "output_activation": network.output_activation,
         },
-        "features": [
-            {
-                "name": feature.name,
-                "description": feature.description,
-                "expected": feature.expected,
-                "observed": list(feature.observed),
-            }
-            for feature in core.features
-        ],
+        "features": [_feature_card(feature) for feature in core.features],
+    }
+
+
+def _feature_card(feature: Feature) -> dict[str, Any]:
+    """Return all that a client needs to know of a feature to send its values."""
+    return {
+        "name": feature.name,
+        "aliases": list(feature.aliases),
+        "description": feature.description,
+        "kind": feature.kind,
+        "unit": feature.unit,
+        "minimum": None if feature.is_coded else feature.minimum,
+        "maximum": None if feature.is_coded else feature.maximum,
+        "codes": [{"code": code, "name": name} for code, name in feature.codes],
+        "named_only": feature.named_only,
+        "expected": feature.expected,
+        "observed": list(feature.observed),
     }
 
 

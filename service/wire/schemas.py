@@ -131,6 +131,31 @@ class Subgroup(BaseModel):
     metrics: dict[str, Figure]
 
 
+class CodeCard(BaseModel):
+    """A code of a feature."""
+
+    code: int
+    name: str
+
+
+class FeatureCard(BaseModel):
+    """A field of a record."""
+
+    name: str
+    aliases: list[str] = Field(description="Other names by which it is accepted.")
+    description: str
+    kind: Literal["continuous", "count", "binary", "nominal"]
+    unit: str
+    minimum: float | None = Field(description="Smallest value; null where there are codes.")
+    maximum: float | None = Field(description="Largest value; null where there are codes.")
+    codes: list[CodeCard] = Field(description="Its codes; none for a measurement or a count.")
+    named_only: bool = Field(description="Whether the names of codes alone are accepted.")
+    expected: str = Field(description="What a value must be, in words.")
+    observed: list[float] = Field(
+        description="Lowest and highest value seen in training, or all codes that were."
+    )
+
+
 class ModelCard(BaseModel):
     """What the model is for, what it was trained on, and how good it is."""
 
@@ -149,6 +174,7 @@ class ModelCard(BaseModel):
     threshold_reason: str = Field(description="Why it is this one.")
     metrics: dict[str, float | Figure]
     subgroups: dict[str, Subgroup] = Field({}, description="The same for some of the rows.")
+    features: list[FeatureCard] = Field(description="The fields of a record.")
 
 
 def record_type(features: FeatureSet) -> Any:

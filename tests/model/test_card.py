@@ -117,10 +117,31 @@ def test_the_card_lists_every_feature_with_what_was_seen(artifact: Artifact) -> 
     assert [feature["name"] for feature in listed] == artifact.features.names
     assert listed[0] == {
         "name": "age",
+        "aliases": [],
         "description": "Age",
+        "kind": "continuous",
+        "unit": "years",
+        "minimum": 18,
+        "maximum": 110,
+        "codes": [],
+        "named_only": False,
         "expected": "a number from 18 to 110 (years)",
         "observed": [29.0, 77.0],
     }
+
+
+def test_the_card_has_the_codes_of_a_feature_with_their_names(artifact: Artifact) -> None:
+    features = {feature["name"]: feature for feature in artifact.card()["features"]}
+    chest_pain = features["chest_pain"]
+    assert chest_pain["aliases"] == ["cp"]
+    assert (chest_pain["kind"], chest_pain["minimum"], chest_pain["maximum"]) == (
+        "nominal",
+        None,
+        None,
+    )
+    assert chest_pain["codes"][3] == {"code": 4, "name": "asymptomatic"}
+    named = replace(artifact, features=artifact.features.with_names_only()).card()["features"]
+    assert [f["named_only"] for f in named] == [f.is_coded for f in artifact.features]
 
 
 @pytest.mark.parametrize(
