@@ -13,7 +13,6 @@ from benchmarks.figures import Figures, in_turns, least, seconds
 from benchmarks.patients import Patients
 from benchmarks.servers import ServerFailure
 from model.artifact.artifact import Artifact
-from model.inference.predictor import Predictor
 from service.observability.metrics.predicted_rows import PredictionMeter
 from service.observability.metrics.registry import Registry
 from service.observability.metrics.slots import Slots
@@ -48,7 +47,7 @@ def answers() -> Callable[[bytes], bytes]:
     """Return what answers and counts a batch as in the application."""
     artifact = Artifact.load(ARTIFACT)
     meter = PredictionMeter(Registry(Slots()), artifact)
-    scorer = Scorer(Predictor(artifact), Settings(artifact=ARTIFACT).max_batch_rows)
+    scorer = Scorer(artifact.predictor(), Settings(artifact=ARTIFACT).max_batch_rows)
 
     def answer(body: bytes) -> bytes:
         written, outcome = scorer.predict_batch(body)

@@ -17,7 +17,6 @@ import orjson
 from benchmarks.figures import in_turns, least, seconds
 from benchmarks.patients import Patients
 from model.artifact.artifact import Artifact
-from model.inference.predictor import Predictor
 from model.schema.features import FeatureSet
 from service.protocols.native.scoring import Scorer
 from service.protocols.native.streams import CsvStream, NdjsonStream, Stream
@@ -32,8 +31,8 @@ Change: TypeAlias = Callable[[FeatureSet, Record], Record]
 
 def main() -> None:
     """Print what each form costs, as a multiple of the parsing of numbers as objects."""
-    scorer = Scorer(Predictor(Artifact.load(ARTIFACT)), ROWS)
-    features = scorer.predictor.artifact.features
+    scorer = Scorer(Artifact.load(ARTIFACT).predictor(), ROWS)
+    features = scorer.predictor.features
     records = Patients(ARTIFACT).records(ROWS)
     parsed = json.dumps({"instances": records}, separators=(",", ":")).encode()
     runs: dict[str, Callable[[], object]] = {"": partial(orjson.loads, parsed)}

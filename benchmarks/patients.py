@@ -11,7 +11,6 @@ import numpy as np
 from benchmarks.servers import JSON, Question
 from model.artifact.artifact import Artifact
 from model.data import load_heart
-from model.inference.predictor import Predictor
 
 
 class Patients:
@@ -25,8 +24,8 @@ class Patients:
 
     def __init__(self, artifact: Path) -> None:
         self.artifact = artifact
-        self._predictor = Predictor(Artifact.load(artifact))
-        self.names = self._predictor.artifact.features.names
+        self._predictor = Artifact.load(artifact).predictor()
+        self.names = self._predictor.features.names
 
     def rows(self, count: int) -> list[list[float]]:
         """Return rows of the data set, over and over; whole numbers as such."""

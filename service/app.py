@@ -16,7 +16,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
 
 from model.artifact.artifact import Artifact
-from model.inference.predictor import Predictor
 from model.schema.features import FeatureSet
 from service.adapters.fastapi_internals import route_paths
 from service.http.documents import Document
@@ -106,7 +105,7 @@ def create_app(
     spoken = Contracts(contracts, settings, file.artifact.features, meter)
 
     def make(artifact: Artifact) -> Served:
-        predictor = Predictor(artifact)
+        predictor = artifact.predictor()
         made = spoken.of_model(predictor)
         examples = [*operation_examples(artifact), *spoken.examples(made)]
         document = model_document(of_the_routes, artifact, examples)

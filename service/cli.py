@@ -185,14 +185,13 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
     when every row was scored, and 1 when none was because of an error. With --cluster FILE is a
     pattern such as 'data/*.parquet'.
     """
-    from model.inference.predictor import Predictor
     from service.files.quiet import native_output_discarded
     from service.files.stops import ended_by_stops
     from service.inference.model_file import ModelFile
     from service.settings import read_settings
 
     with ended_by_stops() as stops, native_output_discarded():
-        predictor = Predictor(ModelFile(read_settings()).artifact)
+        predictor = ModelFile(read_settings()).artifact.predictor()
         if cluster is None:
             tally = _score_file(predictor, Path(file), output, stops)
         else:

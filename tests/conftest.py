@@ -41,7 +41,7 @@ def artifact() -> Artifact:
 
 @pytest.fixture(scope="session")
 def predictor(artifact: Artifact) -> Predictor:
-    return Predictor(artifact)
+    return artifact.predictor()
 
 
 @pytest.fixture(scope="session")

@@ -100,6 +100,17 @@ class Artifact(Core):
         """Return the model card."""
         return model_card(self, self.version, self.sha256)
 
+    def predictor(self) -> Predictor:
+        """Return the model made ready to answer."""
+        return Predictor(
+            self.pipeline,
+            self.golden,
+            features=self.features,
+            labels=self.labels,
+            threshold=self.threshold,
+            version=self.version,
+        )
+
     @property
     def checks(self) -> tuple[str, ...]:
         """Names of the checks that a file with these sections passes."""
@@ -247,5 +258,5 @@ def _check_numbers(artifact: Artifact) -> None:
         raise ArchiveFault(
             "golden", "the golden rows do not give the probabilities stored with them"
         )
-    if not Predictor(artifact).is_sound():
+    if not artifact.predictor().is_sound():
         raise ArchiveFault("golden", "the golden rows do not give the same alone, or made ready")

@@ -6,18 +6,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from model.arrays import Array
 from model.artifact.archive import METADATA, Archive, ArchiveFault, shown
 from model.artifact.metadata import check_about, check_sizes
+from model.inference.golden import GoldenRows
 from model.inference.pipeline import Pipeline
 from model.network.network import NeuralNetwork
 from model.network.parameters import parameter_shapes
 from model.schema.encoding import Encoding
 from model.schema.features import MAX_NAME, FeatureSet, is_name
-
-GOLDEN_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +54,14 @@ class Core:
     golden_probabilities: Array
     about: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def golden(self) -> GoldenRows:
+        """The golden rows."""
+        return GoldenRows(self.golden_inputs, self.golden_probabilities)
+
     def are_golden(self, probabilities: Array) -> bool:
         """Return whether probabilities are those of the golden rows."""
-        return bool(np.allclose(probabilities, self.golden_probabilities, 0.0, GOLDEN_TOLERANCE))
+        return self.golden.agree(probabilities)
 
     def predict_proba(self, X: Array) -> Array:
         """Return the probabilities of each row; see `model.schema.classes.class_probabilities`."""

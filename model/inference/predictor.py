@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from model.arrays import Array
+from model.inference.golden import GoldenRows
+from model.inference.pipeline import Pipeline
 from model.inference.single_row import SingleRow
 from model.schema.classes import class_probabilities
-
-if TYPE_CHECKING:
-    from model.artifact.artifact import Artifact
+from model.schema.features import FeatureSet
 
 
 class Predictor:
@@ -20,8 +19,18 @@ class Predictor:
 
     Parameters
     ----------
-    artifact : Artifact
-        The model.
+    pipeline : Pipeline
+        Computes the outputs.
+    golden : GoldenRows
+        What it must give.
+    features : FeatureSet
+        The columns of a row.
+    labels : tuple of str
+        Names of the classes; of two, the positive one last.
+    threshold : float or None
+        Above it the positive class is predicted; None where the most probable class is.
+    version : str
+        That of the model.
 
     Notes
     -----
@@ -29,10 +38,23 @@ class Predictor:
     products of the network. `is_sound` shows on the golden rows that this changes no answer.
     """
 
-    def __init__(self, artifact: Artifact) -> None:
-        self.artifact = artifact
-        self._encoding = artifact.pipeline.encoding
-        self._network = network = artifact.pipeline.folded_network()
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        golden: GoldenRows,
+        *,
+        features: FeatureSet,
+        labels: tuple[str, ...],
+        threshold: float | None,
+        version: str,
+    ) -> None:
+        self.features = features
+        self.labels = labels
+        self.threshold = threshold
+        self.version = version
+        self._golden = golden
+        self._encoding = pipeline.encoding
+        self._network = network = pipeline.folded_network()
         is_single = SingleRow.computes(network)
         self._single_row = SingleRow(self._encoding, network) if is_single else None
 
@@ -42,7 +64,7 @@ class Predictor:
         Parameters
         ----------
         X : Array of shape (n, n_features)
-            Rows in the order of the artifact's feature set.
+            Rows in the order of the feature set.
 
         Returns
         -------
@@ -58,7 +80,7 @@ class Predictor:
         Parameters
         ----------
         row : sequence of n_features numbers
-            In the order of the artifact's feature set.
+            In the order of the feature set.
         """
         if self._single_row:
             return self._single_row.output(row)
@@ -67,7 +89,7 @@ class Predictor:
 
     def predict_records(self, records: Iterable[Mapping[str, float]]) -> Array:
         """Return the probabilities of records that hold every feature."""
-        return self.predict_proba(self.artifact.features.matrix(records))
+        return self.predict_proba(self.features.matrix(records))
 
     def is_sound(self) -> bool:
         """Return whether both ways to predict give the probabilities of the golden rows.
@@ -75,8 +97,8 @@ class Predictor:
         Those that `predict_proba` gives must be within the tolerance of the stored ones, and those
         that `predict_row` gives the same to the last bit.
         """
-        rows = self.artifact.golden_inputs
+        rows = self._golden.inputs
         with np.errstate(all="ignore"):
             together = self.predict_proba(rows)
             alone = np.array([self.predict_row(row) for row in rows.tolist()])
-        return self.artifact.are_golden(together) and alone.tobytes() == together.tobytes()
+        return self._golden.agree(together) and alone.tobytes() == together.tobytes()

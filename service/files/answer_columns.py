@@ -44,11 +44,10 @@ class Answers:
     """
 
     def __init__(self, predictor: Predictor) -> None:
-        artifact = predictor.artifact
         self._outcomes = Outcomes(predictor)
-        self._is_binary = artifact.threshold is not None
-        self._labels = pl.Series("label", artifact.labels, pl.String)
-        self._warnings = [as_text(unseen_warning(feature)) for feature in artifact.features]
+        self._is_binary = predictor.threshold is not None
+        self._labels = pl.Series("label", predictor.labels, pl.String)
+        self._warnings = [as_text(unseen_warning(feature)) for feature in predictor.features]
 
     def table(self, rows: pl.DataFrame, X: Array) -> pl.DataFrame:
         """Return the answers beside the columns that say whose they are.

@@ -56,7 +56,7 @@ class CsvScorer:
     """
 
     def __init__(self, predictor: Predictor, names: Sequence[str]) -> None:
-        features = predictor.artifact.features
+        features = predictor.features
         self._tables = TableScorer(predictor, reads_text=True)
         own = given_names(features, names)
         numbers = {own[feature.name] for feature in features if not feature.named_only}

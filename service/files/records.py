@@ -34,7 +34,7 @@ class RecordScorer:
     """
 
     def __init__(self, predictor: Predictor) -> None:
-        self._features = predictor.artifact.features
+        self._features = predictor.features
         self._kept = kept_names(self._features)
         self._answers = Answers(predictor)
         self._places = {

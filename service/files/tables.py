@@ -29,7 +29,7 @@ class TableScorer:
     """
 
     def __init__(self, predictor: Predictor, *, reads_text: bool = False) -> None:
-        self._features = predictor.artifact.features
+        self._features = predictor.features
         self._kept = kept_names(self._features)
         self._answers = Answers(predictor)
         self._reads_text = reads_text

@@ -46,7 +46,7 @@ def operations_router(model: ServedModel[Served], exposition: Exposition) -> API
         predictor = model.current.predictor
         if not predictor.is_sound():
             raise NotReady("The golden rows are computed incorrectly; restart the process.")
-        return {"status": "ready", "model_version": predictor.artifact.version}
+        return {"status": "ready", "model_version": predictor.version}
 
     @router.get(
         "/metrics",

@@ -65,11 +65,10 @@ class Outcomes:
     """
 
     def __init__(self, predictor: Predictor) -> None:
-        artifact = predictor.artifact
         self._predictor = predictor
-        self._threshold = artifact.threshold
-        self._rules = artifact.features.rules
-        self._version = artifact.version
+        self._threshold = predictor.threshold
+        self._rules = predictor.features.rules
+        self._version = predictor.version
 
     def of_row(self, row: Sequence[float]) -> RowOutcome:
         """Return the outcome of a row of valid values."""

@@ -17,7 +17,6 @@ import numpy as np
 import polars as pl
 
 from model.artifact.artifact import Artifact
-from model.inference.predictor import Predictor
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -33,8 +32,8 @@ def main(engine: str) -> None:
         for block in BLOCK.findall((ROOT / "docs" / "files.md").read_text())
         if engine in block
     ]
-    predictor = Predictor(Artifact.load(ROOT / "artifacts" / "heart.npz"))
-    features = predictor.artifact.features
+    predictor = Artifact.load(ROOT / "artifacts" / "heart.npz").predictor()
+    features = predictor.features
     X = features.golden_inputs(ROWS)
     table = pl.DataFrame(X, features.names).with_row_index("id").cast({"id": pl.Int64})
     bad = table.head(1).with_columns(id=pl.lit(ROWS, pl.Int64), age=pl.lit(5.0))

@@ -142,7 +142,7 @@ def main(requests: int, seed: int, patience: float) -> None:
     ):
         wait_until_ready(port, process)
         workers = children(process.pid)
-        predictor = Predictor(Artifact.load(ARTIFACT))
+        predictor = Artifact.load(ARTIFACT).predictor()
         fuzzer, begun = Fuzzer(port, predictor, patience), time.monotonic()
         while fuzzer.sent < requests:
             fuzzer.send([exchange(rng) for _ in range(CONNECTIONS)])

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from model.artifact.artifact import Artifact
-from model.inference.predictor import Predictor
 from service.protocols.native.scoring import Scorer
 from tests.conftest import ARTIFACT
 from tests.end_to_end.load import BODY, Answer, Load, load
@@ -69,7 +68,7 @@ def followers(workers: int) -> int:
 
 def _judged(running: Load, models: Iterable[Artifact], seconds: float) -> Swaps:
     versions = {
-        Answer(200, Scorer(Predictor(model), 1).predict(BODY).body): model.version
+        Answer(200, Scorer(model.predictor(), 1).predict(BODY).body): model.version
         for model in models
     }
     right = Counter({versions[a]: n for a, n in running.answers.items() if a in versions})

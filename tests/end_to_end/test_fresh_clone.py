@@ -31,7 +31,7 @@ def test_scripts_serve_answers_the_curl_that_it_prints(
             ["sh", "-c", curl], capture_output=True, check=True, timeout=PATIENCE
         ).stdout
     assert f"API docs: http://127.0.0.1:{port}/docs" in printed
-    example = predictor.artifact.features.example()
+    example = predictor.features.example()
     expected = predictor.predict_records([example])[0]
     assert json.loads(answer)["probability"] == pytest.approx(expected, rel=0, abs=1e-12)
 

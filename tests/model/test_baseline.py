@@ -12,7 +12,6 @@ from model.artifact.artifact import Artifact
 from model.data import Dataset, load_moons
 from model.evaluation.calibration import logit
 from model.evaluation.validation import training_sets
-from model.inference.predictor import Predictor
 from model.recipes.baseline import LogisticBaseline
 from model.recipes.design import Watch
 from model.recipes.recipes import find_recipe
@@ -58,9 +57,10 @@ def test_the_boundary_is_a_straight_line(trained: Artifact) -> None:
 
 def test_it_is_saved_and_served_like_a_network(trained: Artifact, tmp_path: Path) -> None:
     trained.save(tmp_path / "baseline.npz")
-    predictor = Predictor(Artifact.load(tmp_path / "baseline.npz"))
+    loaded = Artifact.load(tmp_path / "baseline.npz")
+    predictor = loaded.predictor()
     assert predictor.is_sound()
-    assert predictor.artifact.pipeline.network.layer_sizes == (2, 1)
+    assert loaded.pipeline.network.layer_sizes == (2, 1)
     X = trained.features.golden_inputs(50)
     np.testing.assert_allclose(predictor.predict_proba(X), trained.predict_proba(X), atol=1e-15)
 

@@ -20,25 +20,33 @@ from model.recipes.recipes import find_recipe
 from tests.conftest import ARTIFACT
 from tests.model.properties import PROPERTY
 
-OF_SEVERAL_CLASSES = {
-    name: Predictor(Artifact.load(ARTIFACT.with_name(f"{name}.npz"))) for name in ("moons", "iris")
-}
+ARTIFACTS = {name: Artifact.load(ARTIFACT.with_name(f"{name}.npz")) for name in ("moons", "iris")}
+OF_SEVERAL_CLASSES = {name: artifact.predictor() for name, artifact in ARTIFACTS.items()}
 
 
 @pytest.fixture(scope="module", params=["heart-tutorial", "heart-tutorial-wide"])
-def other_predictor(request: pytest.FixtureRequest) -> Predictor:
-    return Predictor(find_recipe(request.param).train())
+def other_artifact(request: pytest.FixtureRequest) -> Artifact:
+    return find_recipe(request.param).train()
 
 
-def test_folding_the_scaler_changes_nothing_but_rounding(predictor: Predictor) -> None:
-    X = predictor.artifact.features.golden_inputs(1000)
-    unfolded = predictor.artifact.predict_proba(X)
+@pytest.fixture(scope="module")
+def other_predictor(other_artifact: Artifact) -> Predictor:
+    return other_artifact.predictor()
+
+
+def test_folding_the_scaler_changes_nothing_but_rounding(
+    predictor: Predictor, artifact: Artifact
+) -> None:
+    X = predictor.features.golden_inputs(1000)
+    unfolded = artifact.predict_proba(X)
     np.testing.assert_allclose(predictor.predict_proba(X), unfolded, rtol=0, atol=1e-13)
 
 
-def test_folding_is_right_for_the_other_recipes_too(other_predictor: Predictor) -> None:
-    X = other_predictor.artifact.features.golden_inputs(1000)
-    unfolded = other_predictor.artifact.predict_proba(X)
+def test_folding_is_right_for_the_other_recipes_too(
+    other_predictor: Predictor, other_artifact: Artifact
+) -> None:
+    X = other_predictor.features.golden_inputs(1000)
+    unfolded = other_artifact.predict_proba(X)
     np.testing.assert_allclose(other_predictor.predict_proba(X), unfolded, rtol=0, atol=1e-11)
     assert other_predictor.is_sound()
 
@@ -48,7 +56,7 @@ def test_folding_is_right_for_the_other_recipes_too(other_predictor: Predictor) 
 def test_a_patient_gets_the_same_probability_in_any_company_bit_for_bit(
     rows: int, seed: int, predictor: Predictor
 ) -> None:
-    X = predictor.artifact.features.golden_inputs(rows)
+    X = predictor.features.golden_inputs(rows)
     order = np.random.default_rng(seed).permutation(rows)
     batch = predictor.predict_proba(X)
     alone = np.concatenate([predictor.predict_proba(X[[row]]) for row in range(rows)])
@@ -68,7 +76,7 @@ def test_a_row_gets_the_same_probabilities_of_all_classes_in_any_company_bit_for
     name: str, rows: int, seed: int
 ) -> None:
     predictor = OF_SEVERAL_CLASSES[name]
-    X = predictor.artifact.features.golden_inputs(rows)
+    X = predictor.features.golden_inputs(rows)
     order = np.random.default_rng(seed).permutation(rows)
     batch = predictor.predict_proba(X)
     assert batch.shape == ((rows,) if name == "moons" else (rows, 3))
@@ -81,45 +89,45 @@ def test_a_row_gets_the_same_probabilities_of_all_classes_in_any_company_bit_for
 
 @pytest.mark.parametrize("name", ["heart", "moons", "iris"])
 def test_a_row_that_is_computed_by_itself_gets_the_same_bits(name: str) -> None:
-    predictor = Predictor(Artifact.load(ARTIFACT.with_name(f"{name}.npz")))
-    X = predictor.artifact.features.golden_inputs(2000)
+    predictor = Artifact.load(ARTIFACT.with_name(f"{name}.npz")).predictor()
+    X = predictor.features.golden_inputs(2000)
     assert [predictor.predict_row(row) for row in X.tolist()] == predictor.predict_proba(X).tolist()
 
 
 @pytest.mark.parametrize("weight", [1e3, -1e3, 1e300])
 def test_a_row_that_is_computed_by_itself_does_not_overflow(
-    predictor: Predictor, weight: float
+    artifact: Artifact, weight: float
 ) -> None:
-    pipeline = predictor.artifact.pipeline
+    pipeline = artifact.pipeline
     W = f"W{pipeline.network.depth}"
     parameters = {**pipeline.network.parameters}
     parameters[W] = np.full_like(parameters[W], weight)
     large = replace(pipeline, network=pipeline.network.with_parameters(parameters))
-    steep = Predictor(replace(predictor.artifact, pipeline=large))
-    X = predictor.artifact.features.golden_inputs(100)
+    steep = replace(artifact, pipeline=large).predictor()
+    X = artifact.features.golden_inputs(100)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         alone = [steep.predict_row(row) for row in X.tolist()]
     assert alone == steep.predict_proba(X).tolist()
 
 
 def test_the_other_recipes_compute_a_row_by_itself_too(other_predictor: Predictor) -> None:
-    X = other_predictor.artifact.features.golden_inputs(500)
+    X = other_predictor.features.golden_inputs(500)
     alone = [other_predictor.predict_row(row) for row in X.tolist()]
     assert alone == other_predictor.predict_proba(X).tolist()
 
 
 def test_the_moons_get_the_second_share_of_softmax() -> None:
     predictor = OF_SEVERAL_CLASSES["moons"]
-    weights = predictor.artifact.pipeline.network.parameters
-    X = predictor.artifact.features.golden_inputs(100)
+    weights = ARTIFACTS["moons"].pipeline.network.parameters
+    X = predictor.features.golden_inputs(100)
     outputs = softmax(np.tanh(X @ weights["W1"] + weights["b1"]) @ weights["W2"] + weights["b2"])
     np.testing.assert_allclose(predictor.predict_proba(X), outputs[:, 1], rtol=0, atol=1e-13)
 
 
 def test_irises_get_the_shares_of_three_sigmoids() -> None:
     predictor = OF_SEVERAL_CLASSES["iris"]
-    weights = predictor.artifact.pipeline.network.parameters
-    X = predictor.artifact.features.golden_inputs(100)
+    weights = ARTIFACTS["iris"].pipeline.network.parameters
+    X = predictor.features.golden_inputs(100)
     outputs = X
     for layer in (1, 2, 3):
         outputs = sigmoid(outputs @ weights[f"W{layer}"] + weights[f"b{layer}"])
@@ -131,7 +139,7 @@ def test_irises_get_the_shares_of_three_sigmoids() -> None:
 @pytest.mark.parametrize("name", OF_SEVERAL_CLASSES)
 def test_records_of_several_classes_give_what_their_rows_give(name: str) -> None:
     predictor = OF_SEVERAL_CLASSES[name]
-    features = predictor.artifact.features
+    features = predictor.features
     X = features.golden_inputs()
     records = [dict(zip(features.names, row, strict=True)) for row in X.tolist()]
     assert predictor.predict_records(records).tobytes() == predictor.predict_proba(X).tobytes()
@@ -143,9 +151,7 @@ def test_records_of_several_classes_give_what_their_rows_give(name: str) -> None
 def test_nothing_overflows_for_several_classes(name: str, value: float) -> None:
     predictor = OF_SEVERAL_CLASSES[name]
     with np.errstate(over="raise", invalid="raise", divide="raise"):
-        probabilities = predictor.predict_proba(
-            np.full((1, len(predictor.artifact.features)), value)
-        )
+        probabilities = predictor.predict_proba(np.full((1, len(predictor.features)), value))
     assert ((probabilities >= 0.0) & (probabilities <= 1.0)).all()
 
 
@@ -153,16 +159,16 @@ def test_nothing_overflows_for_several_classes(name: str, value: float) -> None:
 def test_of_several_classes_a_predictor_is_sound_until_one_golden_probability_is_not(
     name: str,
 ) -> None:
-    artifact = OF_SEVERAL_CLASSES[name].artifact
+    artifact = ARTIFACTS[name]
     assert OF_SEVERAL_CLASSES[name].is_sound()
     for change, expected in ((9e-10, True), (2e-9, False), (np.nan, False)):
         golden = artifact.golden_probabilities.copy()
         golden.flat[-1] += change
-        assert Predictor(replace(artifact, golden_probabilities=golden)).is_sound() is expected
+        assert replace(artifact, golden_probabilities=golden).predictor().is_sound() is expected
 
 
 def test_records_give_what_their_rows_give(predictor: Predictor) -> None:
-    features = predictor.artifact.features
+    features = predictor.features
     X = features.golden_inputs()
     records = [dict(zip(reversed(features.names), row[::-1].tolist(), strict=True)) for row in X]
     assert predictor.predict_records(records).tobytes() == predictor.predict_proba(X).tobytes()
@@ -183,7 +189,7 @@ def test_a_predictor_is_sound_until_it_no_longer_gives_the_golden_probabilities(
     within = replace(artifact, golden_probabilities=artifact.golden_probabilities + 9e-10)
     beyond = replace(artifact, golden_probabilities=artifact.golden_probabilities + 2e-9)
     nan = replace(artifact, golden_probabilities=artifact.golden_probabilities * np.nan)
-    assert [Predictor(a).is_sound() for a in (within, beyond, nan)] == [True, False, False]
+    assert [a.predictor().is_sound() for a in (within, beyond, nan)] == [True, False, False]
 
 
 def worse_by_a_bit(way: Callable[..., Any]) -> Callable[..., Any]:
@@ -210,7 +216,7 @@ def test_a_form_whose_last_bit_is_another_is_not_sound_and_not_loaded(
     name: str, owner: type, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = ARTIFACT.with_name(f"{name}.npz")
-    predictor = Predictor(Artifact.load(path))
+    predictor = Artifact.load(path).predictor()
     monkeypatch.setattr(owner, way, worse_by_a_bit(getattr(owner, way)))
     assert not predictor.is_sound()
     with pytest.raises(ArtifactError, match="the golden check failed: the golden rows do not give"):

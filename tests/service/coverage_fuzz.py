@@ -14,7 +14,6 @@ import atheris
 
 with atheris.instrument_imports(include=["service", "model"]):
     from model.artifact.artifact import Artifact
-    from model.inference.predictor import Predictor
     from service.app import create_app
     from service.settings import Settings
 
@@ -25,7 +24,7 @@ from tests.service.differences import Finding
 from tests.service.questions import LINES, Question, Way, body, check
 
 ASK = Asker(create_app(Settings(artifact=ARTIFACT)))
-PREDICTOR = Predictor(Artifact.load(ARTIFACT))
+PREDICTOR = Artifact.load(ARTIFACT).predictor()
 
 
 def fuzz(data: bytes) -> None:

@@ -141,12 +141,11 @@ def _check_faults(given: RowAnswer) -> None:
 def _check_prediction(
     asked: Question, row: Row, given: RowAnswer, probability: float, predictor: Predictor
 ) -> None:
-    artifact = predictor.artifact
-    number = int(probability > (artifact.threshold or 0))
+    number = int(probability > (predictor.threshold or 0))
     assert not given.get("errors"), given
     assert float(given["probability"]) == probability, given
     assert int(given["predicted_class"]) == number, given
-    assert given["label"] == artifact.labels[number], given
+    assert given["label"] == predictor.labels[number], given
     assert _warned(given["warnings"]) == careful.unseen(row.numbers or {}), given
     if asked.is_lines:
         assert given.get(ID) == _id_in(asked.form, row), given

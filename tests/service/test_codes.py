@@ -178,8 +178,8 @@ def test_names_are_read_quickly_in_every_shape_and_numbers_in_none() -> None:
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_files_hold_names_alone(artifact: Artifact, tmp_path: Path, suffix: str) -> None:
-    any_model = Predictor(artifact)
-    names_model = Predictor(replace(artifact, features=artifact.features.with_names_only()))
+    any_model = artifact.predictor()
+    names_model = replace(artifact, features=artifact.features.with_names_only()).predictor()
     named, codes = (tmp_path / f"{name}{suffix}" for name in ("named", "codes"))
     target = tmp_path / "answers.ndjson"
     write(named, [NAMED] * 3)
@@ -197,7 +197,7 @@ def test_files_hold_names_alone(artifact: Artifact, tmp_path: Path, suffix: str)
 
 
 def test_a_category_of_parquet_is_a_name(artifact: Artifact, tmp_path: Path) -> None:
-    predictor = Predictor(replace(artifact, features=artifact.features.with_names_only()))
+    predictor = replace(artifact, features=artifact.features.with_names_only()).predictor()
     source, target = tmp_path / "rows.parquet", tmp_path / "answers.csv"
     frame = pl.DataFrame([NAMED])
     frame.with_columns(pl.col(pl.String).cast(pl.Categorical)).write_parquet(source)
@@ -221,7 +221,7 @@ def test_a_name_may_read_as_its_own_code(artifact: Artifact) -> None:
         for feature in FEATURES
     ]
     features = FeatureSet(numbered).with_names_only()
-    scorer = Scorer(Predictor(replace(artifact, features=features)), 1)
+    scorer = Scorer(replace(artifact, features=features).predictor(), 1)
     try_out(scorer)
     with pytest.raises(InvalidInput):
         scorer.predict(json.dumps({**features.example(), "sex": 1}).encode())
@@ -259,15 +259,15 @@ def _in_other_codes(record: dict[str, float]) -> dict[str, float]:
 
 
 def test_as_many_rows_in_other_codes_are_accepted_as_the_documents_say(
-    predictor: Predictor,
+    predictor: Predictor, artifact: Artifact
 ) -> None:
     """The figures of README and docs/codes.md."""
     rows = np.loadtxt(ROOT / "model" / "data" / "heart.dat")[:, : len(FEATURES)].tolist()
     records = [dict(zip(FEATURES.names, row, strict=True)) for row in rows]
     accepted, changed = _compared(predictor, records)
     assert (len(records), accepted, changed) == (270, 31, 11)
-    names_only = replace(predictor.artifact, features=FeatureSet(FEATURES).with_names_only())
-    assert _compared(Predictor(names_only), records)[0] == 0
+    names_only = replace(artifact, features=FeatureSet(FEATURES).with_names_only())
+    assert _compared(names_only.predictor(), records)[0] == 0
     for page in ("README.md", "docs/codes.md"):
         text = (ROOT / page).read_text()
         assert f"{accepted} are accepted without" in text

@@ -62,7 +62,7 @@ def test_names_of_codes_may_hold_any_marks(
     for module in (careful, hostile, hostile_lines, questions):
         monkeypatch.setattr(module, "FEATURES", features)
     app = create_app(Settings(artifact=tmp_path / "strange.npz", codes=codes))
-    with closing(Examiner(app, Predictor(strange))) as examiner:
+    with closing(Examiner(app, strange.predictor())) as examiner:
         examiner.fuzz(form, SEED, NUMBER[form] // 2)
         assert examiner.counted() == examiner.predicted > 0
 

@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from model.artifact.artifact import Artifact
-from model.inference.predictor import Predictor
 from service.protocols.native.scoring import Scorer
 from service.protocols.native.streams import CsvStream, NdjsonStream, Stream
 from service.wire.ids import id_of
@@ -211,7 +210,7 @@ async def test_the_id_of_a_row_that_is_no_json_but_for_nan_comes_back_as_sent(
 
 @pytest.mark.parametrize("make", [NdjsonStream, CsvStream])
 def test_a_feature_named_id_is_a_value(artifact: Artifact, make: type[Stream]) -> None:
-    scorer = Scorer(Predictor(with_feature(artifact, "age", name="id", aliases=())), 10)
+    scorer = Scorer(with_feature(artifact, "age", name="id", aliases=()).predictor(), 10)
     record = {"id" if name == "age" else name: value for name, value in example().items()}
     row = ",".join(map(str, record.values())) if make is CsvStream else json.dumps(record)
     quick, careful = make(scorer), make(scorer)

@@ -22,8 +22,8 @@ from model.inference.predictor import Predictor
 from service.server.memory import settle
 from service.protocols.native.scoring import Scorer
 
-scorer = Scorer(Predictor(Artifact.load(Path(sys.argv[1]))), 1000)
-body = json.dumps({"instances": [scorer.predictor.artifact.features.example()] * 1000}).encode()
+scorer = Scorer(Artifact.load(Path(sys.argv[1])).predictor(), 1000)
+body = json.dumps({"instances": [scorer.predictor.features.example()] * 1000}).encode()
 if sys.argv[2] == "settled":
     settle()
 else:

@@ -173,7 +173,7 @@ def test_a_code_that_training_did_not_hold_is_warned_of(artifact: Artifact) -> N
         for feature in artifact.features
     ]
     altered = replace(artifact, features=type(artifact.features)(features))
-    scorer = Scorer(Predictor(altered), max_rows=10)
+    scorer = Scorer(altered.predictor(), max_rows=10)
     unseen = json.loads(scorer.predict(json.dumps(example(thal=7)).encode()).body)["warnings"]
     seen = json.loads(scorer.predict(json.dumps(example(thal=6)).encode()).body)["warnings"]
     assert [(warning["loc"], warning["type"]) for warning in unseen] == [
@@ -187,7 +187,7 @@ def test_the_class_is_1_only_where_the_probability_exceeds_the_threshold(
     artifact: Artifact, predictor: Predictor, distance: float, predicted: int
 ) -> None:
     threshold = float(predictor.predict_records([example()])[0]) + distance
-    scorer = Scorer(Predictor(replace(artifact, threshold=threshold)), max_rows=10)
+    scorer = Scorer(replace(artifact, threshold=threshold).predictor(), max_rows=10)
     answer = json.loads(scorer.predict(json.dumps(example()).encode()).body)
     assert (answer["predicted_class"], answer["label"]) == (predicted, artifact.labels[predicted])
     assert answer["threshold"] == threshold

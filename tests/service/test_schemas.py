@@ -11,7 +11,6 @@ from pydantic import TypeAdapter
 
 from model.artifact.artifact import Artifact
 from model.inference.pipeline import Pipeline
-from model.inference.predictor import Predictor
 from model.network.network import NeuralNetwork
 from model.network.parameters import parameter_shapes
 from model.schema.encoding import Encoding
@@ -59,7 +58,7 @@ def _artifact(features: FeatureSet) -> Artifact:
 
 @pytest.fixture(scope="module")
 def scorer() -> Scorer:
-    return Scorer(Predictor(_artifact(FEATURES)), max_rows=10)
+    return Scorer(_artifact(FEATURES).predictor(), max_rows=10)
 
 
 def _predict(scorer: Scorer, record: dict[str, Any]) -> dict[str, Any]:
@@ -125,6 +124,6 @@ def test_the_schema_of_other_columns_is_their_own() -> None:
 
 
 def test_one_column_is_enough() -> None:
-    scorer = Scorer(Predictor(_artifact(FeatureSet([FEATURES[0]]))), max_rows=10)
+    scorer = Scorer(_artifact(FeatureSet([FEATURES[0]])).predictor(), max_rows=10)
     (probability,) = scorer.predictor.predict_records([{"x": 1.0}])
     assert _predict(scorer, {"x": 1})["probability"] == probability

@@ -35,11 +35,8 @@ class Served:
     """A model with the application that serves it."""
 
     app: FastAPI
+    artifact: Artifact
     predictor: Predictor
-
-    @property
-    def artifact(self) -> Artifact:
-        return self.predictor.artifact
 
     def client(self) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(self.app)
@@ -60,7 +57,8 @@ class Served:
 def served(name: str) -> Served:
     path = ARTIFACT.with_name(f"{name}.npz")
     app = create_app(Settings(artifact=path, log_level="critical"))
-    return Served(app, Predictor(Artifact.load(path)))
+    artifact = Artifact.load(path)
+    return Served(app, artifact, artifact.predictor())
 
 
 @pytest.fixture(scope="module")

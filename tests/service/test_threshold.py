@@ -77,7 +77,7 @@ async def test_a_threshold_moves_the_decision_and_no_probability(
 )
 def test_any_threshold_is_what_a_probability_must_exceed(threshold: float, seed: int) -> None:
     artifact = ModelFile(Settings(artifact=ARTIFACT, threshold=threshold)).artifact
-    scorer = Scorer(Predictor(artifact), max_rows=100)
+    scorer = Scorer(artifact.predictor(), max_rows=100)
     records = random_records(20, seed)
     answer = json.loads(scorer.predict_batch(json.dumps({"instances": records}).encode()).body)
     expected = scorer.predictor.predict_records(records) > threshold
@@ -136,7 +136,7 @@ async def test_the_model_stays_the_same_version_and_ready(artifact: Artifact) ->
 
 async def test_moons_take_a_threshold_too() -> None:
     point = {"x": 0.5, "y": 0.25}
-    (probability,) = Predictor(Artifact.load(MOONS)).predict_records([point]).tolist()
+    (probability,) = Artifact.load(MOONS).predictor().predict_records([point]).tolist()
     for threshold, label in ((probability / 2, "lower"), ((1 + probability) / 2, "upper")):
         async with client_of(artifact=MOONS, threshold=threshold) as client:
             answer = (await client.post("/predict", json=point)).json()

@@ -32,7 +32,7 @@ class TinyContract(Contract[Predictor]):
         return predictor
 
     def examples(self, made: Predictor) -> list[Example]:
-        return [Example("tiny", made.predict_proba(made.artifact.golden_inputs[:1]).tolist())]
+        return [Example("tiny", made.predict_proba(made.features.golden_inputs()[:1]).tolist())]
 
     def router(self, current: Callable[[], Predictor]) -> APIRouter:
         router = APIRouter()
@@ -45,7 +45,7 @@ class TinyContract(Contract[Predictor]):
                 raise InvalidInput("A number is not possible.", [])
             predictor = current()
             probabilities = predictor.predict_proba(X)
-            threshold = predictor.artifact.threshold
+            threshold = predictor.threshold
             self._meter.predicted(probabilities, predicted_classes(probabilities, threshold))
             return Response(to_json(probabilities.tolist()), media_type="application/json")
 

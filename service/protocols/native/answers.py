@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 import numpy as np
 
-from model.artifact.artifact import Artifact
+from model.inference.predictor import Predictor
 from model.schema.classes import probability_names
 from service.faults import unseen_warning
 from service.inference.outcome import Outcome, RowOutcome
@@ -45,17 +45,17 @@ class Answers:
 
     Parameters
     ----------
-    artifact : Artifact
+    predictor : Predictor
         The model.
     """
 
-    def __init__(self, artifact: Artifact) -> None:
-        self._labels = labels = artifact.labels
-        self._is_binary = artifact.threshold is not None
-        self._unseen = [unseen_warning(feature) for feature in artifact.features]
+    def __init__(self, predictor: Predictor) -> None:
+        self._labels = labels = predictor.labels
+        self._is_binary = predictor.threshold is not None
+        self._unseen = [unseen_warning(feature) for feature in predictor.features]
         self._row = OfTwo if self._is_binary else OfMore
         self._columns = [*probability_names(labels), "predicted_class", "label"]
-        self._model = model = _context(artifact)
+        self._model = model = _context(predictor)
         self._head = b'{"probability":' if self._is_binary else b'{"probabilities":'
         # All that one answer says between its probability and its warnings.
         self._middles = [
@@ -136,9 +136,9 @@ class Answers:
         return found
 
 
-def _context(artifact: Artifact) -> dict[str, Any]:
+def _context(predictor: Predictor) -> dict[str, Any]:
     """Return what every answer says of the model that made it."""
-    version = {"model_version": artifact.version}
-    if artifact.threshold is None:
+    version = {"model_version": predictor.version}
+    if predictor.threshold is None:
         return version
-    return {"threshold": artifact.threshold, **version}
+    return {"threshold": predictor.threshold, **version}

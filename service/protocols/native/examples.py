@@ -35,7 +35,7 @@ def answer_examples(scorer: Scorer) -> list[Example]:
     scorer : Scorer
         What answers.
     """
-    record = scorer.predictor.artifact.features.example()
+    record = scorer.predictor.features.example()
     # Whatever the features are, a missing field is a fault, and so is a list for a value.
     _, *others, last = record
     bad = {name: record[name] for name in others} | {last: []}

@@ -45,10 +45,10 @@ class Scorer:
     """
 
     def __init__(self, predictor: Predictor, max_rows: int) -> None:
-        features = predictor.artifact.features
+        features = predictor.features
         self.predictor = predictor
         self.outcomes = Outcomes(predictor)
-        self.answers = Answers(predictor.artifact)
+        self.answers = Answers(predictor)
         self.reader = RecordReader(features)
         self.decoder = Decoder(features, max_rows)
         self.validator = Validator(features)

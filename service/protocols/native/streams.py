@@ -71,7 +71,7 @@ class Stream(ABC):
         self._max_bad_rows = max_bad_rows
         self._max_faults = None if max_bad_rows is None else MAX_REPORTED_FAULTS
         self._scorer = scorer
-        self._features = scorer.predictor.artifact.features
+        self._features = scorer.predictor.features
         self._takes_ids = ID in kept_names(self._features)
         self._hints = Hints()
         self._uncounted: list[Outcome] = []
@@ -204,8 +204,7 @@ class CsvStream(Stream):
 
     def __init__(self, scorer: Scorer, max_bad_rows: int | None = None) -> None:
         super().__init__(scorer, max_bad_rows)
-        artifact = scorer.predictor.artifact
-        labels = artifact.labels
+        labels = scorer.predictor.labels
         self._names: list[str] = []
         self._place_of_id: int | None = None
         self._warnings = {f.name: as_text(unseen_warning(f)) for f in self._features}

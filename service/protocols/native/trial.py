@@ -35,7 +35,7 @@ def try_out(scorer: Scorer) -> None:
     """
     if not scorer.predictor.is_sound():
         raise TrialError("golden rows")
-    features = scorer.predictor.artifact.features
+    features = scorer.predictor.features
     for record in _records(features):
         first, *others = map(_probabilities, _answers(scorer, record))
         if any(other != first for other in others):

@@ -146,7 +146,7 @@ def _spoilt(rng: Random, content: bytes) -> bytes:
 @click.option("--files", default=20_000, help="So many are scored.")
 @click.option("--seed", default=1)
 def main(files: int, seed: int) -> None:
-    click.echo(f"files {dict(fuzz(Predictor(Artifact.load(ARTIFACT)), files, seed))}")
+    click.echo(f"files {dict(fuzz(Artifact.load(ARTIFACT).predictor(), files, seed))}")
 
 
 if __name__ == "__main__":

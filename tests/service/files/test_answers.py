@@ -50,8 +50,8 @@ def test_every_answer_is_that_of_post_predict(
 
 @pytest.mark.parametrize("source", FORMATS)
 def test_more_than_two_classes_have_a_column_each(tmp_path: Path, source: str) -> None:
-    iris = Predictor(Artifact.load(ARTIFACT.with_name("iris.npz")))
-    features = iris.artifact.features
+    iris = Artifact.load(ARTIFACT.with_name("iris.npz")).predictor()
+    features = iris.features
     rows = [
         dict(zip(features.names, row, strict=True)) for row in features.golden_inputs(50).tolist()
     ]
