@@ -68,8 +68,9 @@ def train(
     path = output or Path("artifacts") / f"{name}.npz"
     if path.suffix != ".npz":
         raise click.BadParameter("the file name must end in .npz", param_hint="--output")
-    for file in (path, card_path(path), markdown_path(path)):
-        check_writable(file, ARTIFACT_BYTES)
+    with finishing():
+        for file in (path, card_path(path), markdown_path(path)):
+            check_writable(file, ARTIFACT_BYTES)
     find_earlier = partial(earlier_run, path, recipe, data, seed)
     earlier = None if force else find_earlier()
     artifact = _train(recipe, data, seed)
@@ -104,7 +105,8 @@ def evaluate(name: str, data: Path | None, output: Path | None, seed: int | None
     from model.reports.report import make_report
 
     folder = output or Path("artifacts") / name
-    check_writable(folder / "report.html", REPORT_BYTES)
+    with finishing():
+        check_writable(folder / "report.html", REPORT_BYTES)
     with progress_bars() as start:
         report = make_report(gather(recipe, data, seed, start))
     with finishing():

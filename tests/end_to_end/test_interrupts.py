@@ -32,11 +32,12 @@ VERIFY = ("verify", str(ARTIFACT))
     ],
 )
 def test_a_signal_ends_a_command_while_it_imports_without_a_word(
-    command: tuple[str, ...], module: str, number: int
+    command: tuple[str, ...], module: str, number: int, tmp_path: Path
 ) -> None:
     """Python tells on standard error each module that it has imported."""
     process = subprocess.Popen(
         [COMMAND, *command],
+        cwd=tmp_path,
         env=environment(PYTHONPROFILEIMPORTTIME="1", HEARTLINE_ARTIFACT=str(ARTIFACT)),
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -51,6 +52,35 @@ def test_a_signal_ends_a_command_while_it_imports_without_a_word(
     assert process.returncode == -number
     assert output == ""
     assert [line for line in errors.splitlines() if not line.startswith("import time:")] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+STOPPED_WHILE_IT_TRIES_TO_WRITE = """
+import os, signal
+from service.cli import main
+fsync = os.fsync
+def stopped(descriptor):
+    fsync(descriptor)
+    signal.raise_signal(signal.SIGTERM)
+os.fsync = stopped
+main()
+"""
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_a_signal_before_the_work_leaves_no_file_that_only_tried_the_output(
+    tmp_path: Path, command: str
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", STOPPED_WHILE_IT_TRIES_TO_WRITE, command, "heart"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGTERM, "", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_being_written_is_finished_before_the_signal_ends_the_process() -> None:
