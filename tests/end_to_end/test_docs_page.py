@@ -74,7 +74,7 @@ def test_the_authorize_button_opens_what_needs_a_key(page: Page, tmp_path: Path)
     ) as process:
         wait_until_ready(port, process)
         page.goto(f"http://127.0.0.1:{port}/docs")
-        operation = page.locator("#operations-Operations-model")
+        operation = page.locator("#operations-Operations-get_model")
         operation.locator(".opblock-summary-control").click()
         operation.get_by_role("button", name="Try it out").click()
         operation.get_by_role("button", name="Execute").click()
