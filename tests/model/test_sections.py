@@ -198,16 +198,16 @@ ROWS = c.npy(np.zeros((14, 13)))
 SHAPES = {"rows": [14, 13], "probabilities": [14]}
 
 DAMAGED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
-    "no sections told": ("metadata", lambda content: described(content, None)),
+    "no sections": ("metadata", lambda content: described(content, None)),
     "sections that are a list": ("metadata", lambda content: described(content, [])),
     "a section that is a list": (
         "sections", lambda content: described(content, {"reference": [1]})
     ),
-    "no word of whether it is required": (
+    "no mark whether it is required": (
         "sections",
         lambda content: described(content, {"reference": {"arrays": SHAPES, "document": {}}}),
     ),
-    "a word too many": ("sections", lambda content: declaring(content, more=1)),
+    "a key too many": ("sections", lambda content: declaring(content, more=1)),
     "required by a number": ("sections", lambda content: declaring(content, required=0)),
     "arrays that are a list": ("sections", lambda content: declaring(content, arrays=["rows"])),
     "a document that is a list": ("sections", lambda content: declaring(content, document=[])),
