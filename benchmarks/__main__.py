@@ -1,7 +1,7 @@
-"""`scripts/bench`: everything that the README says of speed, measured side by side.
+"""`scripts/bench`: every figure of docs/speed.md, measured side by side.
 
-Server and load have a core each. Without --only, benchmarks/results.json and the README's table
-are written anew; with it, the figures are only printed.
+Server and load have a core each. Without --only, benchmarks/results.json and the tables of
+docs/speed.md are written anew; with it, the figures are only printed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The README's table of what `scripts/bench` has measured: medians of the repetitions."""
+"""The tables of docs/speed.md: what `scripts/bench` measured, medians of the repetitions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.figures import medians
 from benchmarks.serving import ROWS
 from tests.conftest import ROOT
 
-PAGE = ROOT / "README.md"
+PAGE = ROOT / "docs" / "speed.md"
 RESULTS = ROOT / "benchmarks" / "results.json"
 PLACE = re.compile(r"(?<=<!-- scripts/bench -->\n).*?(?=<!-- end -->)", re.DOTALL)
 

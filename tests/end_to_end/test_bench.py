@@ -47,6 +47,6 @@ def test_a_load_that_meets_a_bad_answer_is_void(address: str) -> None:
         load(int(address.rpartition(":")[2]), refused, 1, 1)
 
 
-def test_the_readme_has_the_table_of_the_results() -> None:
+def test_the_page_of_speed_has_the_tables_of_the_results() -> None:
     page = table.PAGE.read_text()
     assert table.refreshed(page, json.loads(table.RESULTS.read_text())) == page

@@ -26,9 +26,9 @@ def test_comparing_prints_a_line_for_each_and_nothing_else() -> None:
     assert all(
         re.fullmatch(r"\d+\.\d{3} \u00b1 \d+\.\d{3}", cell) for row in told for cell in row[1:]
     )
-    readme = (ROOT / "README.md").read_text()
-    assert [row for row in rows(readme) if row[0] == "model"] == [head]
-    assert all(f"\n| {name} | " in readme for name in NAMES)
+    page = (ROOT / "docs" / "quality.md").read_text()
+    assert [row for row in rows(page) if row[0] == "model"] == [head]
+    assert all(f"\n| {name} | " in page for name in NAMES)
 
 
 def test_a_recipe_that_does_not_exist_ends_it_at_once() -> None:

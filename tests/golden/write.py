@@ -1,4 +1,4 @@
-"""Write the golden files (the OpenAPI document, the golden rows' answers) and README's answers."""
+"""Write the OpenAPI document, the golden rows' answers, and the answers in README and docs/."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from model.artifact.artifact import Artifact
 from service.app import create_app
 from service.settings import Settings
 from tests.conftest import ARTIFACT
-from tests.golden.readme import refresh
+from tests.golden.pages import refresh
 
 HERE = Path(__file__).parent
 

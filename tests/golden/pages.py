@@ -1,4 +1,4 @@
-"""Puts the real answers and figures into README.md, where examples and table have their place."""
+"""Puts the real answers, figures and pictures' descriptions into README.md and docs/."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from typing import Any
 from tests.conftest import ARTIFACT, ROOT
 from tests.end_to_end.processes import COMMAND, free_port, started, wait_until_ready
 
-PAGE = ROOT / "README.md"
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+SERVICE = "http://127.0.0.1:8000"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -25,15 +26,15 @@ def shown(figure: dict[str, float]) -> str:
 
 
 def refresh() -> None:
-    """Write the page anew."""
-    page = with_pictures(with_figures(PAGE.read_text()))
+    """Write the pages anew."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [COMMAND, "serve", "--port", str(port)]
         with started(command, Path(folder) / "log") as process:
             wait_until_ready(port, process)
-            page = with_answers(page, f"http://127.0.0.1:{port}")
-    PAGE.write_text(page)
+            for path in PAGES:
+                page = with_pictures(with_figures(path.read_text()))
+                path.write_text(with_answers(page, f"http://127.0.0.1:{port}"))
 
 
 def with_figures(page: str) -> str:
@@ -45,22 +46,31 @@ def with_figures(page: str) -> str:
 
 
 def with_pictures(page: str) -> str:
-    """Give every picture of a report the words that stand under it there."""
+    """Give every picture of a report the description that it has there."""
 
-    def words(picture: re.Match[str]) -> str:
-        report = (ROOT / picture[1] / "report.md").read_text()
-        (alt,) = re.findall(rf"^!\[(.+)\]\({picture[2]}\)$", report, re.MULTILINE)
-        return f"![{alt}]({picture[1]}/{picture[2]})"
+    def described(picture: re.Match[str]) -> str:
+        report = (ROOT / picture[2] / "report.md").read_text()
+        (alt,) = re.findall(rf"^!\[(.+)\]\({picture[3]}\)$", report, re.MULTILINE)
+        return f"![{alt}]({picture[1]}{picture[2]}/{picture[3]})"
 
-    return re.sub(r"^!\[.*\]\((artifacts/\w+)/(\S+\.png)\)$", words, page, flags=re.MULTILINE)
+    pictures = re.compile(r"^!\[.*\]\(((?:\.\./)?)(artifacts/\w+)/(\S+\.png)\)$", re.MULTILINE)
+    return pictures.sub(described, page)
 
 
 def with_answers(page: str, address: str) -> str:
-    for question, answer in pairwise(list(BLOCK.finditer(page))):
-        if answer[1] == "json":
-            real = ask(question[1], question[2].replace("http://127.0.0.1:8000", address))
-            page = page.replace(answer[0], f"```json\n{laid_out(real)}\n```")
+    for question, answer in examples(page):
+        real = ask(question[1], question[2].replace(SERVICE, address))
+        page = page.replace(answer[0], f"```json\n{laid_out(real)}\n```")
     return page
+
+
+def examples(page: str) -> list[tuple[re.Match[str], re.Match[str]]]:
+    """Return each request to a running service with the answer that stands below it."""
+    return [
+        (question, answer)
+        for question, answer in pairwise(BLOCK.finditer(page))
+        if answer[1] == "json" and SERVICE in question[2]
+    ]
 
 
 def ask(language: str, code: str) -> dict[str, Any]:
