@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 import httpx
@@ -10,7 +11,7 @@ from starlette.types import Message
 
 from model.inference.predictor import Predictor
 from service.faults import FAULT_TYPES
-from service.http.problems import KINDS, KINDS_BY_STATUS
+from service.http.problems import KINDS, KINDS_BY_STATUS, Kind
 from service.protocols.native.scoring import Scorer
 from tests.conftest import ROOT
 from tests.service.samples import JSON, PROBLEM, example, raw
@@ -138,3 +139,11 @@ async def test_a_client_that_goes_away_amid_the_body_is_no_crash(app: FastAPI) -
 )
 def test_every_kind_of_problem_and_fault_is_documented(name: str) -> None:
     assert f"`{name}`" in (ROOT / "docs" / "problems.md").read_text()
+
+
+@pytest.mark.parametrize("kind", [*KINDS.values(), *KINDS_BY_STATUS.values()])
+def test_the_page_of_problems_has_the_status_and_title_of_each_kind(kind: Kind) -> None:
+    page = (ROOT / "docs" / "problems.md").read_text()
+    section = page.partition(f"### `{kind.slug}`\n")[2].partition("\n")[0]
+    assert re.match(rf"{kind.status}\b", section)
+    assert f', "{kind.title}". ' in section
