@@ -17,10 +17,10 @@ PLACE = re.compile(r"(?<=<!-- scripts/bench -->\n).*?(?=<!-- end -->)", re.DOTAL
 COLUMNS = (
     "server",
     "requests a second",
-    "of the limit",
+    "ratio to the limit",
     "p50 / p99 with one connection, µs",
-    "to the limit's",
-    "p99 with 16, ms",
+    "ratio to the limit, p50 / p99",
+    "p99 with 16 connections, ms",
     "start, s",
     "memory, MiB",
     "batches of 1,000, rows a second",
@@ -28,33 +28,39 @@ COLUMNS = (
 
 LINES: Mapping[str, Sequence[str]] = {
     "workers": (
-        "two workers, where server and load share two cores | to one worker | {ratio:.2f}",
+        "throughput of two workers, where server and load share two cores | one worker | "
+        "{ratio:.2f}",
     ),
     "batches": (
-        "1,000 records as objects, without HTTP | to orjson.loads of the bytes | {ratio_1000:.1f}",
-        "10,000 records | to the same | {ratio_10000:.1f}",
+        "time for 1,000 records as objects, without HTTP | orjson.loads of the same bytes | "
+        "{ratio_1000:.1f}",
+        "time for 10,000 records | the same | {ratio_10000:.1f}",
     ),
     "start": (
-        "start to the first 200 of /readyz | to `import fastapi, numpy, uvicorn` | "
+        "time from start to the first 200 of /readyz | `import fastapi, numpy, uvicorn` | "
         "{start_ratio:.2f}",
-        "resident memory after load | to that of the same process | {resident_ratio:.2f}",
+        "resident memory after load | the same imports | {resident_ratio:.2f}",
     ),
     "files": (
-        "1,000,000 rows of CSV by `heartline predict` | speed of pandas, scikit-learn and pandas "
-        "again | {speed:.1f}",
+        "speed of `heartline predict`, 1,000,000 rows of CSV | pandas with scikit-learn | "
+        "{speed:.1f}",
     ),
     "training": (
-        "100 iterations of the tutorial's network | to their matrix products alone | "
+        "time for 100 iterations of the tutorial's network | only their matrix products | "
         "{fit_ratio:.1f}",
     ),
 }
 
 BESIDE = (
     "single records",
-    "p50 / p99 / longest with one connection, ms",
-    "with 16",
+    "p50 / p99 / maximum with one connection, ms",
+    "with 16 connections",
 )
-BATCHES = {0: "alone", 1000: "beside 1,000 records a second", 10_000: "beside 10,000"}
+BATCHES = {
+    0: "no batches",
+    1000: "one batch of 1,000 records per second",
+    10_000: "one batch of 10,000 records per second",
+}
 
 
 def refreshed(page: str, results: Mapping[str, Any]) -> str:
@@ -67,7 +73,7 @@ def as_markdown(results: Mapping[str, Any]) -> str:
     ratios = [line.format_map(medians(results[name])) for name in LINES for line in LINES[name]]
     tables = (
         _table(COLUMNS, map(_row, results["servers"].values())),
-        _table(("what", "beside what", "ratio"), ratios),
+        _table(("what", "compared with", "ratio"), ratios),
         _table(BESIDE, _beside(medians(results["neighbours"]))),
     )
     return "".join(f"\n{table}\n" for table in tables) + "\n"
