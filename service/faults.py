@@ -119,6 +119,8 @@ class FaultFinder:
         self._fields = {name: f.name for name, f in features.by_accepted_name.items()}
         self._fields |= {name: name for name in self._kept}
         self._outer = {name: name for name in around} or self._fields
+        self._known_fields = KnownNames(self._fields)
+        self._known_parts = KnownNames(self._outer)
 
     def refusal(
         self, values: Sequence[BadValue], names: Iterable[str], hints: Hints | None = None
@@ -220,7 +222,8 @@ class FaultFinder:
         elif kind == "duplicate_field":
             msg = f"{self._fields[name] if is_field else name} is given twice."
         else:
-            msg = f"Unknown field; {hints.near(name, self._fields if is_field else self._outer)}"
+            known = self._known_fields if is_field else self._known_parts
+            msg = f"Unknown field; {hints.near(name, known)}"
         return fault((*place, name), msg, kind)
 
 
@@ -231,13 +234,33 @@ class Hints:
         self._found: dict[str, str] = {}
         self._compared = 0
 
-    def near(self, name: str, known: Mapping[str, str]) -> str:
+    def near(self, name: str, known: KnownNames) -> str:
         is_left = len(self._found) < MAX_BAD_NAMES and self._compared < MAX_COMPARED
         if name not in self._found and is_left:
-            self._compared += len(known)
-            near = get_close_matches(name[:MAX_NAME], known, n=1)
-            self._found[name] = f"did you mean {near[0]}?" if near else "take it out."
+            self._compared += len(known.owners)
+            self._found[name] = known.hint(name[:MAX_NAME])
         return self._found.get(name, "take it out.")
+
+
+class KnownNames:
+    """Finds the known name that an unknown one may stand for.
+
+    Parameters
+    ----------
+    owners : mapping of str to str
+        The name that is suggested for each known name.
+    """
+
+    def __init__(self, owners: Mapping[str, str]) -> None:
+        self.owners = owners
+        self._lower = {name.lower(): owner for name, owner in owners.items()}
+
+    def hint(self, name: str) -> str:
+        """Return what to do with an unknown name, as the end of a sentence."""
+        if name.lower() in self._lower:
+            return f"did you mean {self._lower[name.lower()]}? Names are case-sensitive."
+        near = get_close_matches(name, self.owners, n=1)
+        return f"did you mean {self.owners[near[0]]}?" if near else "take it out."
 
 
 class NameCheck:

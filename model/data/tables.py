@@ -102,10 +102,11 @@ def _own_names(
         raise DataError(path, problem, line=line)
     if "" in header:
         raise DataError(path, "a column without a name", line=line)
+    lower = {name.lower(): owner for name, owner in own.items()}
     for name in header:
         if name not in own:
-            near = get_close_matches(name, own, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(own)}"
+            near = get_close_matches(name.lower(), lower, n=1)
+            hint = f"did you mean {lower[near[0]]}?" if near else f"known are {', '.join(own)}"
             raise DataError(path, f"unknown column; {hint}", line=line, column=ascii(name[:40]))
     names = [own[name] for name in header]
     for column in columns:

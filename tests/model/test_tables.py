@@ -223,6 +223,14 @@ HEADERS = {
         renamed("age", "Age"),
         ", line 1, column 'Age': unknown column; did you mean age?",
     ),
+    "nothing but capitals": (
+        renamed("age", "AGE"),
+        ", line 1, column 'AGE': unknown column; did you mean age?",
+    ),
+    "nearly another name": (
+        renamed("age", "trestbp"),
+        ", line 1, column 'trestbp': unknown column; did you mean resting_blood_pressure?",
+    ),
     "missing": (renamed("sex,", ""), ", line 1, column sex: is missing"),
     "an empty name": (renamed("sex,", ","), ", line 1: a column without a name"),
     "twice": (renamed("sex", "age"), ", line 1, column age: is given twice"),

@@ -113,9 +113,11 @@ async def test_the_message_says_what_was_expected(client: httpx.AsyncClient) -> 
     ("name", "suggestion"),
     [
         ("aeg", "age"),
-        ("Age", "age"),
+        ("Age", "did you mean age? Names are case-sensitive."),
+        ("AGE", "did you mean age? Names are case-sensitive."),
+        ("TrestBPS", "did you mean resting_blood_pressure? Names are case-sensitive."),
         ("serum_cholesterl", "serum_cholesterol"),
-        ("trestbp", "trestbps"),
+        ("trestbp", "did you mean resting_blood_pressure?"),
         ("qqqq", None),
         ("", None),
     ],
