@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Iterator
 
 from starlette.requests import Request
@@ -26,7 +27,7 @@ WINDOW_BITS = {
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Return a body, decompressed.
+    """Return a body of JSON, decompressed and without a byte order mark.
 
     Raises
     ------
@@ -37,7 +38,8 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     DamagedBody
         When it cannot be decompressed.
     """
-    return b"".join([chunk async for chunk in body_chunks(request, max_bytes)])
+    body = b"".join([chunk async for chunk in body_chunks(request, max_bytes)])
+    return body.removeprefix(BOM_UTF8)
 
 
 async def body_chunks(

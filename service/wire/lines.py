@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator
 from typing import TypeAlias
 
@@ -37,7 +38,7 @@ async def blocks_of_lines(
         When a line has more, blanks included.
     """
     rest = b""
-    async for piece in slices:
+    async for piece in _without_mark(slices):
         whole, newline, rest = (rest + piece).rpartition(b"\n")
         lines = _lines(whole + newline, max_line) if newline else []
         _check_length(len(rest), max_line)
@@ -45,6 +46,20 @@ async def blocks_of_lines(
             yield lines[start : start + BLOCK_LINES]
     if rest and not rest.isspace():
         yield [rest.rstrip(b"\r")]
+
+
+async def _without_mark(slices: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield a body without a byte order mark, which may arrive in pieces."""
+    start = b""
+    async for piece in slices:
+        start += piece
+        if len(start) >= len(BOM_UTF8) or not BOM_UTF8.startswith(start):
+            yield start.removeprefix(BOM_UTF8)
+            break
+    else:
+        yield start
+    async for piece in slices:
+        yield piece
 
 
 def _lines(whole: bytes, max_line: int) -> list[bytes]:

@@ -18,6 +18,9 @@ Form: TypeAlias = Literal["record", "batch", "table", "ndjson", "csv"]
 
 FORMS: tuple[Form, ...] = ("record", "batch", "table", "ndjson", "csv")
 
+MARK = b"\xef\xbb\xbf"
+"""What a body in UTF-8 may begin with."""
+
 ID = "id"
 MAX_DIGITS = 1000
 """A number with more is no id."""
@@ -64,7 +67,7 @@ def rows_of(form: Form, body: bytes) -> list[Row] | None:
         return _csv_rows(lines_of(body))
     if form == "ndjson":
         return [_row(_json(line), may_have_id=True) for line in lines_of(body)]
-    document = _json(body)
+    document = _json(body.removeprefix(MARK))
     if form == "record":
         row = _row(document)
         return None if row is BAD else [row]
@@ -84,7 +87,7 @@ def _has_seen(feature: Feature, value: float) -> bool:
 
 def lines_of(body: bytes) -> list[bytes]:
     """Return the lines of a body that are not blank, without their line ends."""
-    lines = [line.rstrip(b"\r") for line in body.split(b"\n")]
+    lines = [line.rstrip(b"\r") for line in body.removeprefix(MARK).split(b"\n")]
     return [line for line in lines if line.strip()]
 
 
@@ -168,7 +171,7 @@ def _table_row(columns: Sequence[str], row: Any) -> Row:
 
 
 def _csv_rows(lines: Sequence[bytes]) -> list[Row] | None:
-    header = cells_of(lines[0].removeprefix(b"\xef\xbb\xbf")) if lines else None
+    header = cells_of(lines[0]) if lines else None
     names = [name.strip(" \t") for name in header or []]
     if not _are_names([name for name in names if name != ID]) or names.count(ID) > 1:
         return None

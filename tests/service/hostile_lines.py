@@ -56,7 +56,7 @@ def ndjson(rng: Random) -> bytes:
         if has_ids:
             _add_id(rng, record, is_good=is_good)
     lines = [as_object(record).encode("utf-8", "surrogatepass") for record in records]
-    return _joined(rng, lines)
+    return rng.choice([b"", b"", b"", b"\xef\xbb\xbf"]) + _joined(rng, lines)
 
 
 def csv(rng: Random) -> bytes:

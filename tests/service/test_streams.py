@@ -290,6 +290,26 @@ async def test_lines_that_are_malformed_alone_are_refused(
     assert ["errors" in row for row in read(reported)] == [line != RECORD for line in lines]
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 1000])
+@pytest.mark.parametrize("form", ["/predict", "batch", "ndjson", "blank first line"])
+async def test_a_byte_order_mark_may_stand_before_json(
+    client: httpx.AsyncClient, form: str, size: int
+) -> None:
+    path = form if form == "/predict" else PATH
+    body = {"batch": f'{{"instances":[{RECORD}]}}', "blank first line": f"\n{RECORD}"}
+    headers = JSON if form in ("/predict", "batch") else NDJSON
+    text = body.get(form, RECORD).encode()
+    expected = await client.post(path, content=text, headers=headers)
+    marked = b"\xef\xbb\xbf" + text
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(marked), size):
+            yield marked[start : start + size]
+
+    answer = await client.post(path, content=pieces(), headers=headers)
+    assert (answer.status_code, answer.content) == (200, expected.content)
+
+
 @settings(max_examples=100, derandomize=True, deadline=None, database=None)
 @given(rng=st.randoms(use_true_random=False))
 def test_a_line_is_answered_as_it_would_be_alone(predictor: Predictor, rng: Random) -> None:

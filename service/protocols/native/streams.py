@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from abc import ABC, abstractmethod
-from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any, TypeAlias
@@ -221,7 +220,7 @@ class CsvStream(Stream):
         """
         if self._names:
             return lines
-        text = lines[0].removeprefix(BOM_UTF8).decode("utf-8", "replace")
+        text = lines[0].decode("utf-8", "replace")
         names = [name.strip(BLANKS) for name in cells_of(text) or [text]]
         self._scorer.validator.check_columns(names)
         if self._takes_ids and ID in names:
