@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from model.schema.features import FeatureSet
 from model.schema.rules import Cell
 from service.errors import InvalidInput
-from service.faults import BadName, FaultFinder, Hints, kept_names, not_json
+from service.faults import FaultFinder, Hints, kept_names, not_json
 from service.wire.cutting import member_names
 from service.wire.ids import EXPECTED_ID, id_fault, id_of
 
@@ -40,13 +40,10 @@ class Validator:
             refusal.faults.append(id_fault(EXPECTED_ID))
         return refusal
 
-    def cell_faults(
-        self, record: Mapping[str, Cell | None], hints: Hints, *, is_long: bool
-    ) -> list[dict[str, Any]]:
-        """Return every fault of the cells of a line, which may have more of them than names."""
+    def cell_faults(self, record: Mapping[str, Cell | None]) -> list[dict[str, Any]]:
+        """Return every fault of the cells of a line, one under each name."""
         values = self._line_faults.values_at((), record)
-        names: list[BadName] = [("", "unknown_field")] if is_long else []
-        return self._line_faults.faults_at((), values, names, hints)
+        return self._line_faults.faults_at((), values, (), Hints())
 
     def check_columns(self, names: Sequence[str]) -> None:
         """Check the names of the columns that lines have.

@@ -179,7 +179,7 @@ async def test_a_row_that_ends_before_its_id_is_refused(
 ) -> None:
     body = f"{NAMES},id\n{VALUES}\n{VALUES},p1\n"
     answer = await client.post(f"/predict/batch?on_error={on_error}", content=body, headers=CSV)
-    assert "invalid_id" in answer.text
+    assert "wrong_length" in answer.text
     assert answer.status_code == (422 if on_error == "refuse" else 200)
     if on_error == "report":
         short, whole = csv.DictReader(StringIO(answer.text))

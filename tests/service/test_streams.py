@@ -166,8 +166,8 @@ async def test_columns_that_are_not_the_models_refuse_all(
 @pytest.mark.parametrize(
     ("line", "kind"),
     [
-        ("54,1", "null"),
-        (as_csv([example()]).split("\n")[1] + ",7", "unknown_field"),
+        ("54,1", "wrong_length"),
+        (as_csv([example()]).split("\n")[1] + ",7", "wrong_length"),
         (as_csv([example(age="1],[2")]).split("\n")[1], "not_a_number"),
         (as_csv([example(age="1_0")]).split("\n")[1], "not_a_number"),
         (as_csv([example(age="nan")]).split("\n")[1], "not_a_number"),
@@ -176,9 +176,10 @@ async def test_columns_that_are_not_the_models_refuse_all(
         (as_csv([example(age="\u0661")]).split("\n")[1], "not_a_number"),
         ('"54,1', "not_a_number"),
         ("54\r1", "not_a_number"),
-        ("54\0", "not_a_number"),
-        ("5" * 60_000, "not_finite"),
-        ("x" * 60_000, "not_a_number"),
+        (as_csv([example(age="54\0")]).split("\n")[1], "not_a_number"),
+        (as_csv([example(age="5" * 60_000)]).split("\n")[1], "not_finite"),
+        (as_csv([example(age="x" * 60_000)]).split("\n")[1], "not_a_number"),
+        ("5" * 60_000, "wrong_length"),
     ],
 )
 async def test_a_row_of_csv_that_is_none_is_refused(
@@ -188,6 +189,24 @@ async def test_a_row_of_csv_that_is_none_is_refused(
     response = await client.post(PATH, content=f"{header}\n{line}\n", headers=CSV)
     assert response.status_code == 422
     assert kind in [fault["type"] for fault in response.json()["errors"]]
+
+
+@pytest.mark.parametrize("line", ["54,1", "p1", "p1,54,1", f"p1,{'7,' * 20}7"])
+@pytest.mark.parametrize("place", ["first", "last"])
+async def test_a_row_of_csv_of_another_length_is_one_fault(
+    client: httpx.AsyncClient, line: str, place: str
+) -> None:
+    names = ["id", *FEATURES.names] if place == "first" else [*FEATURES.names, "id"]
+    body = f"{','.join(names)}\n{line}\n"
+    response = await client.post(PATH, content=body, headers=CSV)
+    assert response.status_code == 422
+    assert response.json()["errors"] == [
+        {
+            "loc": ["body", 0],
+            "msg": "Expected a list of values, one for each column.",
+            "type": "wrong_length",
+        }
+    ]
 
 
 async def test_a_cell_that_is_too_long_for_the_reader_is_a_fault() -> None:

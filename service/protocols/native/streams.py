@@ -17,12 +17,14 @@ from model.schema.rules import Cell, Rule
 from service.errors import InvalidInput
 from service.faults import (
     MAX_BAD_ROWS,
+    PARTS,
     Hints,
     as_text,
     bad_rows_detail,
     fault,
     kept_names,
     unseen_warning,
+    value_fault,
 )
 from service.inference.outcome import Outcome
 from service.protocols.native.scoring import Scorer
@@ -255,15 +257,16 @@ class CsvStream(Stream):
     def _searched(self, line: bytes) -> tuple[Answer, list[dict[str, Any]]]:
         # A byte that is not UTF-8 becomes a surrogate, which valid UTF-8 never does.
         text = line.decode("utf-8", "surrogateescape")
-        found = cells_of(text)
+        cells = cells_of(text)
+        own = {} if cells is None else self._id(cells)
+        if cells is not None and len(cells) != len(self._names):
+            return own or {}, [value_fault((), PARTS["data"], "wrong_length")]
         # Where it is not CSV, the line is the value of no column.
-        cells = self._without_id([text] if found is None else found)
-        padded = [*cells, *[""] * len(self._columns)]
+        values = [text] if cells is None else self._without_id(cells)
+        padded = [*values, *[""] * len(self._columns)]
         given = zip(self._columns, padded, self._rules, strict=False)
         record = {name: _given(cell, rule) for name, cell, rule in given}
-        is_long = len(cells) > len(self._columns)
-        faults = self._scorer.validator.cell_faults(record, self._hints, is_long=is_long)
-        own = {} if found is None else self._id(found)
+        faults = self._scorer.validator.cell_faults(record)
         if own is None:
             faults.append(id_fault(EXPECTED_TEXT))
         return own or {}, faults
