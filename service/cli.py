@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from model.errors import HeartlineError
+from model.errors import ArtifactError, HeartlineError
 from model.files import check_writable
 from service.console.interrupts import die_of_signals, finishing
 from service.console.progress import is_watched, progress_bars
@@ -33,6 +33,10 @@ REPORT_BYTES = 2**20
 
 SOME_REJECTED = 3
 """Exit code of `heartline predict` where rows were rejected; 2 is that of a wrong command line."""
+
+
+class ArtifactUnread(HeartlineError):
+    """The file of the artifact cannot be read; its text says how to name another."""
 
 
 class PartsMissing(HeartlineError):
@@ -193,7 +197,8 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
     from service.settings import read_settings
 
     with ended_by_stops() as stops, native_output_discarded():
-        predictor = ModelFile(read_settings()).artifact.predictor()
+        with _artifact_from("set HEARTLINE_ARTIFACT"):
+            predictor = ModelFile(read_settings()).artifact.predictor()
         if cluster is None:
             tally = _score_file(predictor, Path(file), output, stops)
         else:
@@ -208,6 +213,7 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
 
 
 @cli.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on.  [default: 8000]")
 @click.option("--workers", type=int, help="Number of processes.  [default: 1]")
@@ -216,17 +222,19 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
 @click.option("--ssl-ca-certs", help="Certificate authorities for client certificates, PEM.")
 @click.option("--ssl-ciphers", help="OpenSSL's list of ciphers for TLS 1.2.")
 @click.option("--log-level", help="debug, info, warning, error or critical.  [default: info]")
-def serve(**flags: object) -> None:
-    """Serve the artifact over HTTP until SIGTERM or Ctrl-C.
+def serve(file: Path | None, **flags: object) -> None:
+    """Serve the artifact FILE over HTTP until SIGTERM or Ctrl-C.
 
-    Settings not given here come from the environment, see docs/settings.md.
+    Without FILE, HEARTLINE_ARTIFACT names the artifact. Settings not given here come from the
+    environment, see docs/settings.md.
     """
     from service.observability.logs import flush_log
     from service.server.serve import serve as serve_until_stopped
     from service.settings import read_settings
 
     try:
-        serve_until_stopped(read_settings(**flags))
+        with _artifact_from("set HEARTLINE_ARTIFACT or name the file: heartline serve FILE"):
+            serve_until_stopped(read_settings(artifact=file, **flags))
     finally:
         flush_log()  # before the line that says why the command ends
 
@@ -263,6 +271,17 @@ def _shown(figure: float | dict[str, float]) -> str:
     if isinstance(figure, dict):
         return "{value:.3f}  95 % interval {low:.3f} to {high:.3f}".format_map(figure)
     return f"{figure:.6g}"
+
+
+@contextmanager
+def _artifact_from(hint: str) -> Iterator[None]:
+    """Say of a file that cannot be read how to name another."""
+    try:
+        yield
+    except ArtifactError as error:
+        if error.check != "file":
+            raise
+        raise ArtifactUnread(f"{error}; {hint}") from None
 
 
 @contextmanager

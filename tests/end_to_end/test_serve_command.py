@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import ARTIFACT
+from tests.conftest import ARTIFACT, ROOT
 from tests.end_to_end.processes import (
     COMMAND,
     free_port,
@@ -60,6 +60,28 @@ def test_a_bad_artifact_is_one_line_and_a_code(
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1
     assert ended.stderr.startswith(f"heartline: {path}: the {check} check failed: ")
+
+
+def test_the_line_of_a_missing_artifact_says_how_to_name_one(tmp_path: Path) -> None:
+    path = tmp_path / "none.npz"
+    line = f"heartline: {path}: the file check failed: No such file or directory; "
+    served = run("serve", "--port", str(free_port()), HEARTLINE_ARTIFACT=str(path))
+    assert served.stderr == (
+        f"{line}set HEARTLINE_ARTIFACT or name the file: heartline serve FILE\n"
+    )
+    output = str(tmp_path / "scored.csv")
+    scored = run("predict", "rows.csv", "-o", output, HEARTLINE_ARTIFACT=str(path))
+    assert scored.stderr == f"{line}set HEARTLINE_ARTIFACT\n"
+    assert (served.returncode, scored.returncode) == (1, 1)
+
+
+def test_the_file_of_the_command_line_goes_before_the_setting(tmp_path: Path) -> None:
+    port = free_port()
+    file = str(ROOT / "artifacts" / "iris.npz")
+    command = [COMMAND, "serve", file, "--port", str(port), "--workers", "2"]
+    with started(command, tmp_path / "log", HEARTLINE_ARTIFACT=str(ARTIFACT)) as process:
+        wait_until_ready(port, process)
+        assert httpx.get(f"http://127.0.0.1:{port}/model").json()["name"] == "iris"
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
