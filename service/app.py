@@ -17,7 +17,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 
 from model.artifact.artifact import Artifact
 from model.schema.features import FeatureSet
-from service.adapters.fastapi_internals import route_paths
+from service.adapters.fastapi_internals import declared_statuses
 from service.http.documents import Document
 from service.http.keys import ApiKeys, read_keys
 from service.http.middleware.access_log import AccessLogMiddleware
@@ -31,6 +31,7 @@ from service.http.openapi import model_document, routes_document
 from service.http.operations import operation_examples, operations_router
 from service.http.pages.routes import add_pages
 from service.http.problems import HANDLED, STATUSES, problem_response
+from service.http.route_statuses import answered_statuses
 from service.http.served import Served
 from service.inference.model_file import ModelFile
 from service.inference.reloading import Reload, Reloader, log_reload
@@ -155,7 +156,10 @@ def create_app(
     of_the_routes = routes_document(app, schemas, needs_keys=keys is not None)
     model.use(file.artifact)
     app.openapi = lambda: from_json(model.current.openapi.body)  # type: ignore[method-assign]
-    request_meter = RequestMeter(registry, route_paths(app), STATUSES)
+    statuses = answered_statuses(
+        declared_statuses(app), needs_keys=keys is not None, has_cors=bool(settings.cors_origins)
+    )
+    request_meter = RequestMeter(registry, statuses, STATUSES)
     log_meter = LogMeter(registry)
     app.add_middleware(MetricsMiddleware, meter=request_meter)
     adds_to_every_answer = spans or settings.cors_origins

@@ -42,6 +42,21 @@ WarningType: TypeAlias = Literal["outside_training_range", "unseen_code"]
 
 FAULT_TYPES: tuple[FaultType, ...] = get_args(FaultType)
 
+NAME_FAULTS: tuple[FaultType, ...] = ("missing", "duplicate_field")
+"""What can be wrong with a known name."""
+
+RECORD_FAULTS: tuple[FaultType, ...] = (
+    "json_invalid",
+    "not_an_object",
+    "not_a_list",
+    *NAME_FAULTS,
+    "null",
+    "wrong_length",
+    "invalid_id",
+    "cut_short",
+)
+"""What can be wrong with a record or batch as a whole: with what stands around the values."""
+
 BATCH = {"instances": "a list of records"}
 TABLE = {"columns": "a list of the columns' names", "data": "a list of rows"}
 """What stands around records, by the form of a request; nothing around one alone."""

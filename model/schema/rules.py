@@ -90,6 +90,14 @@ class Rule:
         """Return whether a number is one that a cell can stand for."""
         return number in self.possible_codes if self.codes else self.fault(number) is None
 
+    @property
+    def fault_kinds(self) -> tuple[ValueFault, ...]:
+        """Every kind of fault that a cell can have."""
+        if self.codes:
+            return "null", "unknown_code"
+        fractions: tuple[ValueFault, ...] = ("not_whole",) if self.is_whole else ()
+        return "null", "not_a_number", "not_finite", "out_of_range", *fractions
+
     @cached_property
     def read(self) -> Callable[[Cell], float]:
         """The scalar evaluator: returns the number that a cell stands for.

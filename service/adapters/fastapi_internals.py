@@ -6,9 +6,12 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
 
-__all__ = ["TelemetryConfig", "route_paths"]
+__all__ = ["TelemetryConfig", "declared_statuses"]
 
 
-def route_paths(app: FastAPI) -> list[str]:
-    """Return the templates of all paths, those of included routers too."""
-    return [str(route.path) for route in iter_route_contexts(app.routes)]
+def declared_statuses(app: FastAPI) -> dict[str, set[int]]:
+    """Return the templates of all paths, those of included routers too, with their statuses."""
+    return {
+        str(route.path): {route.status_code or 200, *map(int, route.responses)}
+        for route in iter_route_contexts(app.routes)
+    }

@@ -92,7 +92,7 @@ KINDS_BY_STATUS: Mapping[int, Kind] = {
 
 
 STATUSES = frozenset(
-    {200, 206, 304, 307, 416}  # what the routes answer, and files in pieces or unchanged
+    {200, 304, 307}  # what the routes answer
     | {kind.status for kind in (*KINDS.values(), *KINDS_BY_STATUS.values())}
 )
 """Every status of an answer."""

@@ -70,6 +70,12 @@ def test_both_evaluators_decide_alike(rule: Rule) -> None:
     assert any(number is not None for number in expected)
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_the_kinds_of_faults_are_those_that_cells_have(rule: Rule) -> None:
+    cells: list[object] = [*CELLS, None, True, [], {}]
+    assert {rule.fault(cell) for cell in cells} - {None} == set(rule.fault_kinds)
+
+
 @PROPERTY
 @given(
     codes=st.sets(st.integers(-(2**53), 2**53), min_size=1, max_size=8),

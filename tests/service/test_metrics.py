@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
@@ -19,10 +19,9 @@ from pydantic import SecretStr
 from starlette.types import Message, Receive, Scope, Send
 
 from model.artifact.artifact import Artifact
-from service.adapters.fastapi_internals import route_paths
 from service.app import create_app
 from service.http.middleware.counting import MetricsMiddleware
-from service.http.problems import KINDS, KINDS_BY_STATUS, STATUSES
+from service.http.problems import STATUSES
 from service.observability.metrics.exposition import Exposition
 from service.observability.metrics.model_info import ModelMeter
 from service.observability.metrics.predicted_rows import PredictionMeter
@@ -40,6 +39,8 @@ pytestmark = pytest.mark.anyio
 PATIENT_VALUE = "98765.4321"
 UNKNOWN_NAME = "name-of-a-patient"
 GOOD = json.dumps(example())
+
+ROUTES = {"/predict": [200, 503], "unmatched": [404]}
 
 Scrape = Callable[[], Awaitable[dict[Series, float]]]
 
@@ -152,7 +153,7 @@ async def test_what_is_refused_before_it_is_routed_counts_under_its_path(
         await send({"type": "http.response.start", "status": 503})
         await send({"type": "http.response.body"})
 
-    counting = MetricsMiddleware(refuse, RequestMeter(registry, ["/predict"], STATUSES))
+    counting = MetricsMiddleware(refuse, RequestMeter(registry, ROUTES, STATUSES))
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(counting), base_url="http://heartline"
     ) as client:
@@ -164,21 +165,66 @@ async def test_what_is_refused_before_it_is_routed_counts_under_its_path(
 
 
 def test_a_status_that_nothing_gives_is_counted_as_other(registry: Registry) -> None:
-    RequestMeter(registry, ["/predict"], STATUSES).answered("/predict", 418, 0.1)
+    RequestMeter(registry, ROUTES, STATUSES).answered("/predict", 418, 0.1)
     samples = shown(registry)
     assert samples[series("heartline_requests_total", route="/predict", status="other")] == 1
 
 
-async def test_every_route_and_every_status_of_a_problem_has_its_series(
-    app: FastAPI, scrape: Scrape
+STATUSES_OF = {
+    "/predict": "200 400 405 408 413 415 422 500 503",
+    "/predict/batch": "200 400 405 408 413 415 422 500 503",
+    "/livez": "200 405 500",
+    "/readyz": "200 405 500 503",
+    "/metrics": "200 405 500",
+    "/model": "200 304 405 500 503",
+    "/": "307 405 500 503",
+    "/docs": "200 405 500 503",
+    "/openapi.json": "200 304 405 500 503",
+    "/static/{path:path}": "200 304 404 405 500 503",
+    "unmatched": "404 500 503",
+}
+"""What each route can answer where there are neither API keys nor CORS."""
+
+
+def statuses_by_route(samples: Iterable[Series]) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for name, labels in samples:
+        if name == "heartline_requests_total":
+            told = dict(labels)
+            found.setdefault(told["route"], set()).add(int(told["status"]))
+    return found
+
+
+async def test_a_route_has_a_series_for_each_status_that_it_can_answer_and_no_other(
+    scrape: Scrape,
 ) -> None:
-    samples = await scrape()
-    routes = set(route_paths(app))
-    assert {"/predict", "/metrics", "/static/{path:path}"} <= routes
-    for route in {*routes, "unmatched"}:
-        for kind in (*KINDS.values(), *KINDS_BY_STATUS.values()):
-            labels = {"route": str(route), "status": str(kind.status)}
-            assert series("heartline_requests_total", **labels) in samples
+    expected = {route: {*map(int, told.split())} for route, told in STATUSES_OF.items()}
+    assert statuses_by_route(await scrape()) == expected
+
+
+async def test_keys_and_cors_add_the_statuses_that_they_answer() -> None:
+    settings = Settings(
+        artifact=ARTIFACT,
+        api_keys=SecretStr(f"lab:{'k' * 16}"),
+        cors_origins=("https://app.example",),
+    )
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(create_app(settings)),
+        base_url="http://heartline",
+        headers={"Authorization": f"Bearer {'k' * 16}"},
+    ) as client:
+        found = statuses_by_route(read((await client.get("/metrics")).text))
+    locked = {"/predict", "/predict/batch", "/metrics", "/model", "unmatched"}
+    for route, told in STATUSES_OF.items():
+        expected = {*map(int, told.split()), 200, 400}
+        assert found[route] == (expected | {401} if route in locked else expected)
+
+
+def test_a_status_that_a_route_is_not_known_to_answer_gets_its_series(registry: Registry) -> None:
+    RequestMeter(registry, ROUTES, STATUSES).answered("/predict", 413, 0.1)
+    samples = shown(registry)
+    assert samples[series("heartline_requests_total", route="/predict", status="413")] == 1
+    assert statuses_by_route(samples) == {"/predict": {200, 413, 503}, "unmatched": {404}}
 
 
 @pytest.mark.parametrize(
@@ -188,7 +234,7 @@ async def test_every_route_and_every_status_of_a_problem_has_its_series(
 def test_a_duration_is_counted_in_the_buckets_that_it_does_not_exceed(
     registry: Registry, seconds: float, bound: str
 ) -> None:
-    RequestMeter(registry, ["/predict"], STATUSES).answered("/predict", 200, seconds)
+    RequestMeter(registry, ROUTES, STATUSES).answered("/predict", 200, seconds)
     buckets = [
         (float(dict(labels)["le"]), value)
         for (name, labels), value in shown(registry).items()
@@ -284,6 +330,39 @@ async def test_a_fault_is_counted_by_its_field_and_kind(
     }
 
 
+POSSIBLE = [
+    *FAULTY,
+    *(("/predict", raw({name: "null"}), {}) for name in FEATURES.names),
+    *(("/predict", raw({name: "[]"}), {}) for name in FEATURES.names),
+    *(("/predict", raw({name: "1e9"}), {}) for name in FEATURES.names),
+    *(("/predict", raw({name: "Infinity"}), {}) for name in FEATURES.names),
+    *(("/predict", with_pairs(f'"{name}": 1'), {}) for name in FEATURES.names),
+    ("/predict", raw({"num_of_major_vessels": "0.5"}), {}),
+    ("/predict", "null", {}),
+    ("/predict/batch", '{"instances": [], "instances": []}', {}),
+    ("/predict/batch", f'{{"columns": {json.dumps(FEATURES.names)}, "data": [[]]}}', {}),
+]
+LINES = [
+    ("", f'{{"id": [], {GOOD[1:]}'),
+    ("?on_error=report", "\n".join([GOOD, " " * 2**17])),
+]
+
+
+async def test_a_field_has_a_series_for_each_kind_of_fault_that_it_can_have_and_no_other(
+    client: httpx.AsyncClient, scrape: Scrape
+) -> None:
+    before = await scrape()
+    for path, body, _ in POSSIBLE:
+        assert (await client.post(path, content=body, headers=JSON)).status_code == 422
+    ndjson = {"Content-Type": "application/x-ndjson"}
+    for query, body in LINES:
+        await client.post(f"/predict/batch{query}", content=body, headers=ndjson)
+    name = "heartline_validation_faults_total"
+    after = {key: value for key, value in (await scrape()).items() if key[0] == name}
+    assert {key for key in before if key[0] == name} == set(after)
+    assert [key for key, value in after.items() if not value] == []
+
+
 async def test_nothing_that_a_client_wrote_gets_into_the_metrics(
     client: httpx.AsyncClient, scrape: Scrape
 ) -> None:
@@ -346,7 +425,7 @@ async def test_a_worker_that_stops_in_order_leaves_its_slot() -> None:
 
 
 def test_what_a_worker_has_counted_is_told_after_it_has_left(registry: Registry) -> None:
-    RequestMeter(registry, ["/predict"], STATUSES).answered("/predict", 200, 0.1)
+    RequestMeter(registry, ROUTES, STATUSES).answered("/predict", 200, 0.1)
     registry.leave()
     samples = shown(registry)
     assert samples[series("heartline_workers")] == 0

@@ -18,7 +18,7 @@ def add_pages(app: FastAPI, model: ServedModel[Served]) -> None:
     pages = APIRouter(include_in_schema=False, dependencies=[Depends(_ignore_range)])
     static_files = StaticFiles(directory=HERE / "static")
 
-    @pages.get("/")
+    @pages.get("/", status_code=307)
     async def home() -> Response:
         return RedirectResponse("docs")
 
@@ -30,7 +30,7 @@ def add_pages(app: FastAPI, model: ServedModel[Served]) -> None:
     async def openapi(request: Request) -> Response:
         return model.current.openapi.answer(request)
 
-    @pages.get("/static/{path:path}")
+    @pages.get("/static/{path:path}", responses={304: {}, 404: {}})
     async def static(path: str, request: Request) -> Response:
         return await static_files.get_response(path, request.scope)
 

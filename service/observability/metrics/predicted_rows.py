@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 from threading import Lock
 from typing import Any
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from model.arrays import Array
 from model.artifact.artifact import Artifact
-from service.faults import FAULT_TYPES
+from model.schema.features import FeatureSet
+from service.faults import FAULT_TYPES, NAME_FAULTS, RECORD_FAULTS, FaultType
 from service.observability.metrics.registry import Registry
 from service.observability.metrics.slots import CELLS
 
@@ -20,6 +22,8 @@ WHOLE = "record"
 
 UNKNOWN = "unknown"
 """Stands for every name that is no field's: such a name is the sender's own text."""
+
+UNKNOWN_FIELD: tuple[str, FaultType] = (UNKNOWN, "unknown_field")
 
 TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
 
@@ -33,6 +37,13 @@ def cells_of(artifact: Artifact) -> int:
 def _fields(artifact: Artifact) -> list[str]:
     # A feature may have the name that stands for a whole record, or for unknown names.
     return [*dict.fromkeys([*artifact.features.names, WHOLE, UNKNOWN])]
+
+
+def _possible_faults(features: FeatureSet) -> set[tuple[str, FaultType]]:
+    """Return the fields with the kinds of faults that each can have."""
+    of_values = {(one.name, kind) for one in features for kind in one.rule.fault_kinds}
+    of_names = set(product(features.names, NAME_FAULTS))
+    return of_values | of_names | {(WHOLE, kind) for kind in RECORD_FAULTS} | {UNKNOWN_FIELD}
 
 
 class PredictionMeter:
@@ -62,6 +73,7 @@ class PredictionMeter:
             "heartline_validation_faults_total",
             "Faults listed in error responses and reported rows, by field and kind.",
             {"field": _fields(artifact), "kind": FAULT_TYPES},
+            _possible_faults(artifact.features),
         )
         self._rows = list(rows.places.values())
         self._probabilities = list(self._histogram.places.values())

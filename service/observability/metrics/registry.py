@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.observability.metrics.families import Counter, Family, Histogram, Labels
+from service.observability.metrics.families import Counter, Family, Histogram, Labels, LabelValue
 from service.observability.metrics.slots import Slots, leave
 
 F = TypeVar("F", bound=Family)
@@ -39,9 +40,15 @@ class Registry:
         self.cells = _numbers(self._row["cells"])
         self.in_flight = _numbers(self._row["in_flight"])
 
-    def counter(self, name: str, documentation: str, labels: Labels) -> Counter:
+    def counter(
+        self,
+        name: str,
+        documentation: str,
+        labels: Labels,
+        expected: Collection[tuple[LabelValue, ...]] | None = None,
+    ) -> Counter:
         """Return a new counter; its labels have these values and no others."""
-        return self._add(Counter(name, documentation, labels, self._free))
+        return self._add(Counter(name, documentation, labels, self._free, expected))
 
     def histogram(
         self, name: str, documentation: str, labels: Labels, buckets: tuple[float, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from service.observability.metrics.registry import Registry
 
@@ -25,18 +25,21 @@ class RequestMeter:
     ----------
     registry : Registry
         Where the numbers go.
-    routes : iterable of str
-        The templates of all paths of the application.
+    expected : mapping of str to iterables of int
+        The statuses that each route can answer, by the template of its path; `UNMATCHED` too.
     statuses : iterable of int
         Every status that the application gives.
     """
 
-    def __init__(self, registry: Registry, routes: Iterable[str], statuses: Iterable[int]) -> None:
-        routes, statuses = [*dict.fromkeys(routes), UNMATCHED], sorted(statuses)
+    def __init__(
+        self, registry: Registry, expected: Mapping[str, Iterable[int]], statuses: Iterable[int]
+    ) -> None:
+        routes, statuses = list(expected), sorted(statuses)
         requests = registry.counter(
             "heartline_requests_total",
             "Requests answered, by route template and status.",
             {"route": routes, "status": [*statuses, OTHER]},
+            {(route, status) for route in routes for status in expected[route]},
         )
         self._seconds = registry.histogram(
             "heartline_request_duration_seconds",
