@@ -121,7 +121,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        configure_logging(settings.log_level)
+        configure_logging(settings.log_level, settings.log_format)
         STDOUT.count_drops(log_meter.dropped)
         with reloader:
             yield

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -63,6 +63,7 @@ def _check_origin(text: str) -> str:
     return text
 
 
+LogFormat: TypeAlias = Literal["auto", "json", "text"]
 Origin = Annotated[str, AfterValidator(_check_origin)]
 WithCommas = BeforeValidator(_split)
 
@@ -141,6 +142,11 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
         "info", description="Minimum log level; at `warning` no request lines are logged."
+    )
+    log_format: LogFormat = Field(
+        "auto",
+        description="Format of the log: JSON lines (`json`), lines for people (`text`), or `text` "
+        "where standard output is a terminal and `json` elsewhere (`auto`).",
     )
     api_keys: SecretStr | None = Field(
         None, description="API keys, name:key or name:sha256:digest, separated by commas."

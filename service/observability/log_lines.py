@@ -28,14 +28,14 @@ NOT_EXTRA = {
 """The attributes of a record that are not fields of the line, or are fields by another name."""
 
 
-class JsonFormatter(logging.Formatter):
-    """Writes the request id, and of an exception its type and where it was raised, not its text.
+class PrivateFormatter(logging.Formatter):
+    """Collects the fields of a line; of an exception its type and where it was raised.
 
     The text of an exception may quote what a client sent.
     """
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line of a record; everything but printable ASCII is escaped."""
+    def fields(self, record: logging.LogRecord) -> dict[str, Any]:
+        """Return the fields of a record, in the order in which they are written."""
         extra = {name: value for name, value in vars(record).items() if name not in NOT_EXTRA}
         line = {
             "level": record.levelname,
@@ -48,10 +48,18 @@ class JsonFormatter(logging.Formatter):
         }
         if request_id := current_request_id.get():
             line["request_id"] = request_id
-        return json.dumps(line, default=_type_name, separators=(",", ":"))
+        return line
 
     def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802
         return "; caused by ".join(_way(exception) for exception in _chain(ei[1]))
+
+
+class JsonFormatter(PrivateFormatter):
+    """Writes a JSON object."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record; everything but printable ASCII is escaped."""
+        return json.dumps(self.fields(record), default=type_name, separators=(",", ":"))
 
 
 def timestamp(seconds: float) -> str:
@@ -65,7 +73,8 @@ def _start(second: int) -> str:
     return strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
 
 
-def _type_name(value: Any) -> str:
+def type_name(value: Any) -> str:
+    """Return what stands for a value that JSON cannot hold."""
     return type(value).__qualname__
 
 

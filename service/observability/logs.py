@@ -1,14 +1,17 @@
-"""The log: one JSON object a line, on standard output."""
+"""The log: one line an event, on standard output."""
 
 from __future__ import annotations
 
 import logging.config
+import os
 import warnings
 from typing import Any, TextIO
 
 from service.observability.line_handler import LineHandler
 from service.observability.log_lines import JsonFormatter
 from service.observability.log_writer import LineWriter
+from service.observability.text_lines import TextFormatter
+from service.settings import LogFormat
 
 logger = logging.getLogger("heartline.log")
 
@@ -19,19 +22,29 @@ def _drop_notice(number: int) -> bytes:
     record = logger.makeRecord(
         logger.name, logging.ERROR, __file__, 0, message, (), None, extra={"lines": number}
     )
-    return f"{JsonFormatter().format(record)}\n".encode()
+    formatters = [handler.formatter for handler in logging.getLogger().handlers]
+    formatter = next((one for one in formatters if isinstance(one, TextFormatter)), JsonFormatter())
+    return f"{formatter.format(record)}\n".encode()
 
 
 STDOUT = LineWriter(1, _drop_notice)
 """Standard output, which a process has once."""
 
 
-def configure_logging(level: str) -> None:
+def configure_logging(level: str, form: LogFormat = "auto") -> None:
     """Make all loggers of the process write such lines, at this level and above.
 
     uvicorn's own access log is silenced: it tells paths with all that a client wrote in them.
+
+    Parameters
+    ----------
+    level : str
+        Minimum level.
+    form : {"auto", "json", "text"}
+        How a line is written; `auto`: as text to a terminal, as JSON to anything else.
     """
-    logging.config.dictConfig(_config(level))
+    is_text = form == "text" or (form == "auto" and os.isatty(1))
+    logging.config.dictConfig(_config(level, TextFormatter if is_text else JsonFormatter))
     warnings.showwarning = _log_warning
     # What no line tells need not be found out for each.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
@@ -43,23 +56,23 @@ def flush_log() -> None:
         handler.flush()
 
 
-def only_handler() -> LineHandler | None:
-    """Return the handler that all lines go to; None where there is another beside it, or none."""
+def only_json_handler() -> LineHandler | None:
+    """Return the handler that all lines go to as JSON; None where there is another, or none."""
     match logging.getLogger().handlers:
-        case [LineHandler() as handler]:
+        case [LineHandler(formatter=JsonFormatter()) as handler]:
             return handler
     return None
 
 
-def _config(level: str) -> dict[str, Any]:
+def _config(level: str, formatter: type[logging.Formatter]) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"json": {"()": JsonFormatter}},
+        "formatters": {"line": {"()": formatter}},
         "handlers": {
             "stdout": {
                 "()": LineHandler,
-                "formatter": "json",
+                "formatter": "line",
                 "writer": STDOUT,
             }
         },

@@ -59,7 +59,7 @@ def serve(settings: Settings) -> None:
         try_model(settings, file)  # else each of the workers would end with the same fault
     if spans := make_tracer_provider(settings):
         spans.shutdown()  # it can be made: each worker makes its own
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     # Until there is something to stop or to tell of a new model.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _exit)

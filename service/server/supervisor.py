@@ -223,7 +223,7 @@ def _work(
     # Ctrl-C reaches all processes of a terminal; the parent says when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
 
     async def beat() -> None:
         try:

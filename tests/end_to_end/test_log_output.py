@@ -5,11 +5,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,44 @@ def test_lines_that_cannot_be_written_are_counted(
         wait_until(lambda: dropped() >= REQUESTS)
         assert stop(process) == 0
     assert errors.read_bytes() == b""
+
+
+@pytest.mark.parametrize(("variables", "is_text"), [({}, True), ({"LOG_FORMAT": "json"}, False)])
+def test_a_terminal_gets_lines_for_people_from_every_process(
+    tmp_path: Path, variables: dict[str, str], is_text: bool
+) -> None:
+    port = free_port()
+    terminal, stdout = pty.openpty()
+    command = [COMMAND, "serve", "--port", str(port), "--workers", "2"]
+    settings = {f"HEARTLINE_{name}": value for name, value in variables.items()}
+    with (tmp_path / "errors").open("wb") as errors:
+        process = subprocess.Popen(
+            command, env=environment(**settings), stdout=stdout, stderr=errors
+        )
+    try:
+        wait_until_ready(port, process)
+        wait_until(lambda: len(workers_of(process)) == 2)
+        before = workers_of(process)
+        os.kill(min(before), signal.SIGKILL)  # the parent logs too
+        wait_until(lambda: len(workers_of(process) - before) == 1)
+        wait_until_ready(port, process)  # a worker that is killed may lose its lines
+    finally:
+        stop(process)
+    os.close(stdout)
+    lines = everything(terminal).decode().splitlines()
+    assert any("a worker ended" in line for line in lines)
+    assert any("heartline.access" in line for line in lines)
+    assert {line.startswith("{") for line in lines} == {not is_text}
+
+
+def everything(terminal: int) -> bytes:
+    """Return what is left to read of a terminal whose other side is closed."""
+    pieces = []
+    with suppress(OSError):  # as Linux says that there is no more
+        while piece := os.read(terminal, 2**16):
+            pieces.append(piece)
+    os.close(terminal)
+    return b"".join(pieces)
 
 
 @pytest.mark.parametrize(("closed", "workers"), [("12", 1), ("012", 2)])

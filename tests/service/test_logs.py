@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from service.observability.log_lines import current_request_id
-from service.observability.logs import STDOUT, configure_logging, only_handler
+from service.observability.logs import STDOUT, configure_logging, only_json_handler
 
 pytestmark = pytest.mark.usefixtures("logging_restored")
 
@@ -207,8 +207,8 @@ def test_a_line_has_the_stack_that_was_asked_for(capfd: pytest.CaptureFixture[st
 def test_lines_of_requests_and_of_loggers_are_written_in_their_order(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    configure_logging("info")
-    handler = only_handler()
+    configure_logging("info", "json")
+    handler = only_json_handler()
     assert handler is not None
 
     async def log() -> None:
@@ -238,9 +238,9 @@ def test_lines_are_held_for_no_loop_that_has_ended(capfd: pytest.CaptureFixture[
 
 def test_a_second_handler_gets_every_line(capfd: pytest.CaptureFixture[str]) -> None:
     configure_logging("info")
-    assert only_handler() is not None
+    assert only_json_handler() is not None
     other = logging.NullHandler()
     logging.getLogger().addHandler(other)
-    assert only_handler() is None
+    assert only_json_handler() is None
     logging.getLogger().removeHandler(other)
     assert _lines(capfd) == []

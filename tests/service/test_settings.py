@@ -26,6 +26,7 @@ DEFAULTS: dict[str, Any] = {
     "drain_seconds": 5.0,
     "finish_seconds": 10,
     "log_level": "info",
+    "log_format": "auto",
     "api_keys": None,
     "api_keys_file": None,
     "cors_origins": None,
@@ -65,6 +66,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "drain_seconds": ("0", 0.0),
     "finish_seconds": ("300", 300),
     "log_level": ("critical", "critical"),
+    "log_format": ("text", "text"),
     "api_keys": (f"laboratory:{'k' * 16}", SecretStr(f"laboratory:{'k' * 16}")),
     "api_keys_file": ("secrets/keys", Path("secrets/keys")),
     "cors_origins": (

@@ -19,7 +19,7 @@ from service.http.middleware.request_id import new_request_id
 from service.http.middleware.security_headers import UNCACHED_HEADERS
 from service.observability.access_lines import access_line
 from service.observability.log_lines import current_request_id
-from service.observability.logs import only_handler
+from service.observability.logs import only_json_handler
 from service.observability.metrics.key_requests import KeyMeter
 from service.observability.metrics.predicted_rows import PredictionMeter
 from service.observability.metrics.requests import RequestMeter
@@ -105,7 +105,7 @@ class FastPath:
         if not access_logger.isEnabledFor(logging.INFO):
             return
         facts = ("POST", ROUTE, 200, seconds, head.key_name, head.trace)
-        if handler := only_handler():
+        if handler := only_json_handler():
             handler.add(access_line(*facts, request_id))
         else:
             current = current_request_id.set(request_id)
