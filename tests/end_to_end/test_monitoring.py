@@ -21,6 +21,7 @@ from tests.end_to_end.processes import COMMAND, PATIENCE, free_port, started, wa
 
 RULES = ROOT / "deploy" / "prometheus"
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "heartline.json").read_text())
+ALERTS_PAGE = (ROOT / "docs" / "alerts.md").read_text()
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 QUERIES = [target["expr"] for panel in PANELS for target in panel["targets"]]
 ALERTS = re.findall(r"^ +- alert: (\w+)$", (RULES / "rules.yml").read_text(), re.MULTILINE)
@@ -184,7 +185,26 @@ def test_the_dashboard_fits_its_grid() -> None:
     assert len(set(numbers)) == len(numbers)
 
 
-def test_the_page_of_metrics_says_what_to_do_at_each_alert() -> None:
-    page = (ROOT / "docs" / "metrics.md").read_text()
-    told = re.findall(r"^\| `(Heartline\w+)` \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE)
-    assert told == ALERTS
+def test_the_page_of_alerts_says_of_each_what_it_means_and_what_to_do() -> None:
+    sections = re.split(r"^## ", ALERTS_PAGE, flags=re.MULTILINE)[1:]
+    assert [section.splitlines()[0] for section in sections] == ALERTS
+    for section in sections:
+        assert re.findall(r"^\*\*(.+)\.\*\* \S", section, re.MULTILINE) == [
+            "Meaning",
+            "Look at",
+            "Do",
+        ]
+
+
+def test_every_alert_links_to_its_section() -> None:
+    rules = (RULES / "rules.yml").read_text()
+    links = re.findall(r"alert: (\w+)\n(?:.*\n)+? +runbook_url: (\S+)$", rules, re.MULTILINE)
+    assert links == [(alert, f"docs/alerts.md#{alert.lower()}") for alert in ALERTS]
+
+
+def test_the_dashboard_links_to_every_alert() -> None:
+    base = "${docs}docs/alerts.md"
+    assert base in [link["url"] for link in DASHBOARD["links"]]
+    links = {link["url"] for panel in PANELS for link in panel.get("links", [])}
+    assert links == {f"{base}#{alert.lower()}" for alert in ALERTS}
+    assert "docs" in [variable["name"] for variable in DASHBOARD["templating"]["list"]]
