@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from typing import NoReturn
 
 import anyio
@@ -405,6 +407,12 @@ def test_another_model_takes_the_place_of_the_old_one(
     ]
     assert samples[series("heartline_model_reloads_total", result="refused")] == 1
     assert samples[series("heartline_model_reloads_total", result="swapped")] == 2
+
+
+async def test_the_build_is_named(scrape: Scrape) -> None:
+    labels = {"version": version("heartline"), "python_version": platform.python_version()}
+    found = {key: value for key, value in (await scrape()).items() if key[0].endswith("build_info")}
+    assert found == {series("heartline_build_info", **labels): 1}
 
 
 async def test_the_worker_is_told_of(scrape: Scrape) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 
 import numpy as np
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, ProcessCollector, generate_latest
@@ -44,6 +46,7 @@ class Exposition(Collector):
         )
         running = np.flatnonzero(table["pid"]).tolist()
         yield _models(table["model"][running].tolist())
+        yield _build()
         yield GaugeMetricFamily("heartline_workers", "Worker processes.", len(running))
         yield CounterMetricFamily(
             "heartline_worker_deaths",
@@ -58,8 +61,18 @@ def _models(texts: Iterable[bytes]) -> Metric:
         "heartline_model_info", "1 for each model that a worker serves.", labels=["name", "version"]
     )
     for text in sorted({text for text in texts if text}):
-        name, _, version = text.decode(errors="replace").rpartition(" ")
-        metric.add_metric([name, version], 1)
+        name, _, digest = text.decode(errors="replace").rpartition(" ")
+        metric.add_metric([name, digest], 1)
+    return metric
+
+
+def _build() -> Metric:
+    metric = GaugeMetricFamily(
+        "heartline_build_info",
+        "1 for the versions of Heartline and Python that serve.",
+        labels=["version", "python_version"],
+    )
+    metric.add_metric([version("heartline"), platform.python_version()], 1)
     return metric
 
 
