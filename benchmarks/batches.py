@@ -51,7 +51,8 @@ def answers() -> Callable[[bytes], bytes]:
 
     def answer(body: bytes) -> bytes:
         written, outcome = scorer.predict_batch(body)
-        meter.predicted(outcome.probabilities, outcome.classes)
+        meter.predicted(outcome.probabilities, outcome.classes, outcome.unseen)
+        meter.answered_batch(len(outcome.classes))
         return written
 
     return answer

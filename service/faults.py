@@ -41,6 +41,7 @@ FaultType: TypeAlias = Literal[
 WarningType: TypeAlias = Literal["outside_training_range", "unseen_code"]
 
 FAULT_TYPES: tuple[FaultType, ...] = get_args(FaultType)
+WARNING_TYPES: tuple[WarningType, ...] = get_args(WarningType)
 
 NAME_FAULTS: tuple[FaultType, ...] = ("missing", "duplicate_field")
 """What can be wrong with a known name."""
@@ -87,18 +88,19 @@ def value_fault(loc: Loc, expected: str, kind: FaultType) -> dict[str, Any]:
     return fault(loc, f"{start} {expected}.", kind)
 
 
+def warning_type(feature: Feature) -> WarningType:
+    """Return the kind of warning that a value of a feature can have."""
+    return "unseen_code" if feature.is_coded else "outside_training_range"
+
+
 def unseen_warning(feature: Feature) -> dict[str, Any]:
     """Return the warning of a value that training has not seen."""
-    loc = (feature.name,)
+    loc, kind = (feature.name,), warning_type(feature)
     if feature.is_coded:
-        return fault(loc, "This code was not seen in training.", "unseen_code")
+        return fault(loc, "This code was not seen in training.", kind)
     low, high = feature.observed
     unit = f" {feature.unit}" if feature.unit else ""
-    return fault(
-        loc,
-        f"Outside of what was seen in training, {low:g} to {high:g}{unit}.",
-        "outside_training_range",
-    )
+    return fault(loc, f"Outside of what was seen in training, {low:g} to {high:g}{unit}.", kind)
 
 
 def as_text(fault: Mapping[str, Any]) -> str:

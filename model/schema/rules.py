@@ -205,6 +205,17 @@ class RuleTable:
             return None
         return row  # type: ignore[return-value]
 
+    @property
+    def unseen_columns(self) -> list[int]:
+        """The columns that can hold a value which training has not seen."""
+        ranges, rare = self._seen
+        narrow = [
+            column
+            for column, low, high in ranges
+            if self.rules[column].low < low or high < self.rules[column].high
+        ]
+        return sorted([*narrow, *(column for column, _ in rare)])
+
     def unseen_in(self, row: Sequence[float]) -> list[int]:
         """Return the columns in which a row of values holds what training has not seen."""
         ranges, rare = self._seen

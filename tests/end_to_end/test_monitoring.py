@@ -51,11 +51,12 @@ def test_every_alert_fires_when_it_should_and_only_then() -> None:
 
 def send_traffic(stopped: Event, url: str, record: dict[str, float]) -> None:
     """Ask for good and bad things of every kind, until told to stop."""
+    unseen = {**record, "age": 110}
     with httpx.Client(base_url=url) as client:
         while not stopped.wait(0.05):
             client.post("/predict", json=record)
             client.post("/predict", json={**record, "age": -1, "no_field": 1})
-            client.post("/predict/batch", json={"instances": [record] * 20})
+            client.post("/predict/batch", json={"instances": [record] * 19 + [unseen]})
             client.post("/predict", content="not JSON")
             client.get("/nowhere")
             client.get("/readyz")
@@ -194,6 +195,13 @@ def test_the_page_of_alerts_says_of_each_what_it_means_and_what_to_do() -> None:
             "Look at",
             "Do",
         ]
+
+
+def test_the_panels_that_the_page_of_alerts_names_exist() -> None:
+    lists = re.findall(r"panels? ((?:\"[^\"]+\"(?:, | and )?)+)", ALERTS_PAGE)
+    named = {name for names in lists for name in re.findall(r'"([^"]+)"', names)}
+    assert "Builds" in named
+    assert named <= {panel["title"] for panel in PANELS}
 
 
 def test_every_alert_links_to_its_section() -> None:

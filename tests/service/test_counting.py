@@ -15,7 +15,7 @@ from service.protocols.native.answers import Answers
 from service.settings import Settings
 from service.wire.lines import BLOCK_LINES
 from tests.conftest import ARTIFACT
-from tests.exposition import read, total
+from tests.exposition import read, series, total
 from tests.service.exchanges import Exchange
 from tests.service.samples import FEATURES, JSON, example, raw
 
@@ -173,6 +173,85 @@ async def test_an_answer_that_cannot_be_written_is_not_counted(
     answer = await client.post(path, content=body, headers=JSON)
     assert answer.status_code == 500
     assert await counted(client) == (0, 0)
+
+
+SIZES = "heartline_batch_rows"
+
+
+async def sizes(client: httpx.AsyncClient) -> tuple[float, float]:
+    """Return how many batches have been counted, and their rows."""
+    samples = read((await client.get("/metrics")).text)
+    return total(samples, f"{SIZES}_count"), total(samples, f"{SIZES}_sum")
+
+
+@pytest.mark.parametrize(("write", "headers"), FORMS)
+async def test_a_batch_is_counted_with_its_rows_if_it_is_answered(
+    client: httpx.AsyncClient, write: Callable[[list[str]], bytes], headers: dict[str, str]
+) -> None:
+    for rows in ([GOOD] * 1500, [GOOD] * 7, [GOOD, BAD], [GOOD] * (3 * BLOCK_LINES + 1)):
+        await client.post("/predict/batch", content=write(rows), headers=headers)
+    await client.post("/predict", content=GOOD, headers=JSON)
+    assert await sizes(client) == (2, 1507)
+
+
+@pytest.mark.parametrize(("write", "headers"), FORMS[2:])
+async def test_a_stream_is_counted_at_its_end_with_the_rows_that_were_answered(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    write: Callable[[list[str]], bytes],
+    headers: dict[str, str],
+) -> None:
+    target = "/predict/batch?on_error=report"
+    await client.post(target, content=write([GOOD, BAD, *[GOOD] * 1500, BAD]), headers=headers)
+    assert await sizes(client) == (1, 1503)
+    refused = write([GOOD]).replace(b"age", b"age" + b"x" * 70_000)
+    assert (await client.post(target, content=refused, headers=headers)).status_code == 413
+    assert await sizes(client) == (1, 1503)
+    exchange = Exchange(app, headers, target)
+    exchange.arrives(write([GOOD] * (BLOCK_LINES + 1)), more=True)
+    exchange.leaves()
+    await exchange.run()
+    assert exchange.body.count(b"absence") == BLOCK_LINES
+    assert await sizes(client) == (2, 1503 + BLOCK_LINES)
+
+
+WARNINGS = "heartline_warnings_total"
+
+
+@pytest.mark.parametrize(("write", "headers"), [(None, JSON), *FORMS])
+async def test_warnings_are_counted_by_field_and_kind(
+    client: httpx.AsyncClient,
+    write: Callable[[list[str]], bytes] | None,
+    headers: dict[str, str],
+) -> None:
+    old = example(age=80, serum_cholesterol=564)
+    for row in (old, example(age=80), example()):
+        body = json.dumps(row)
+        content = write([body]) if write else body
+        path = "/predict/batch" if write else "/predict"
+        answer = await client.post(path, content=content, headers=headers)
+        assert answer.status_code == 200
+    samples = read((await client.get("/metrics")).text)
+    counted = {name: value for name, value in samples.items() if name[0] == WARNINGS and value}
+    assert counted == {series(WARNINGS, field="age", kind="outside_training_range"): 2}
+
+
+async def test_a_field_has_a_series_for_the_warning_that_it_can_have(
+    client: httpx.AsyncClient,
+) -> None:
+    samples = read((await client.get("/metrics")).text)
+    found = {
+        dict(labels)["field"]: dict(labels)["kind"] for name, labels in samples if name == WARNINGS
+    }
+    for column, feature in enumerate(FEATURES):
+        rule = feature.rule
+        if rule.is_coded:
+            can_be = not rule.possible_codes <= set(rule.observed)
+        else:
+            can_be = (min(rule.observed), max(rule.observed)) != (rule.low, rule.high)
+        assert (feature.name in found) == can_be, column
+        kind = "unseen_code" if rule.is_coded else "outside_training_range"
+        assert found.get(feature.name, kind) == kind
 
 
 async def test_a_fault_of_the_query_is_no_fault_of_a_record(client: httpx.AsyncClient) -> None:

@@ -46,7 +46,8 @@ class TinyContract(Contract[Predictor]):
             predictor = current()
             probabilities = predictor.predict_proba(X)
             threshold = predictor.threshold
-            self._meter.predicted(probabilities, predicted_classes(probabilities, threshold))
+            classes = predicted_classes(probabilities, threshold)
+            self._meter.predicted(probabilities, classes, self._features.rules.unseen(X))
             return Response(to_json(probabilities.tolist()), media_type="application/json")
 
         return router

@@ -16,6 +16,7 @@ from model.schema.features import FeatureSet
 from service.faults import FAULT_TYPES, NAME_FAULTS, RECORD_FAULTS, FaultType
 from service.observability.metrics.registry import Registry
 from service.observability.metrics.slots import CELLS
+from service.observability.metrics.unseen_values import WarningMeter, cells_of_warnings
 
 WHOLE = "record"
 """Stands for a record, or a batch, as a whole."""
@@ -25,13 +26,17 @@ UNKNOWN = "unknown"
 
 UNKNOWN_FIELD: tuple[str, FaultType] = (UNKNOWN, "unknown_field")
 
+BATCH_ROWS = (1.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 1e5, 1e6)
+
 TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
 
 
 def cells_of(artifact: Artifact) -> int:
     """Return how many numbers a worker counts in that serves a model."""
     faults = len(_fields(artifact)) * len(FAULT_TYPES)
-    return CELLS + len(artifact.labels) * (1 + len(TENTHS) + 2) + faults
+    warnings = cells_of_warnings(artifact.features)
+    of_classes = len(artifact.labels) * (1 + len(TENTHS) + 2)
+    return CELLS + of_classes + faults + warnings + len(BATCH_ROWS) + 2
 
 
 def _fields(artifact: Artifact) -> list[str]:
@@ -75,6 +80,10 @@ class PredictionMeter:
             {"field": _fields(artifact), "kind": FAULT_TYPES},
             _possible_faults(artifact.features),
         )
+        self._warnings = WarningMeter(registry, artifact.features)
+        self._batches = registry.histogram(
+            "heartline_batch_rows", "Rows of answered batches and streams.", {}, BATCH_ROWS
+        )
         self._rows = list(rows.places.values())
         self._probabilities = list(self._histogram.places.values())
         self._faults = faults.places
@@ -84,16 +93,21 @@ class PredictionMeter:
         self._cells = registry.cells
         self._lock = Lock()
 
-    def predicted_row(self, probability: float | list[float], number: int) -> None:
-        """Count a row: its probability, or one for each class, and its class."""
+    def predicted_row(
+        self, probability: float | list[float], number: int, unseen: Iterable[int]
+    ) -> None:
+        """Count a row: its probability, or one for each class, its class and its warnings."""
         told = probability if isinstance(probability, list) else (probability,)
         with self._lock:
             self._cells[self._rows[number]] += 1
             for place, value in zip(self._probabilities, told, strict=True):
                 self._histogram.observe(self._cells, place, value)
+            self._warnings.count_row(unseen)
 
-    def predicted(self, probabilities: Array, classes: NDArray[np.intp]) -> None:
-        """Count rows, as `Predictor.predict_proba` and `predicted_classes` tell them."""
+    def predicted(
+        self, probabilities: Array, classes: NDArray[np.intp], unseen: NDArray[np.bool_]
+    ) -> None:
+        """Count rows: their probabilities, classes and values that training has not seen."""
         counts = np.bincount(classes, minlength=len(self._rows)).tolist()
         columns = probabilities.T if probabilities.ndim > 1 else [probabilities]
         with self._lock:
@@ -101,6 +115,12 @@ class PredictionMeter:
                 self._cells[place] += count
             for place, column in zip(self._probabilities, columns, strict=True):
                 self._histogram.observe_many(self._cells, place, column)
+            self._warnings.count_rows(unseen)
+
+    def answered_batch(self, rows: int) -> None:
+        """Count a batch or stream of so many rows, those with faults included."""
+        with self._lock:
+            self._batches.observe(self._cells, self._batches.places[()], rows)
 
     def refused(self, faults: Iterable[Mapping[str, Any]]) -> None:
         """Count the faults of a body that is rejected."""

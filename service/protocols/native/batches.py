@@ -64,7 +64,8 @@ class Batches:
                 check_peer(request)
                 answered = await interleave(self._current().batch(body))
         answer, outcome = answered
-        self._meter.predicted(outcome.probabilities, outcome.classes)
+        self._meter.predicted(outcome.probabilities, outcome.classes, outcome.unseen)
+        self._meter.answered_batch(len(outcome.classes))
         return answer
 
     async def _whole(self, request: Request, stream: Stream) -> bytes:
@@ -84,6 +85,7 @@ class Batches:
         if bad:
             raise stream.refusal(bad)
         self._count(stream, ())
+        self._meter.answered_batch(stream.rows)
         return b"".join(written)
 
     async def _reported(self, request: Request, stream: Stream) -> AsyncGenerator[bytes]:
@@ -104,7 +106,11 @@ class Batches:
                 last = [stream.end(str(refusal))]
                 self._count(stream, last)
                 yield stream.written(last)
+            finally:
+                if stream.answered:  # at its end, whichever that is
+                    self._meter.answered_batch(stream.answered)
         if not pace.is_due:
+            self._meter.answered_batch(0)
             yield stream.header()
 
     async def _answers(
@@ -125,8 +131,9 @@ class Batches:
     def _count(self, stream: Stream, answers: Sequence[Answer]) -> None:
         """Count the rows and faults of answers that are about to be sent."""
         for outcome in stream.uncounted():
-            self._meter.predicted(outcome.probabilities, outcome.classes)
+            self._meter.predicted(outcome.probabilities, outcome.classes, outcome.unseen)
         self._meter.refused(faults_of(answers))
+        stream.answered = stream.rows
 
     def _pace(self) -> Pace:
         settings = self._settings

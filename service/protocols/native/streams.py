@@ -57,7 +57,9 @@ class Stream(ABC):
     Attributes
     ----------
     rows : int
-        So many have been answered.
+        So many have been read.
+    answered : int
+        The answers to so many have been accepted.
     bad_rows : int
         So many of them have faults.
     is_cut_short : bool
@@ -67,7 +69,7 @@ class Stream(ABC):
     media_type: str
 
     def __init__(self, scorer: Scorer, max_bad_rows: int | None = None) -> None:
-        self.rows = self.bad_rows = 0
+        self.rows = self.bad_rows = self.answered = 0
         self.is_cut_short = False
         self._max_bad_rows = max_bad_rows
         self._max_faults = None if max_bad_rows is None else MAX_REPORTED_FAULTS
