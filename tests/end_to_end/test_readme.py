@@ -103,8 +103,8 @@ def test_every_command_is_run_somewhere() -> None:
         ".venv/bin/heartline compare heart",
         ".venv/bin/heartline predict patients.csv -o answers.csv",
         "heartline predict 'data/*.parquet' -o scored/ --cluster tcp://scheduler:8786",
-        "HEARTLINE_ARTIFACT=artifacts/iris.npz .venv/bin/heartline serve",
-        "HEARTLINE_ARTIFACT=artifacts/own.npz .venv/bin/heartline serve",
+        ".venv/bin/heartline serve artifacts/iris.npz",
+        ".venv/bin/heartline serve artifacts/own.npz",
         "HEARTLINE_CODES=names",
     )
     run_by_ci = ("scripts/test", "scripts/install all", "docker build -t heartline .")
