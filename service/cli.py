@@ -46,7 +46,7 @@ class PartsMissing(HeartlineError):
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="heartline")
 def cli() -> None:
-    """Train a small neural network, verify what came out, and serve it over HTTP."""
+    """Train a small neural network, verify the model, and serve it over HTTP."""
 
 
 @cli.command()
@@ -62,8 +62,8 @@ def train(
 ) -> None:
     """Run the recipe NAME and write an artifact with its model card.
 
-    An artifact that this run would only make again is kept; another one is replaced with --force
-    alone.
+    An existing artifact of the same run is kept. An artifact of a different run is replaced only
+    with --force.
     """
     recipe = _find_recipe(name)
     from model.artifact.card import card_path, markdown_path
@@ -103,7 +103,7 @@ def train(
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), help="Seed.  [default: the recipe's]")
 def evaluate(name: str, data: Path | None, output: Path | None, seed: int | None) -> None:
-    """Judge the recipe NAME on rows held out, and write a report with its plots."""
+    """Evaluate the recipe NAME by cross-validation, and write a report with plots."""
     recipe = _find_recipe(name)
     from model.reports.evidence import gather
     from model.reports.report import make_report
@@ -123,10 +123,10 @@ def evaluate(name: str, data: Path | None, output: Path | None, seed: int | None
 @click.argument("name")
 @click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True)
 def compare(name: str, seeds: int) -> None:
-    """Print a table of the recipe NAME beside scikit-learn's models and Keras' networks.
+    """Compare the recipe NAME with models of scikit-learn and networks of Keras.
 
-    All are fitted to the same columns of the same rows, with as many SEEDS, from 0 on, and judged
-    on the same rows held out: means with standard deviations.
+    All are trained on the same rows and columns, once for each seed from 0 to SEEDS - 1, and
+    evaluated on the same held-out rows. The table has means and standard deviations.
     """
     recipe = _find_recipe(name)
     with _parts("comparing", "compare"):
@@ -144,9 +144,9 @@ def compare(name: str, seeds: int) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--sha256", help="Required SHA-256 of the file.")
 def verify(file: Path, sha256: str | None) -> None:
-    """Run every check of loading on the artifact FILE and say which one failed.
+    """Run every loading check on the artifact FILE and name the first that fails.
 
-    Then make the service that would serve it, which answers the example in every form.
+    Then start the application in this process and answer the example in every format.
     """
     from model.artifact.card import card_path
     from service.app import try_model
@@ -185,11 +185,11 @@ def verify(file: Path, sha256: str | None) -> None:
     help="Score many files on a Dask cluster; without an address, on a local cluster.",
 )
 def predict(file: str, output: Path, cluster: str | None) -> None:
-    """Score every row of FILE: CSV, NDJSON or Parquet, told by the end of its name.
+    """Score every row of FILE: CSV, NDJSON or Parquet, by its file name extension.
 
-    Bad rows go with their reasons to a file beside the answers, and the exit code is 3; it is 0
-    when every row was scored, and 1 when none was because of an error. With --cluster FILE is a
-    pattern such as 'data/*.parquet'.
+    Rejected rows are written with their reasons to a file next to the output. Exit codes: 0, every
+    row was scored; 3, some rows were rejected; 1, an error, and nothing was written. With
+    --cluster, FILE is a pattern such as 'data/*.parquet'.
     """
     from service.files.quiet import native_output_discarded
     from service.files.stops import ended_by_stops
