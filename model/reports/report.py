@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from model.files import replace_files
 from model.reports.evidence import Evidence
 from model.reports.plots import png
-from model.reports.sections import Section, sections
+from model.reports.report_sections import Section, sections
 
 TEMPLATE = Path(__file__).with_name("report.html")
 

@@ -22,7 +22,7 @@ from model.recipes.recipes import HEART, MOONS, Recipe, find_recipe
 from model.reports.evidence import Evidence, gather
 from model.reports.plots import png, roc_plot
 from model.reports.report import Report, make_report
-from model.reports.sections import Section, sections
+from model.reports.report_sections import Section, sections
 from tests.conftest import ROOT
 
 METRICS = metrics_for(2, STATLOG_COSTS)
