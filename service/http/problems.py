@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -27,6 +28,9 @@ from service.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+
+FAULTS = "faults"
+"""Where the state of a request keeps how many faults of each kind it was rejected for."""
 
 
 class Kind(NamedTuple):
@@ -138,6 +142,7 @@ async def problem_response(request: Request, exception: Exception) -> Response:
     body = problem_bytes(exception, shape)
     if isinstance(exception, InvalidInput):
         request.app.state.count_faults(exception.faults)
+        request.scope["state"][FAULTS] = dict(Counter(one["type"] for one in exception.faults))
     return Response(body, kind.status, headers, shape.media_type)
 
 

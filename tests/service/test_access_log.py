@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from pathlib import Path
 
 import pytest
 
 from tests.service.conftest import Server, running_server
-from tests.service.samples import JSON, example
+from tests.service.samples import JSON, example, raw, with_pairs
 
 PATIENT_VALUE = "98765.4321"
 
@@ -44,6 +45,8 @@ def test_a_request_is_one_line_with_nothing_that_the_client_wrote(
     line = server.log_of(request_id)
     assert isinstance(line.pop("duration_ms"), float)
     assert line.pop("timestamp")
+    faults = line.pop("faults", None)
+    assert (faults is not None) == (status == 422)
     assert line == {
         "level": "INFO",
         "logger": "heartline.access",
@@ -55,6 +58,50 @@ def test_a_request_is_one_line_with_nothing_that_the_client_wrote(
         "key_name": None,
     }
     assert PATIENT_VALUE not in server.log.read_text()
+
+
+GOOD = json.dumps(example())
+FAULTY: list[tuple[str, dict[str, str], bytes, dict[str, int]]] = [
+    ("/predict", JSON, b'{"age": 98765.4321}', {"missing": 12, "out_of_range": 1}),
+    ("/predict", JSON, b"98765.4321", {"not_an_object": 1}),
+    ("/predict", JSON, b"{98765.4321", {"json_invalid": 1}),
+    ("/predict", JSON, with_pairs('"name-of-a-patient": 1', '"x": 1').encode(),
+     {"unknown_field": 2}),
+    ("/predict/batch", JSON,
+     f'{{"instances": [{raw({"age": "5", "sex": "7"})}, {raw({"age": "98765.4321"})}]}}'.encode(),
+     {"out_of_range": 2, "unknown_code": 1}),
+    ("/predict/batch", {"Content-Type": "application/x-ndjson"},
+     f"{GOOD}\n{raw({'age': 'null'})}\n{raw({'sex': 'null'})}".encode(), {"null": 2}),
+    ("/predict/batch", {"Content-Type": "text/csv"}, b"98765.4321\n",
+     {"missing": 13, "unknown_field": 1}),
+    ("/predict/batch?on_error=98765.4321", {"Content-Type": "text/csv"}, b"age\n",
+     {"unknown_code": 1}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "headers", "body", "faults"), FAULTY, ids=range(len(FAULTY)))
+def test_the_line_of_a_refused_request_has_the_kinds_of_its_faults_and_their_counts(
+    server: Server, path: str, headers: dict[str, str], body: bytes, faults: dict[str, int]
+) -> None:
+    request_id = uuid.uuid4().hex
+    with server.client() as client:
+        headers = {**headers, "X-Request-ID": request_id}
+        response = client.post(path, content=body, headers=headers)
+    assert len(response.json()["errors"]) == sum(faults.values())
+    assert server.log_of(request_id)["faults"] == faults
+    log = server.log.read_text()
+    assert PATIENT_VALUE not in log
+    assert "name-of-a-patient" not in log
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict?", "/predict/batch", "/livez"])
+def test_other_lines_have_no_faults(server: Server, path: str) -> None:
+    request_id = uuid.uuid4().hex
+    with server.client() as client:
+        headers = {**JSON, "X-Request-ID": request_id}
+        content = f'{{"instances": [{GOOD}]}}' if path == "/predict/batch" else GOOD
+        client.post(path, content=content, headers=headers)
+    assert "faults" not in server.log_of(request_id)
 
 
 def test_a_refused_id_is_in_no_line(server: Server) -> None:

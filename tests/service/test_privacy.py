@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.faults import MAX_NAME
+from service.faults import FAULT_TYPES, MAX_NAME
 from tests.conftest import ARTIFACT
 from tests.end_to_end.processes import free_port, started, wait_until_ready
 from tests.service.collector import Collector, attributes, running_collector
@@ -102,7 +102,7 @@ NO_HTTP = [
 
 MEMBERS = {"level", "logger", "message", "timestamp", "request_id", "exc_info", "url", "model"}
 MEMBERS |= {"model_version", "method", "route", "status", "duration_ms", "key_name"}
-MEMBERS |= {"trace_id", "span_id", "drain_seconds", "pid", "reason"}
+MEMBERS |= {"trace_id", "span_id", "drain_seconds", "pid", "reason", "faults"}
 
 
 @dataclass(frozen=True)
@@ -206,6 +206,7 @@ def test_every_line_of_the_log_is_one_event_of_known_members(run: Run) -> None:
     for line in run.log.splitlines():
         event = json.loads(line)
         assert set(event) <= MEMBERS, line
+        assert set(event.get("faults", ())) <= set(FAULT_TYPES)
         assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", line)
 
 

@@ -6,13 +6,18 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.http.problems import FAULTS
 from service.observability.trace_context import trace_ids
 
 logger = logging.getLogger("heartline.access")
 
 
 class AccessLogMiddleware:
-    """Logs method, route template, status, duration, key and span of every request, at info."""
+    """Logs method, route template, status, duration, key and span of every request, at info.
+
+    Of a request that was rejected for its faults it logs their kinds, and how many there are of
+    each.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -35,8 +40,8 @@ class AccessLogMiddleware:
         finally:
             route = getattr(scope.get("route"), "path", None)
             seconds = perf_counter() - started
-            key_name = scope["state"].get("key_name")
-            log_request(scope["method"], route, status, seconds, key_name, trace_ids(scope))
+            key_name, faults = scope["state"].get("key_name"), scope["state"].get(FAULTS)
+            log_request(scope["method"], route, status, seconds, key_name, trace_ids(scope), faults)
 
 
 def log_request(
@@ -46,6 +51,7 @@ def log_request(
     seconds: float,
     key_name: str | None,
     trace: Mapping[str, str],
+    faults: Mapping[str, int] | None = None,
 ) -> None:
     """Write the line of a request; without a status, of one that was never answered."""
     logger.info(
@@ -57,5 +63,6 @@ def log_request(
             "duration_ms": round(1000 * seconds, 3),
             "key_name": key_name,
             **trace,
+            **({"faults": faults} if faults else {}),
         },
     )
