@@ -15,7 +15,7 @@ from service.connections.framing import Expected, FramedProtocol
 from service.connections.joining_transport import JoiningTransport
 from service.connections.write_deadline import WriteDeadline
 from service.errors import Refusal, too_slow
-from service.http.problems import MEDIA_TYPE, kind_of, problem_bytes
+from service.http.problems import MEDIA_TYPE, SENT_STATUS, kind_of, problem_bytes
 from service.settings import Settings
 from service.wire.peer import PEER, Peer
 
@@ -202,6 +202,8 @@ class LimitedProtocol(FramedProtocol):
     def _refuse(self, refusal: Refusal) -> None:
         if self._expected is Expected.BODY:
             due = not self.cycle.response_started
+            if due:
+                self.cycle.scope["state"][SENT_STATUS] = kind_of(refusal).status
         else:
             due = self._expected is Expected.HEAD or self._head_bytes > 0
         if due:

@@ -29,6 +29,10 @@ from service.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 
+SENT_STATUS = "sent_status"
+"""Where the state of a request keeps the status that its connection sent before the application
+did; what the application answers then is not sent."""
+
 FAULTS = "faults"
 """Where the state of a request keeps how many faults of each kind it was rejected for."""
 

@@ -9,6 +9,7 @@ from service.http.middleware.overload import EXEMPT
 from service.observability.metrics.requests import UNMATCHED
 
 CRASHED, OTHER_METHOD, NO_ROUTE, ABOVE_LIMIT, NO_KEY = 500, 405, 404, 503, 401
+LARGE_BODY, LARGE_TRAILERS = 413, 431
 NOT_MODIFIED = 304
 WITH_ETAG = frozenset({"/model", "/openapi.json"})
 """Paths that answer a `Document`; the API's own document does not list what caches handle."""
@@ -35,6 +36,8 @@ def answered_statuses(
     statuses[UNMATCHED] = {NO_ROUTE}
     for path, own in statuses.items():
         own |= {CRASHED, *(PREFLIGHT if has_cors else ())}
+        if LARGE_BODY in own:
+            own.add(LARGE_TRAILERS)
         if path in WITH_ETAG:
             own.add(NOT_MODIFIED)
         if path not in EXEMPT:

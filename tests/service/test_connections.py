@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
@@ -16,6 +17,7 @@ import pytest
 from service.connections.connection import UNWANTED_BYTES
 from service.settings import Settings
 from tests.conftest import ARTIFACT
+from tests.exposition import read, series
 from tests.service.conftest import Server, running_server
 from tests.service.connections import (
     PATIENCE,
@@ -160,6 +162,35 @@ def test_a_body_that_takes_too_long_is_408(strict: Server, path: str, is_silent:
         operation = client.get("/openapi.json").json()["paths"][path]["post"]
     shown = operation["responses"]["408"]["content"][PROBLEM]["example"]
     assert json.loads(answer.partition(b"\r\n\r\n")[2]) == shown
+
+
+TRAILERS = b"1\r\n{\r\n0\r\n" + b"x: y\r\n" * 10_000
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+@pytest.mark.parametrize(("framing", "body", "status"), [
+    ("Content-Length: 60000", b"{", 408),
+    ("Transfer-Encoding: chunked", TRAILERS, 431),
+])  # fmt: skip
+def test_a_body_that_the_connection_rejects_is_counted_and_logged_with_the_status_that_was_sent(
+    strict: Server, path: str, framing: str, body: bytes, status: int
+) -> None:
+    request_id = uuid.uuid4().hex
+    labels = {"route": path, "status": str(status)}
+    head = post(path, b"", framing, f"X-Request-ID: {request_id}")
+    request = head.replace(b"Content-Length: 0\r\n", b"") + body
+    with strict.client() as client:
+        before = read(client.get("/metrics").text)
+        with connected(strict) as connection:
+            send(connection, request)
+            assert statuses(connection) == [status]
+        assert strict.log_of(request_id)["status"] == status
+        after = read(client.get("/metrics").text)
+    counted = {key: after[key] - before[key] for key in after if ("route", path) in key[1]}
+    requests = {key: count for key, count in counted.items() if key[0].endswith("requests_total")}
+    assert {key for key, count in requests.items() if count} == {
+        series("heartline_requests_total", **labels)
+    }
 
 
 def test_what_is_left_of_a_refused_body_does_not_keep_a_connection(strict: Server) -> None:

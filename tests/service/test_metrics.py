@@ -173,8 +173,8 @@ def test_a_status_that_nothing_gives_is_counted_as_other(registry: Registry) -> 
 
 
 STATUSES_OF = {
-    "/predict": "200 400 405 408 413 415 422 500 503",
-    "/predict/batch": "200 400 405 408 413 415 422 500 503",
+    "/predict": "200 400 405 408 413 415 422 431 500 503",
+    "/predict/batch": "200 400 405 408 413 415 422 431 500 503",
     "/livez": "200 405 500",
     "/readyz": "200 405 500 503",
     "/metrics": "200 405 500",

@@ -6,7 +6,7 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.http.problems import FAULTS
+from service.http.problems import FAULTS, SENT_STATUS
 from service.observability.trace_context import trace_ids
 
 logger = logging.getLogger("heartline.access")
@@ -32,7 +32,7 @@ class AccessLogMiddleware:
         async def send_noting_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = scope["state"].get(SENT_STATUS, message["status"])
             await send(message)
 
         try:

@@ -5,6 +5,7 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.http.problems import SENT_STATUS
 from service.observability.metrics.requests import RequestMeter
 
 
@@ -26,7 +27,8 @@ class MetricsMiddleware:
             nonlocal is_counted
             if message["type"] == "http.response.start":
                 is_counted = True
-                self.meter.answered(_route(scope), message["status"], perf_counter() - started)
+                status = scope["state"].get(SENT_STATUS, message["status"])
+                self.meter.answered(_route(scope), status, perf_counter() - started)
             return send(message)
 
         self.meter.begun()
