@@ -192,15 +192,15 @@ def statuses_by_route(samples: Iterable[Series]) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for name, labels in samples:
         if name == "heartline_requests_total":
-            told = dict(labels)
-            found.setdefault(told["route"], set()).add(int(told["status"]))
+            values = dict(labels)
+            found.setdefault(values["route"], set()).add(int(values["status"]))
     return found
 
 
 async def test_a_route_has_a_series_for_each_status_that_it_can_answer_and_no_other(
     scrape: Scrape,
 ) -> None:
-    expected = {route: {*map(int, told.split())} for route, told in STATUSES_OF.items()}
+    expected = {route: {*map(int, statuses.split())} for route, statuses in STATUSES_OF.items()}
     assert statuses_by_route(await scrape()) == expected
 
 
@@ -217,8 +217,8 @@ async def test_keys_and_cors_add_the_statuses_that_they_answer() -> None:
     ) as client:
         found = statuses_by_route(read((await client.get("/metrics")).text))
     locked = {"/predict", "/predict/batch", "/metrics", "/model", "unmatched"}
-    for route, told in STATUSES_OF.items():
-        expected = {*map(int, told.split()), 200, 400}
+    for route, statuses in STATUSES_OF.items():
+        expected = {*map(int, statuses.split()), 200, 400}
         assert found[route] == (expected | {401} if route in locked else expected)
 
 
