@@ -357,3 +357,55 @@ async def test_a_body_of_many_faults_does_not_hold_up_the_others(
     response = await client.post(path, content=body, headers=JSON)
     assert response.status_code == 422
     assert time.process_time() - started < 3
+
+
+A_LIST = f"[{TEXT}]"
+A_BATCH = f'{{"instances": [{TEXT}]}}'
+A_TABLE = json.dumps({"columns": FEATURES.names, "data": [[*example().values()]]})
+MISPLACED = [
+    ("/predict", A_BATCH, "This is a batch; send it to POST /predict/batch."),
+    ("/predict", A_TABLE, "This is a batch; send it to POST /predict/batch."),
+    (
+        "/predict",
+        A_LIST,
+        'Send one record as an object, or many to POST /predict/batch: {"instances": [...]}.',
+    ),
+    (
+        "/predict/batch",
+        TEXT,
+        'This is one record; send it to POST /predict, or in a list: {"instances": [...]}.',
+    ),
+    ("/predict/batch", A_LIST, 'Send a list of records in an object: {"instances": [...]}.'),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "sentence"), MISPLACED)
+async def test_a_body_of_another_path_is_refused_with_where_it_belongs(
+    client: httpx.AsyncClient, path: str, body: str, sentence: str
+) -> None:
+    answer = await client.post(path, content=body, headers=JSON)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].endswith(f" {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/predict", with_pairs('"Instances": 1')),
+        ("/predict", raw({"sex": '"instances"'})),
+        ("/predict", '"instances"'),
+        ("/predict", "7"),
+        ("/predict", f"{A_BATCH}x"),
+        ("/predict/batch", '{"instances": [{}]}'),
+        ("/predict/batch", '{"other": 1}'),
+        ("/predict/batch", f'{{"instances": [{with_pairs(chr(34) + "x" + chr(34) + ": 1")}]}}'),
+        ("/predict/batch", "7"),
+    ],
+)
+async def test_any_other_refusal_says_nothing_of_other_paths(
+    client: httpx.AsyncClient, path: str, body: str
+) -> None:
+    answer = await client.post(path, content=body, headers=JSON)
+    assert answer.status_code == 422
+    assert "POST" not in answer.json()["detail"]
+    assert "[...]" not in answer.json()["detail"]

@@ -6,8 +6,10 @@ from typing import Generic, NamedTuple, TypeVar
 
 from model.arrays import Array
 from model.inference.predictor import Predictor
+from service.errors import InvalidInput
 from service.inference.outcome import Outcome, Outcomes, RowOutcome
 from service.protocols.native.answers import Answers
+from service.protocols.native.misplaced import as_batch, as_record
 from service.wire.batch_validation import BatchValidator
 from service.wire.decoding import Decoder
 from service.wire.record_reader import RecordReader
@@ -45,7 +47,7 @@ class Scorer:
     """
 
     def __init__(self, predictor: Predictor, max_rows: int) -> None:
-        features = predictor.features
+        self._features = features = predictor.features
         self.predictor = predictor
         self.outcomes = Outcomes(predictor)
         self.answers = Answers(predictor)
@@ -64,7 +66,7 @@ class Scorer:
         """
         answered = self.predict_valid(body)
         if answered is None:
-            raise self.validator.refusal(body)
+            raise as_record(self.validator.refusal(body), body, self._features)
         return answered
 
     def predict_valid(self, body: bytes) -> Answered[RowOutcome] | None:
@@ -108,7 +110,10 @@ class Scorer:
         return (yield from self._answered(X, is_table=is_table))
 
     def _row_by_row(self, body: bytes) -> Steps[Answered[Outcome]]:
-        X, is_table = yield from self._batch_validator.valid(body)
+        try:
+            X, is_table = yield from self._batch_validator.valid(body)
+        except InvalidInput as refusal:
+            raise as_batch(refusal, body, self._features) from None
         yield
         return (yield from self._answered(X, is_table=is_table))
 
