@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from model.schema.features import Feature, FeatureSet
 from service.errors import InvalidInput
@@ -70,10 +70,16 @@ PARTS = {
 """What the items of each are."""
 
 Loc: TypeAlias = tuple[str | int, ...]
-BadValue: TypeAlias = tuple[Loc, FaultType]
-"""A place with a value that does not belong there, and what is wrong with it."""
 BadName: TypeAlias = tuple[str, FaultType]
 """A name, and what is wrong with it."""
+
+
+class BadValue(NamedTuple):
+    """A place with a value that does not belong there, what is wrong with it, and what to add."""
+
+    loc: Loc
+    kind: FaultType
+    note: str = ""
 
 
 def fault(loc: Loc, msg: str, kind: FaultType | WarningType) -> dict[str, Any]:
@@ -82,10 +88,10 @@ def fault(loc: Loc, msg: str, kind: FaultType | WarningType) -> dict[str, Any]:
     return {"loc": ["body", *shown], "msg": msg, "type": kind}
 
 
-def value_fault(loc: Loc, expected: str, kind: FaultType) -> dict[str, Any]:
-    """Return the fault of a value that is not what was expected."""
+def value_fault(loc: Loc, expected: str, kind: FaultType, note: str = "") -> dict[str, Any]:
+    """Return the fault of a value that is not what was expected, with another sentence or none."""
     start = "Null is not imputed; expected" if kind == "null" else "Expected"
-    return fault(loc, f"{start} {expected}.", kind)
+    return fault(loc, f"{start} {expected}. {note}".rstrip(), kind)
 
 
 def warning_type(feature: Feature) -> WarningType:
@@ -162,7 +168,7 @@ class FaultFinder:
     def no_object(self, *, is_null: bool) -> InvalidInput:
         """Return the exception for a body that is no object."""
         kind: FaultType = "null" if is_null else "not_an_object"
-        return InvalidInput(bad_rows_detail(0), [self._value_fault((), kind)])
+        return InvalidInput(bad_rows_detail(0), [self._value_fault(BadValue((), kind))])
 
     def values_at(self, place: Loc, record: Mapping[str, object]) -> list[BadValue]:
         """Return which cells of a record are no values of their columns.
@@ -180,7 +186,8 @@ class FaultFinder:
             name = next((name for name in feature.accepted_names if name in record), None)
             kind = None if name is None else feature.rule.fault(record[name])
             if name is not None and kind is not None:
-                found.append(((*place, name), kind))
+                note = feature.note(record[name])
+                found.append(BadValue((*place, name), kind, note))
         return found
 
     def faults_at(
@@ -200,7 +207,7 @@ class FaultFinder:
             What may have been meant.
         """
         return [
-            *(self._value_fault(loc, kind) for loc, kind in values),
+            *map(self._value_fault, values),
             *(self._name_fault(place, name, kind, hints) for name, kind in names),
         ]
 
@@ -221,14 +228,15 @@ class FaultFinder:
         check.add(names)
         return check.bad()
 
-    def _value_fault(self, loc: Loc, kind: FaultType) -> dict[str, Any]:
+    def _value_fault(self, value: BadValue) -> dict[str, Any]:
+        loc = value.loc
         if len(loc) == (3 if self._around else 1):
             expected = self._features.by_accepted_name[str(loc[-1])].expected
         elif len(loc) == 1:
             expected = self._around[str(loc[0])]
         else:
             expected = PARTS[str(loc[0])] if loc else "a JSON object"
-        return value_fault(loc, expected, kind)
+        return value_fault(loc, expected, value.kind, value.note)
 
     def _name_fault(self, place: Loc, name: str, kind: FaultType, hints: Hints) -> dict[str, Any]:
         is_field = bool(place) or not self._around

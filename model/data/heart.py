@@ -11,6 +11,8 @@ from model.schema.features import Feature, FeatureSet
 
 HEART_FILE = Path(__file__).with_name("heart.dat")
 
+KAGGLE_NOTE = "Kaggle's heart.csv has other codes in this column than UCI's data."
+
 HEART_FEATURES = FeatureSet(
     [
         Feature("age", "Age", "continuous", 54, "years", 18, 110),
@@ -27,6 +29,8 @@ HEART_FEATURES = FeatureSet(
                 (4, "asymptomatic"),
             ),
             aliases=("cp",),
+            foreign=(0,),
+            foreign_note=KAGGLE_NOTE,
         ),
         Feature(
             "resting_blood_pressure",
@@ -102,6 +106,8 @@ HEART_FEATURES = FeatureSet(
             2,
             codes=((1, "upsloping"), (2, "flat"), (3, "downsloping")),
             aliases=("slope of the peak", "slope"),
+            foreign=(0,),
+            foreign_note=KAGGLE_NOTE,
         ),
         Feature(
             "num_of_major_vessels",
@@ -111,6 +117,8 @@ HEART_FEATURES = FeatureSet(
             minimum=0,
             maximum=3,
             aliases=("ca",),
+            foreign=(4,),
+            foreign_note=KAGGLE_NOTE,
         ),
         Feature(
             "thal",
@@ -118,6 +126,8 @@ HEART_FEATURES = FeatureSet(
             "nominal",
             3,
             codes=((3, "normal"), (6, "fixed defect"), (7, "reversible defect")),
+            foreign=(0, 1, 2),
+            foreign_note=KAGGLE_NOTE,
         ),
     ]
 )

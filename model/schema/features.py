@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, Literal, TypeAlias
@@ -19,6 +19,11 @@ Kind: TypeAlias = Literal["continuous", "count", "binary", "nominal"]
 
 MAX_NAME = 64
 """Characters of a name."""
+
+MAX_NOTE = 200
+"""Characters of what an error says of foreign numbers."""
+
+CASE_NOTE = "Names of codes are case-sensitive."
 
 MAX_SHOWN = 20
 """Codes that an error lists; the documents of the service list all of them."""
@@ -65,6 +70,10 @@ class Feature:
     named_only : bool
         Whether a coded value is accepted by its name alone. Who serves a model decides this: no
         artifact holds it.
+    foreign : tuple of float
+        Numbers that are no values here, and that another copy of the data has in this column.
+    foreign_note : str
+        What an error says of them, as a sentence.
 
     Raises
     ------
@@ -83,6 +92,8 @@ class Feature:
     aliases: tuple[str, ...] = ()
     observed: tuple[float, ...] = ()
     named_only: bool = False
+    foreign: tuple[float, ...] = field(default=(), compare=False)
+    foreign_note: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if self.kind not in ("continuous", "count", "binary", "nominal"):
@@ -96,6 +107,8 @@ class Feature:
         self._check_names()
         if any(len(set(column)) < len(self.codes) for column in zip(*self.codes, strict=True)):
             raise self._fault("a code or the name of one stands there twice")
+        if any(map(self.accepts, self.foreign)) or len(self.foreign_note) > MAX_NOTE:
+            raise self._fault("a foreign number is a value of it, or the note of them is too long")
         if self.observed and not self._is_observed_possible():
             raise self._fault("observed is neither a range nor a list of codes")
 
@@ -164,6 +177,18 @@ class Feature:
         is_whole = self.kind == "count"
         return Rule(codes, self.minimum, self.maximum, is_whole, self.observed)
 
+    def note(self, cell: object) -> str:
+        """Return what else to say of a cell that is no value, empty for nothing."""
+        if isinstance(cell, str):
+            return CASE_NOTE if cell.lower() in self.lower_names else ""
+        is_foreign = type(cell) in (int, float) and cell in self.foreign
+        return self.foreign_note if is_foreign else ""
+
+    @cached_property
+    def lower_names(self) -> frozenset[str]:
+        """The names of the codes in lower case."""
+        return frozenset(name.lower() for _, name in self.codes)
+
     def accepts(self, value: float) -> bool:
         """Tell whether a number is a possible value."""
         try:
@@ -190,18 +215,26 @@ class Feature:
         numbers = {key: fields[key] for key in ("example", "minimum", "maximum")}
         codes = tuple((code, name) for code, name in fields["codes"])
         aliases, observed = fields["aliases"], fields["observed"]
-        if not isinstance(aliases, list) or not isinstance(observed, list):
+        # Artifacts of before have none.
+        foreign, note = fields.get("foreign", []), fields.get("foreign_note", "")
+        if not all(isinstance(items, list) for items in (aliases, observed, foreign)):
             raise TypeError("not a list")
-        for text in (*texts.values(), *aliases, *(name for _, name in codes)):
+        for text in (*texts.values(), *aliases, *(name for _, name in codes), note):
             if type(text) is not str:
                 raise TypeError("not a text")
-        for number in (*numbers.values(), *observed):
+        for number in (*numbers.values(), *observed, *foreign):
             if type(number) not in (int, float):
                 raise TypeError("not a number")
         if any(type(code) is not int for code, _ in codes):
             raise TypeError("not a code")
         return cls(
-            **texts, **numbers, codes=codes, aliases=tuple(aliases), observed=tuple(observed)
+            **texts,
+            **numbers,
+            codes=codes,
+            aliases=tuple(aliases),
+            observed=tuple(observed),
+            foreign=tuple(foreign),
+            foreign_note=note,
         )
 
 
@@ -307,7 +340,11 @@ class FeatureSet(Sequence[Feature]):
     def to_json(self) -> list[dict[str, Any]]:
         """Return the features as JSON can hold them."""
         return [
-            {name: value for name, value in asdict(feature).items() if name != "named_only"}
+            {
+                name: value
+                for name, value in asdict(feature).items()
+                if name != "named_only" and (value or name not in ("foreign", "foreign_note"))
+            }
             for feature in self
         ]
 

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from model.inference.predictor import Predictor
+from model.schema.features import CASE_NOTE, Feature
 from model.schema.rules import VALUE_FAULTS, Rule
 from service.faults import as_text, kept_names, value_fault
 from service.files.answer_columns import Answers, Scored
@@ -109,6 +110,19 @@ class TableScorer:
             kinds[bad] = feature.rule.faults(
                 of_bad.to_numpy(), cells.is_null().to_numpy(), is_number
             )
-            for kind in np.unique(kinds[bad]):
-                fault = value_fault((texts.name,), feature.expected, kind)
-                yield as_text(fault), kinds == kind
+            notes = np.full(len(bad), "", object)
+            notes[bad] = _notes(feature, cells, of_bad)
+            for kind, note in sorted({*zip(kinds[bad], notes[bad], strict=True)}):
+                fault = value_fault((texts.name,), feature.expected, kind, note)
+                yield as_text(fault), (kinds == kind) & (notes == note)
+
+
+def _notes(feature: Feature, cells: pl.Series, numbers: pl.Series) -> NDArray[np.object_]:
+    """Return what `Feature.note` says of each of some cells that are no values."""
+    notes = np.full(len(cells), "", object)
+    notes[np.isin(numbers.to_numpy(), feature.foreign)] = feature.foreign_note
+    if feature.is_coded and cells.dtype in TEXTS:
+        lower = cells.cast(pl.String).str.to_lowercase()
+        is_name = lower.is_in(list(feature.lower_names)).fill_null(value=False)
+        notes[(is_name & numbers.is_null()).to_numpy()] = CASE_NOTE
+    return notes

@@ -126,11 +126,11 @@ class TableRows:
         if not isinstance(values, list):
             return [unfit(place, "not_a_list", text)], []
         if len(values) != self._width:
-            return [(place, "wrong_length")], []
+            return [BadValue(place, "wrong_length")], []
         record = {name: values[place] for name, place in self._places.items()}
         return self._finder.values_at(place, record), []
 
 
 def unfit(place: Loc, kind: FaultType, text: bytes) -> BadValue:
     """Return the fault of a JSON text that is of another kind than what belongs there."""
-    return place, "null" if text == b"null" else kind
+    return BadValue(place, "null" if text == b"null" else kind)

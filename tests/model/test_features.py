@@ -278,3 +278,20 @@ def test_a_table_of_values_is_judged_as_each_value_alone() -> None:
     assert HEART_FEATURES.rules.accepts(X).T.tolist() == [
         [feature.accepts(value) for value in values] for feature in HEART_FEATURES
     ]
+
+
+def test_a_foreign_number_has_a_note_and_is_no_value() -> None:
+    feature = Feature(
+        "f", "", "nominal", 1, codes=((1, "One"),), foreign=(0,), foreign_note="Of another copy."
+    )
+    assert feature.note(0.0) == feature.note(0) == "Of another copy."
+    assert feature.note("one") == "Names of codes are case-sensitive."
+    assert [feature.note(cell) for cell in (False, 2.0, "two", None, [0])] == [""] * 5
+    (written,) = json.loads(json.dumps(FeatureSet([feature]).to_json()))
+    read = Feature.from_json(written)
+    assert (read.foreign, read.foreign_note) == ((0,), "Of another copy.")
+    with pytest.raises(ValueError, match="a foreign number is a value"):
+        Feature("f", "", "nominal", 1, codes=((1, "One"),), foreign=(1,))
+    for changed in ({"foreign": ["0"]}, {"foreign": 0}, {"foreign_note": 1}):
+        with pytest.raises(TypeError):
+            Feature.from_json(written | changed)

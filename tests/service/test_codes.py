@@ -286,3 +286,46 @@ def _compared(predictor: Predictor, records: list[dict[str, float]]) -> tuple[in
         accepted += not answer["warnings"]
         changed += answer["predicted_class"] != (probability > answer["threshold"])
     return accepted, changed
+
+
+NOTE = "Kaggle's heart.csv has other codes in this column than UCI's data."
+CASE = "Names of codes are case-sensitive."
+NOTED = [
+    ("chest_pain", 0, NOTE),
+    ("thal", 2, NOTE),
+    ("num_of_major_vessels", 4, NOTE),
+    ("chest_pain", 9, None),
+    ("chest_pain", False, None),
+    ("sex", "Male", CASE),
+    ("thal", "NORMAL", CASE),
+    ("sex", "man", None),
+]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("name", "value", "note"), NOTED)
+async def test_a_fault_says_what_is_known_of_the_value(
+    client: httpx.AsyncClient, form: str, name: str, value: Any, note: str | None
+) -> None:
+    answer = await _ask(client, form, example(**{name: value}))
+    (fault,) = answer.json()["errors"]
+    assert fault["msg"].startswith("Expected ")
+    assert fault["msg"].endswith(note or f"{FEATURES.by_accepted_name[name].expected}.")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(("name", "value", "note"), NOTED)
+def test_a_reason_in_a_file_says_what_is_known_of_the_value(
+    predictor: Predictor, tmp_path: Path, suffix: str, name: str, value: Any, note: str | None
+) -> None:
+    if isinstance(value, str | bool) and suffix == ".parquet":
+        rows = [example(**{name: value})] * 2
+    else:
+        rows = [example(), example(**{name: value})]
+    source = tmp_path / f"rows{suffix}"
+    write(source, rows)
+    score_file(predictor, source, tmp_path / "answers.ndjson")
+    reasons = read(tmp_path / f"answers.rejected{suffix}")[0]["reasons"]
+    assert (note or f"{FEATURES.by_accepted_name[name].expected}.") in reasons
+    assert (NOTE in reasons, CASE in reasons) == (note == NOTE, note == CASE)

@@ -112,6 +112,7 @@ class WholeValidator:
 
 class _Names:
     def __init__(self, features: FeatureSet, form: Mapping[str, str]) -> None:
+        self._features = features
         self._finder = FaultFinder(features, form)
         self._fields = {name: f.name for name, f in features.by_accepted_name.items()}
         self._outer = {name: name for name in form}
@@ -135,10 +136,16 @@ class _Names:
         faults = []
         for place in places[: len(places) - bad_rows + MAX_BAD_ROWS]:
             named = bad_names.get(place, [])[:MAX_BAD_NAMES]
-            values = [_as_fault(error) for error in bad_values[place]]
+            values = [self._as_fault(error) for error in bad_values[place]]
             faults += self._finder.faults_at(place, values, named, hints)
         has_many = any(len(names) > MAX_BAD_NAMES for names in bad_names.values())
         return InvalidInput(refusal_detail(bad_rows, has_many_names=has_many), faults)
+
+    def _as_fault(self, error: ErrorDetails) -> BadValue:
+        kind: FaultType = "null" if error["input"] is None else KINDS[error["type"]]
+        name = str(error["loc"][-1]) if error["loc"] else ""
+        feature = self._features.by_accepted_name.get(name)
+        return BadValue(error["loc"], kind, feature.note(error["input"]) if feature else "")
 
     def _bad_names_by_place(self, body: bytes) -> dict[Loc, list[BadName]]:
         """Return what is wrong with the names of each object, where anything is."""
@@ -204,10 +211,6 @@ def _misshapen(names: list[Any], rows: list[Any]) -> Iterator[ErrorDetails]:
             yield _error("list_type", ("data", number), row)
         elif len(row) != len(names):
             yield _error("wrong_length", ("data", number), row)
-
-
-def _as_fault(error: ErrorDetails) -> BadValue:
-    return error["loc"], "null" if error["input"] is None else KINDS[error["type"]]
 
 
 def _error(kind: str, loc: tuple[str, int], found: Any) -> ErrorDetails:
