@@ -18,6 +18,11 @@ MAX_BAD_NAMES = 100
 MAX_COMPARED = 5_000
 """So many pairs of an unknown and a known name are compared; later names get no hint."""
 
+MAX_DIGITS = 1000
+"""Of a whole number as an id; Python refuses to read one of more than 4,300."""
+
+EXPECTED_ID = f"a string or a whole number of at most {MAX_DIGITS} digits"
+
 MAX_NAME = 64
 """An unknown field's name is the sender's own text: so much of it is repeated."""
 
@@ -211,6 +216,11 @@ class FaultFinder:
             *(self._name_fault(place, name, kind, hints) for name, kind in names),
         ]
 
+    @property
+    def takes_ids(self) -> bool:
+        """Whether a record may have an id."""
+        return bool(self._kept)
+
     def fields(self) -> NameCheck:
         """Return a check of names that must be those of the fields of a record."""
         return NameCheck(self._fields, self._kept)
@@ -230,7 +240,9 @@ class FaultFinder:
 
     def _value_fault(self, value: BadValue) -> dict[str, Any]:
         loc = value.loc
-        if len(loc) == (3 if self._around else 1):
+        if value.kind == "invalid_id":
+            expected = EXPECTED_ID
+        elif len(loc) == (3 if self._around else 1):
             expected = self._features.by_accepted_name[str(loc[-1])].expected
         elif len(loc) == 1:
             expected = self._around[str(loc[0])]

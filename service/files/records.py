@@ -85,7 +85,7 @@ class RecordScorer:
     def _read(self, line: bytes) -> tuple[Own, list[float]]:
         read = self._reader.line(line)
         if read is None:
-            raise self._validator.line_refusal(line)
+            raise self._validator.refusal(line)
         own, numbers = read
         return self._own(own) if self._kept else {}, numbers
 

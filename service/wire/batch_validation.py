@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
@@ -11,11 +11,11 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema, from_js
 from model.arrays import Array
 from model.schema.features import FeatureSet
 from service.errors import ContentTooLarge
-from service.faults import BATCH, TABLE, BadName, FaultFinder, Loc, not_json
+from service.faults import BATCH, TABLE, BadName, FaultFinder, Loc, kept_names, not_json
 from service.wire.cutting import NAMES, Member, members
 from service.wire.decoding import count
 from service.wire.findings import Bad, Findings
-from service.wire.record_reader import RecordReader
+from service.wire.record_reader import Id, RecordReader
 from service.wire.rows import Records, Rows, TableRows, unfit
 from service.wire.steps import Steps, finish
 
@@ -46,6 +46,10 @@ class Valid(NamedTuple):
 
     X: Array
     is_table: bool
+    ids: Sequence[Id] = ()
+
+
+Checked: TypeAlias = tuple[Array, Sequence[Id]]
 
 
 class BatchValidator:
@@ -71,7 +75,7 @@ class BatchValidator:
         self._max_marks = SPARE_MARKS + 2 * max_rows * (1 + len(features))
         self._max_openings = SPARE_MARKS + OPENINGS * max_rows
         self._reader = RecordReader(features)
-        self._batch_faults = FaultFinder(features, BATCH)
+        self._batch_faults = FaultFinder(features, BATCH, kept_names(features))
         self._table_faults = FaultFinder(features, TABLE)
 
     def valid(self, body: bytes) -> Steps[Valid]:
@@ -125,10 +129,12 @@ class BatchValidator:
         found = yield from members(body, {*BATCH, *TABLE}, take_names)
         parts = {part.name: part for part in found}
         if parts.keys().isdisjoint(BATCH) and parts:
-            return Valid((yield from self._table(parts, as_table.bad())), is_table=True)
-        return Valid((yield from self._batch(parts, as_batch.bad())), is_table=False)
+            X, _ = yield from self._table(parts, as_table.bad())
+            return Valid(X, is_table=True)
+        X, ids = yield from self._batch(parts, as_batch.bad())
+        return Valid(X, is_table=False, ids=ids)
 
-    def _batch(self, parts: Mapping[str, Member], outer: Sequence[BadName]) -> Steps[Array]:
+    def _batch(self, parts: Mapping[str, Member], outer: Sequence[BadName]) -> Steps[Checked]:
         instances = parts.get("instances")
         self._check_length(instances)
         _, names = yield from self._columns(parts.get("columns"))
@@ -138,7 +144,7 @@ class BatchValidator:
         yield from findings.add_wholes()
         return (yield from self._checked(rows, findings))
 
-    def _table(self, parts: Mapping[str, Member], outer: Sequence[BadName]) -> Steps[Array]:
+    def _table(self, parts: Mapping[str, Member], outer: Sequence[BadName]) -> Steps[Checked]:
         columns, data = parts.get("columns"), parts.get("data")
         self._check_length(data)
         texts, names = yield from self._columns(columns)
@@ -164,9 +170,10 @@ class BatchValidator:
             yield
         return found, check.bad()
 
-    def _checked(self, rows: Rows, findings: Findings) -> Steps[Array]:
+    def _checked(self, rows: Rows, findings: Findings) -> Steps[Checked]:
         """Check rows one by one, so many in a step as are checked quickly."""
         good: list[Array] = []
+        ids: list[Id] = []
         read: list[list[float]] = []
         effort = 0
         for number in range(len(rows)):
@@ -178,8 +185,10 @@ class BatchValidator:
                 read, effort = [], 0
                 yield
             effort += needed
-            row = rows.record(text)
-            if row is not None:
+            record = rows.record(text)
+            if record is not None:
+                own, row = record
+                ids.append(own)
                 read.append(row)
             elif findings.is_full:
                 findings.count_row()
@@ -191,7 +200,7 @@ class BatchValidator:
                 effort += (LISTED_ROWS - 1) * needed
         if findings:
             raise findings.refusal()
-        return np.concatenate([*good, self._matrix(read)])
+        return np.concatenate([*good, self._matrix(read)]), ids
 
     def _matrix(self, rows: Sequence[Sequence[float]]) -> Array:
         return np.array(rows, np.float64).reshape(-1, len(self._features))

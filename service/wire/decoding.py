@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from model.arrays import Array
 from model.schema.features import FeatureSet
 from model.schema.rules import Cell, Rule
 from service.wire.csv_cells import as_cell
+from service.wire.ids import is_id
 from service.wire.record_reader import Id, explains
 from service.wire.record_types import RecordTypes, decoded, each_decoded, struct
 
@@ -51,23 +52,27 @@ class Decoder:
         self._table = msgspec.json.Decoder(table)
         self._number = msgspec.json.Decoder(float)
 
-    def batch(self, body: bytes) -> Array | None:
-        """Return the rows of ``{"instances": [record, ...]}``, all under the same names."""
+    def batch(self, body: bytes) -> tuple[Array, Sequence[Id]] | None:
+        """Return the rows of ``{"instances": [record, ...]}``, all under the same names.
+
+        Beside their values there is the id of each, UNSET where there is none.
+        """
         kind = self._types.of_batch(body)
-        if kind is None or kind.has_ids:
-            return None
-        found = decoded(kind.batch, body)
-        if found is None:
+        found = decoded(kind.batch, body) if kind else None
+        if kind is None or found is None:
             return None
         (records,) = astuple(found)
-        rows = [*map(astuple, records)]
+        rows, ids = _parted([*map(astuple, records)], has_ids=kind.has_ids)
         others = count(body, COLON) - 1 - len(rows) * self._width
+        if others and kind.has_ids:
+            others -= sum(1 + bytes(own).count(b":") for own in _given(ids))
         if others and not explains(body, others, [*chain.from_iterable(rows)]):
             return None
-        return self._rules.matrix(rows, self._in_order)
+        X = self._rules.matrix(rows, self._in_order) if _are_valid(ids) else None
+        return None if X is None else (X, ids)
 
-    def lines(self, lines: Sequence[bytes]) -> tuple[Sequence[Id], Array] | None:
-        """Return the ids of records, all under the same names, and their values.
+    def lines(self, lines: Sequence[bytes]) -> tuple[Array, Sequence[Id]] | None:
+        """Return the values of records, all under the same names, and their ids.
 
         Each line is decoded alone: lines that are malformed can be well formed when joined.
         """
@@ -75,16 +80,13 @@ class Decoder:
         found = each_decoded(kind.line, lines) if kind else None
         if kind is None or found is None:
             return None
-        rows = [*map(astuple, found)]
-        ids = [row[-1] for row in rows] if kind.has_ids else [msgspec.UNSET] * len(rows)
-        if kind.has_ids:
-            rows = [row[:-1] for row in rows]
+        rows, ids = _parted([*map(astuple, found)], has_ids=kind.has_ids)
         colons = sum(line.count(b":") for line in lines)
         names = len(rows) * self._width + len(ids) - ids.count(msgspec.UNSET)
         if colons != names and not all(map(self._has_each_name_once, lines, ids, rows)):
             return None
-        X = self._rules.matrix(rows, self._in_order)
-        return None if X is None else (ids, X)
+        X = self._rules.matrix(rows, self._in_order) if _are_valid(ids) else None
+        return None if X is None else (X, ids)
 
     def _has_each_name_once(self, line: bytes, own: Id, row: Sequence[Cell]) -> bool:
         others = line.count(b":") - self._width
@@ -126,6 +128,23 @@ class Decoder:
         if places is None or (others and not explains(body, others, [*chain.from_iterable(rows)])):
             return None
         return self._rules.matrix(rows, places)
+
+
+def _parted(
+    rows: list[tuple[Any, ...]], *, has_ids: bool
+) -> tuple[list[tuple[Any, ...]], list[Id]]:
+    """Return the cells of rows, and their ids, which are the last item where there are any."""
+    if not has_ids:
+        return rows, [msgspec.UNSET] * len(rows)
+    return [row[:-1] for row in rows], [row[-1] for row in rows]
+
+
+def _given(ids: Iterable[Id]) -> Iterator[msgspec.Raw]:
+    return (own for own in ids if not isinstance(own, msgspec.UnsetType))
+
+
+def _are_valid(ids: Iterable[Id]) -> bool:
+    return all(is_id(bytes(own)) for own in _given(ids))
 
 
 def count(body: bytes, byte: int) -> int:

@@ -8,16 +8,11 @@ from typing import Any
 import msgspec
 from pydantic_core import from_json
 
-from service.faults import fault
+from service.faults import MAX_DIGITS, fault
 from service.wire.cutting import members
 from service.wire.steps import finish
 
 ID = "id"
-
-MAX_DIGITS = 1000
-"""Of a whole number; pydantic and Python refuse to read one of more than 4,300."""
-
-EXPECTED_ID = f"a string or a whole number of at most {MAX_DIGITS} digits"
 
 EXPECTED_TEXT = "UTF-8 text without a carriage return"
 """What an id in CSV must be."""

@@ -11,7 +11,8 @@ from model.schema.features import FeatureSet
 from service.faults import BadValue, FaultFinder, FaultType, Loc
 from service.wire.cutting import Member, members
 from service.wire.findings import Bad
-from service.wire.record_reader import RecordReader
+from service.wire.ids import ID, is_id
+from service.wire.record_reader import Id, RecordReader
 from service.wire.record_types import decoded
 from service.wire.steps import Steps
 
@@ -29,8 +30,8 @@ class Rows(Protocol):
     def text(self, number: int) -> bytes:
         """Return the text of a row."""
 
-    def record(self, text: bytes) -> list[float] | None:
-        """Return the values of a row if nothing is wrong with it."""
+    def record(self, text: bytes) -> tuple[Id, list[float]] | None:
+        """Return the id and the values of a row if nothing is wrong with it."""
 
     def bad(self, number: int, text: bytes) -> Steps[Bad]:
         """Return what is wrong with a row."""
@@ -62,16 +63,19 @@ class Records:
     def text(self, number: int) -> bytes:
         return self._instances.item(number) if self._instances else b""
 
-    def record(self, text: bytes) -> list[float] | None:
-        return self._reader.record(text)
+    def record(self, text: bytes) -> tuple[Id, list[float]] | None:
+        return self._reader.line(text)
 
     def bad(self, number: int, text: bytes) -> Steps[Bad]:
         place = (self.part, number)
         if not text.startswith(b"{"):
             return [unfit(place, "not_an_object", text)], []
         names = self._finder.fields()
-        yield from members(text, (), names.add)
-        return self._finder.values_at(place, from_json(text)), names.bad()
+        found = yield from members(text, {ID}, names.add)
+        values = self._finder.values_at(place, from_json(text))
+        if self._finder.takes_ids and found and not is_id(found[-1].text):
+            values.append(BadValue((*place, ID), "invalid_id"))
+        return values, names.bad()
 
 
 class TableRows:
@@ -111,12 +115,12 @@ class TableRows:
     def text(self, number: int) -> bytes:
         return self._data.item(number) if self._data else b""
 
-    def record(self, text: bytes) -> list[float] | None:
+    def record(self, text: bytes) -> tuple[Id, list[float]] | None:
         cells = decoded(_cells, text)
         if cells is None or len(cells) != self._width:
             return None
         try:
-            return [read(cells[place]) for place, read in self._read]
+            return msgspec.UNSET, [read(cells[place]) for place, read in self._read]
         except (KeyError, TypeError, ValueError):
             return None
 

@@ -22,6 +22,9 @@ from typing_extensions import TypedDict
 
 from model.artifact.artifact import Artifact
 from model.schema.features import Feature, FeatureSet
+from service.faults import EXPECTED_ID, kept_names
+
+ID = f"Any text or number of the client's own, sent back with the answer: {EXPECTED_ID}."
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,19 @@ class Ready(BaseModel):
     model_version: str
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    """Leave a member out where it would be the default, which no answer holds."""
+    del schema["default"]
+
+
 class Row(BaseModel):
     """The prediction for one record."""
 
+    id: int | str = Field(
+        "",
+        description="That of the record, where it had one.",
+        json_schema_extra=_without_default,
+    )
     label: str = Field(description="Name of the predicted class.")
     warnings: list[Fault] = Field(
         description="Plausible values outside of what was seen in training."
@@ -180,7 +193,9 @@ class ModelCard(BaseModel):
 def record_type(features: FeatureSet) -> Any:
     """Return the type of one record: every feature once, by its name or an alias."""
     # "Record" alone is a type of TypeScript's own.
-    return _object_type("InputRecord", {feature.name: _field_type(feature) for feature in features})
+    fields = {feature.name: _field_type(feature) for feature in features}
+    ids = dict.fromkeys(kept_names(features), Annotated[int | str, Field(description=ID)])
+    return _object_type("InputRecord", fields, ids)
 
 
 def batch_type(record: Any, max_rows: int) -> Any:
@@ -194,7 +209,8 @@ def table_type(record: Any, max_rows: int) -> Any:
 
     It is shown with the columns in the model's own order, where each has its own schema.
     """
-    columns = TypeAdapter(record).json_schema(mode="serialization")["properties"]
+    shown = TypeAdapter(record).json_schema(mode="serialization")
+    columns = {name: shown["properties"][name] for name in shown["required"]}
     row = _tuple([*columns.values()], {"anyOf": [{"type": "number"}, {"type": "string"}]})
     # Not `const`: of several, openapi-python-client accepts the first alone.
     heads = [{"title": f"{name} column", "type": "string", "enum": [name]} for name in columns]
@@ -279,10 +295,11 @@ SHARED_SCHEMAS: dict[str, Any] = {
 """The types that every contract shares, by their names in the OpenAPI document."""
 
 
-def _object_type(name: str, fields: dict[str, Any]) -> Any:
+def _object_type(name: str, fields: dict[str, Any], optional: dict[str, Any] | None = None) -> Any:
     shown: Any = {"additionalProperties": False, "required": list(fields)}
     config = ConfigDict(json_schema_extra=shown)
-    return with_config(config)(TypedDict(name, fields, total=False))  # type: ignore[operator]
+    members = fields | (optional or {})
+    return with_config(config)(TypedDict(name, members, total=False))  # type: ignore[operator]
 
 
 def _field_type(feature: Feature) -> Any:

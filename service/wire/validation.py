@@ -10,9 +10,9 @@ from pydantic_core import from_json
 from model.schema.features import FeatureSet
 from model.schema.rules import Cell
 from service.errors import InvalidInput
-from service.faults import FaultFinder, Hints, kept_names, not_json
+from service.faults import EXPECTED_ID, FaultFinder, Hints, kept_names, not_json
 from service.wire.cutting import member_names
-from service.wire.ids import EXPECTED_ID, id_fault, id_of
+from service.wire.ids import id_fault, id_of
 
 
 class Validator:
@@ -25,25 +25,21 @@ class Validator:
     """
 
     def __init__(self, features: FeatureSet) -> None:
-        self._takes_ids = bool(kept_names(features))
-        self._record_faults = FaultFinder(features, {})
-        self._line_faults = FaultFinder(features, {}, kept_names(features))
+        kept = kept_names(features)
+        self._takes_ids = bool(kept)
+        self._faults = FaultFinder(features, {}, kept)
 
-    def refusal(self, body: bytes) -> InvalidInput:
-        """Return the exception that lists every fault of a record."""
-        return _refusal(self._record_faults, body, None)
-
-    def line_refusal(self, line: bytes, hints: Hints | None = None) -> InvalidInput:
-        """Return the exception that lists every fault of a record that may have an id."""
-        refusal = _refusal(self._line_faults, line, hints)
-        if self._takes_ids and id_of(line) is None:
+    def refusal(self, body: bytes, hints: Hints | None = None) -> InvalidInput:
+        """Return the exception that lists every fault of a record, and of its id."""
+        refusal = _refusal(self._faults, body, hints)
+        if self._takes_ids and id_of(body) is None:
             refusal.faults.append(id_fault(EXPECTED_ID))
         return refusal
 
     def cell_faults(self, record: Mapping[str, Cell | None]) -> list[dict[str, Any]]:
         """Return every fault of the cells of a line, one under each name."""
-        values = self._line_faults.values_at((), record)
-        return self._line_faults.faults_at((), values, (), Hints())
+        values = self._faults.values_at((), record)
+        return self._faults.faults_at((), values, (), Hints())
 
     def check_columns(self, names: Sequence[str]) -> None:
         """Check the names of the columns that lines have.
@@ -53,7 +49,7 @@ class Validator:
         InvalidInput
             When they are not those of the fields of a record, each once.
         """
-        if faults := self._line_faults.name_faults(names):
+        if faults := self._faults.name_faults(names):
             raise InvalidInput("The first line does not name the columns.", faults)
 
 

@@ -69,7 +69,7 @@ def rows_of(form: Form, body: bytes) -> list[Row] | None:
         return [_row(_json(line), may_have_id=True) for line in lines_of(body)]
     document = _json(body.removeprefix(MARK))
     if form == "record":
-        row = _row(document)
+        row = _row(document, may_have_id=True)
         return None if row is BAD else [row]
     return _batch_rows(document)
 
@@ -155,7 +155,7 @@ def _batch_rows(document: Any) -> list[Row] | None:
     if any(type(part) is not list for part in parts.values()):
         return None
     if names == ["instances"]:
-        return [_row(record) for record in parts["instances"]]
+        return [_row(record, may_have_id=True) for record in parts["instances"]]
     if sorted(names) != ["columns", "data"]:
         return None
     columns = parts["columns"]

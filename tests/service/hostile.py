@@ -133,18 +133,25 @@ ALTERATIONS: list[Callable[[Random, Pairs], None]] = [
 ]
 
 
-def record(rng: Random, names: Sequence[str] = ()) -> str:
+def record(rng: Random, names: Sequence[str] = (), ids: Sequence[str] = ()) -> str:
     """Return a record: a good one, or one with up to three things wrong, or none at all."""
     if rng.random() < 0.05:
         return rng.choice(VALUES)
     pairs = good_pairs(rng, names)
+    _insert_id(rng, pairs, ids)
     for alter in rng.choices(ALTERATIONS, k=rng.choice([0, 0, 1, 1, 2, 3])):
         alter(rng, pairs)
     return as_object(pairs)
 
 
-def _good_record(rng: Random, names: Sequence[str]) -> str:
+def _insert_id(rng: Random, pairs: Pairs, ids: Sequence[str]) -> None:
+    if ids and rng.random() < 0.5:
+        pairs.insert(rng.randrange(len(pairs) + 1), ('"id"', rng.choice(ids)))
+
+
+def _good_record(rng: Random, names: Sequence[str], ids: Sequence[str]) -> str:
     pairs = good_pairs(rng, names)
+    _insert_id(rng, pairs, ids)
     rng.shuffle(pairs)
     return as_object(pairs)
 
@@ -168,12 +175,12 @@ def table(rng: Random) -> str:
     return as_object(pairs)
 
 
-def batch(rng: Random) -> str:
+def batch(rng: Random, ids: Sequence[str] = ()) -> str:
     if rng.random() < 0.3:
         return table(rng)
     names = rng.choice([(), some_names(rng)])
     write = rng.choice([record, _good_record])
-    rows = ", ".join(write(rng, names) for _ in range(rng.choice([0, 1, 1, 2, 3, 5])))
+    rows = ", ".join(write(rng, names, ids) for _ in range(rng.choice([0, 1, 1, 2, 3, 5])))
     pairs = [('"instances"', f"[{rows}]")]
     if rng.random() < 0.1:
         rng.choice(ALTERATIONS[:5])(rng, pairs)

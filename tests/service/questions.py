@@ -40,6 +40,7 @@ CODINGS: Mapping[str, Callable[[bytes], bytes]] = {
     "deflate": zlib.compress,
 }
 LINES = ("ndjson", "csv")
+IDS = [*3 * hostile_lines.GOOD_IDS, *hostile_lines.BAD_IDS]
 
 Way = Literal["refuse", "report"]
 RowAnswer = dict[str, Any]
@@ -101,8 +102,12 @@ def question(rng: Random, form: Form | None = None) -> Question:
 def body(rng: Random, form: Form) -> bytes:
     if form in LINES:
         return hostile_lines.ndjson(rng) if form == "ndjson" else hostile_lines.csv(rng)
-    make = {"record": hostile.record, "batch": hostile.batch, "table": hostile.table}[form]
-    whole = make(rng).encode("utf-8", "surrogatepass")[:MAX_BYTES]
+    text = {
+        "record": lambda: hostile.record(rng, ids=IDS),
+        "batch": lambda: hostile.batch(rng, IDS),
+        "table": lambda: hostile.table(rng),
+    }[form]()
+    whole = text.encode("utf-8", "surrogatepass")[:MAX_BYTES]
     mangled = rng.choice(hostile.MANGLINGS)(rng, whole) if rng.random() < 0.25 else whole
     return mangled[: 2 * MAX_BYTES]
 
@@ -147,7 +152,7 @@ def _check_prediction(
     assert int(given["predicted_class"]) == number, given
     assert given["label"] == predictor.labels[number], given
     assert _warned(given["warnings"]) == careful.unseen(row.numbers or {}), given
-    if asked.is_lines:
+    if asked.form != "table":
         assert given.get(ID) == _id_in(asked.form, row), given
 
 
@@ -191,11 +196,12 @@ def row_answers(asked: Question, answer: Answer) -> list[RowAnswer]:
         return _cells(answer.body)
     if asked.form == "ndjson":
         return [_members(line) for line in answer.body.decode().split("\n") if line]
-    document = json.loads(answer.body)
     if asked.form == "record":
-        return [document]
+        return [_members(answer.body.decode())]
+    document = json.loads(answer.body)
     if "predictions" in document:
-        return list(document["predictions"])
+        kept = dict(careful.read_json(answer.body.decode()))["predictions"]
+        return [row | _ids(own) for row, own in zip(document["predictions"], kept, strict=True)]
     return _table_rows(document)
 
 
@@ -208,11 +214,15 @@ def _table_rows(document: RowAnswer) -> list[RowAnswer]:
     return rows
 
 
+def _ids(given: Pairs) -> dict[str, str | None]:
+    return {name: careful.id_of(value) for name, value in given if name == ID}
+
+
 def _members(line: str) -> RowAnswer:
     """Return an answer of NDJSON; an id keeps its digits."""
     given = careful.read_json(line)
     assert isinstance(given, Pairs)
-    own = {name: careful.id_of(value) for name, value in given if name == ID}
+    own = _ids(given)
     return {**json.loads(line), **own}
 
 

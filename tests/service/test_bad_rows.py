@@ -89,14 +89,14 @@ async def test_of_a_refused_batch_all_bad_rows_are_counted_and_the_first_are_sea
     app: FastAPI, monkeypatch: pytest.MonkeyPatch, line: bytes
 ) -> None:
     searched = 0
-    search = Validator.line_refusal
+    search = Validator.refusal
 
     def counted(self: Validator, *arguments: Any) -> Any:
         nonlocal searched
         searched += 1
         return search(self, *arguments)
 
-    monkeypatch.setattr(Validator, "line_refusal", counted)
+    monkeypatch.setattr(Validator, "refusal", counted)
     body = (line + b"\n" + RECORD + b"\n") * 1000
     exchange = await answered(app, NDJSON, PATH, [body])
     problem = json.loads(exchange.body)

@@ -165,12 +165,12 @@ def test_names_are_read_quickly_in_every_shape_and_numbers_in_none() -> None:
         line = json.dumps(record).encode()
         table = {"columns": [*record], "data": [[*record.values()]]}
         cells = [[str(value) for value in record.values()]]
-        read = decoder.lines([line])
+        lines, batch = decoder.lines([line]), decoder.batch(b'{"instances": [%b]}' % line)
         rows = [
-            decoder.batch(b'{"instances": [%b]}' % line),
+            batch and batch[0],
             decoder.table(json.dumps(table).encode()),
             decoder.cells([*record], cells),
-            None if read is None else read[1],
+            lines and lines[0],
         ]
         assert RecordReader(features).record(line) == expected
         assert [None if X is None else X.tolist() for X in rows] == [expected and [expected]] * 4

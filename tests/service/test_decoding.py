@@ -56,7 +56,8 @@ def test_a_record_is_read_where_it_has_no_fault(rng: Random) -> None:
 @given(rng=st.randoms(use_true_random=False))
 def test_a_batch_that_is_read_quickly_is_read_the_same_with_care(rng: Random) -> None:
     body = hostile.body(rng, is_batch=True)
-    for X in (DECODER.batch(body), DECODER.table(body)):
+    read = DECODER.batch(body)
+    for X in (read and read[0], DECODER.table(body)):
         if X is not None:
             assert X.tolist() == _read_with_care(body).tolist()
 
@@ -65,7 +66,7 @@ def test_a_batch_that_is_read_quickly_is_read_the_same_with_care(rng: Random) ->
 @given(rng=st.randoms(use_true_random=False))
 def test_a_line_is_read_where_it_has_no_fault(rng: Random) -> None:
     body = hostile.body(rng, is_batch=False)
-    assert bool(VALIDATOR.line_refusal(body).faults) == (READER.line(body) is None)
+    assert bool(VALIDATOR.refusal(body).faults) == (READER.line(body) is None)
 
 
 @pytest.mark.parametrize("write", [_as_batch, _as_table])
@@ -75,7 +76,8 @@ def test_rows_of_possible_numbers_are_read_quickly(
     write: Callable[[list[dict[str, float]]], bytes], records: list[dict[str, float]]
 ) -> None:
     read = DECODER.batch if write is _as_batch else DECODER.table
-    X = read(write(records))
+    found = read(write(records))
+    X = found[0] if isinstance(found, tuple) else found
     assert X is not None
     assert X.tolist() == [[record[name] for name in FEATURES.names] for record in records]
 

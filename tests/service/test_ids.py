@@ -15,7 +15,7 @@ from model.artifact.artifact import Artifact
 from service.protocols.native.scoring import Scorer
 from service.protocols.native.streams import CsvStream, NdjsonStream, Stream
 from service.wire.ids import id_of
-from tests.service.samples import FEATURES, example, raw
+from tests.service.samples import FEATURES, JSON, example, raw
 from tests.variants import with_feature
 
 pytestmark = pytest.mark.anyio
@@ -221,3 +221,31 @@ def test_a_feature_named_id_is_a_value(artifact: Artifact, make: type[Stream]) -
     assert answers is not None
     assert careful.other_answers([row.encode()]) == answers
     assert "id" not in answers[0]
+
+
+@pytest.mark.parametrize("own", GOOD)
+async def test_a_record_of_json_may_have_an_id(client: httpx.AsyncClient, own: str) -> None:
+    line = f'{json.dumps(example())[:-1]}, "id": {own}}}'.encode()
+    plain = (await client.post("/predict", json=example())).content
+    answer = await client.post("/predict", content=line, headers=JSON)
+    assert answer.content == b'{"id":%b,%b' % (own.encode(), plain[1:])
+    body = b'{"instances": [%b, %b]}' % (json.dumps(example()).encode(), line)
+    for batch in (body, b'{"instances": [%b, %b]}' % (line, line)):
+        rows = (await client.post(PATH, content=batch, headers=JSON)).json()["predictions"]
+        alone = {name: rows[1].pop(name) for name in ["id"]}
+        assert alone == {"id": json.loads(own)}
+        assert rows[0].pop("id", None) in (None, json.loads(own))
+        assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize("own", BAD)
+async def test_any_other_id_of_a_record_of_json_is_refused(
+    client: httpx.AsyncClient, own: str
+) -> None:
+    line = f'{json.dumps(example())[:-1]}, "id": {own}}}'
+    for path, body in (("/predict", line), (PATH, f'{{"instances": [{line}]}}')):
+        answer = await client.post(path, content=body.encode(), headers=JSON)
+        assert answer.status_code == 422
+        fault = answer.json()["errors"][-1]
+        assert fault["type"] in ("invalid_id", "json_invalid")
+        assert fault["loc"][-1] == "id" or fault["type"] == "json_invalid"

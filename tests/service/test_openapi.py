@@ -25,10 +25,11 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def fields(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The fields that are features."""
     properties: dict[str, dict[str, Any]] = document["components"]["schemas"]["InputRecord"][
         "properties"
     ]
-    return properties
+    return {name: shown for name, shown in properties.items() if name != "id"}
 
 
 def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -97,9 +98,10 @@ def test_every_operation_tells_of_its_errors(document: dict[str, Any]) -> None:
             assert list(answer["content"]) == (good if status == "200" else [PROBLEM])
 
 
-def test_the_record_has_every_feature_and_nothing_else(document: dict[str, Any]) -> None:
+def test_the_record_has_every_feature_and_maybe_an_id(document: dict[str, Any]) -> None:
     record = document["components"]["schemas"]["InputRecord"]
-    assert list(record["properties"]) == record["required"] == FEATURES.names
+    assert record["required"] == FEATURES.names
+    assert list(record["properties"]) == [*FEATURES.names, "id"]
     assert record["additionalProperties"] is False
 
 

@@ -259,15 +259,18 @@ def test_the_document_of_iris_tells_the_three_species_and_no_threshold(iris: Ser
 
 def test_the_document_of_iris_takes_four_lengths(iris: Served) -> None:
     record = schema(iris.app, "InputRecord")
-    assert list(record["properties"]) == record["required"] == list(FLOWER)
+    assert record["required"] == list(FLOWER)
+    assert list(record["properties"]) == [*record["required"], "id"]
     assert record["additionalProperties"] is False
-    assert {field["x-unit"] for field in record["properties"].values()} == {"cm"}
+    assert {record["properties"][name]["x-unit"] for name in FLOWER} == {"cm"}
 
 
 def test_the_document_of_moons_takes_x_and_y(moons: Served) -> None:
     record = schema(moons.app, "InputRecord")
-    assert list(record["properties"]) == record["required"] == ["x", "y"]
-    assert [(f["minimum"], f["maximum"]) for f in record["properties"].values()] == [(-10, 10)] * 2
+    assert record["required"] == ["x", "y"]
+    assert list(record["properties"]) == [*record["required"], "id"]
+    fields = [record["properties"][name] for name in record["required"]]
+    assert [(f["minimum"], f["maximum"]) for f in fields] == [(-10, 10)] * 2
     prediction = schema(moons.app, "Prediction")
     assert prediction["properties"]["label"]["enum"] == ["upper", "lower"]
     assert {"probability", "threshold"} <= set(prediction["required"])

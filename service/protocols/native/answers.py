@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import msgspec
@@ -12,6 +13,7 @@ from model.inference.predictor import Predictor
 from model.schema.classes import probability_names
 from service.faults import unseen_warning
 from service.inference.outcome import Outcome, RowOutcome
+from service.wire.record_reader import Id
 
 Warnings: TypeAlias = list[dict[str, Any]]
 
@@ -25,6 +27,7 @@ encode = msgspec.json.Encoder().encode
 class OfTwo(msgspec.Struct, gc=False):
     """A row of a batch, where there are two classes."""
 
+    id: Id
     probability: float
     predicted_class: int
     label: str
@@ -34,6 +37,7 @@ class OfTwo(msgspec.Struct, gc=False):
 class OfMore(msgspec.Struct, gc=False):
     """A row of a batch, where there are more."""
 
+    id: Id
     probabilities: dict[str, float]
     predicted_class: int
     label: str
@@ -63,21 +67,22 @@ class Answers:
             for number, label in enumerate(labels)
         ]
 
-    def record(self, outcome: RowOutcome) -> bytes:
-        """Answer a record."""
+    def record(self, outcome: RowOutcome, own: Id | None) -> bytes:
+        """Answer a record, with its id if it has one."""
         probability, number, unseen, _ = outcome
         shown = self._by_label(probability) if isinstance(probability, list) else probability
         warnings = [self._unseen[column] for column in unseen]
         middle = self._middles[number]
-        return b'%b%b%b,"warnings":%b}' % (self._head, encode(shown), middle, encode(warnings))
+        answer = b'%b%b%b,"warnings":%b}' % (self._head, encode(shown), middle, encode(warnings))
+        return b'{"id":%b,%b' % (own, answer[1:]) if isinstance(own, msgspec.Raw) else answer
 
-    def batch(self, outcome: Outcome) -> bytes:
-        """Answer records."""
+    def batch(self, outcome: Outcome, ids: Iterable[Id]) -> bytes:
+        """Answer records, with the ids of those that have one."""
         warnings = [NONE] * len(outcome.classes)
         for row, found in self._warnings(outcome).items():
             warnings[row] = found
         numbers, labels = outcome.classes.tolist(), self._labels_of(outcome)
-        rows = list(map(self._row, self._probabilities(outcome), numbers, labels, warnings))
+        rows = list(map(self._row, ids, self._probabilities(outcome), numbers, labels, warnings))
         return encode({"predictions": rows, **self._model})
 
     def rows(self, outcome: Outcome) -> Rows:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Generic, NamedTuple, TypeVar
 
-from model.arrays import Array
 from model.inference.predictor import Predictor
 from service.errors import InvalidInput
 from service.inference.outcome import Outcome, Outcomes, RowOutcome
 from service.protocols.native.answers import Answers
 from service.protocols.native.misplaced import as_batch, as_record
-from service.wire.batch_validation import BatchValidator
+from service.wire.batch_validation import BatchValidator, Valid
 from service.wire.decoding import Decoder
 from service.wire.record_reader import RecordReader
 from service.wire.steps import Steps, finish
@@ -71,11 +70,14 @@ class Scorer:
 
     def predict_valid(self, body: bytes) -> Answered[RowOutcome] | None:
         """Answer one record; None where it has a fault."""
-        row = self.reader.record(body)
+        row, own = self.reader.record(body), None
         if row is None:
-            return None
+            read = self.reader.line(body)
+            if read is None:
+                return None
+            own, row = read
         outcome = self.outcomes.of_row(row)
-        return Answered(self.answers.record(outcome), outcome)
+        return Answered(self.answers.record(outcome, own), outcome)
 
     def predict_batch(self, body: bytes) -> Answered[Outcome]:
         """Answer a batch of records or a table, each row as if it had come alone.
@@ -96,29 +98,35 @@ class Scorer:
     def batch(self, body: bytes) -> Steps[Answered[Outcome]]:
         """Do what `predict_batch` does, in steps of a few milliseconds."""
         is_short = len(body) <= SHORT_BYTES
-        X, is_table = self.decoder.batch(body), False
-        if X is None:
+        valid = self._batch(body)
+        if valid is None:
             if not is_short:
                 yield
-            X, is_table = self.decoder.table(body), True
-        if X is None:
+            X = self.decoder.table(body)
+            valid = None if X is None else Valid(X, is_table=True)
+        if valid is None:
             yield
             return (yield from self._row_by_row(body))
         if is_short:
-            return finish(self._answered(X, is_table=is_table))
+            return finish(self._answered(valid))
         yield
-        return (yield from self._answered(X, is_table=is_table))
+        return (yield from self._answered(valid))
+
+    def _batch(self, body: bytes) -> Valid | None:
+        read = self.decoder.batch(body)
+        return Valid(read[0], is_table=False, ids=read[1]) if read else None
 
     def _row_by_row(self, body: bytes) -> Steps[Answered[Outcome]]:
         try:
-            X, is_table = yield from self._batch_validator.valid(body)
+            valid = yield from self._batch_validator.valid(body)
         except InvalidInput as refusal:
             raise as_batch(refusal, body, self._features) from None
         yield
-        return (yield from self._answered(X, is_table=is_table))
+        return (yield from self._answered(valid))
 
-    def _answered(self, X: Array, *, is_table: bool) -> Steps[Answered[Outcome]]:
-        outcome = self.outcomes.of_rows(X)
+    def _answered(self, valid: Valid) -> Steps[Answered[Outcome]]:
+        outcome = self.outcomes.of_rows(valid.X)
         yield
-        write = self.answers.table if is_table else self.answers.batch
-        return Answered(write(outcome), outcome)
+        if valid.is_table:
+            return Answered(self.answers.table(outcome), outcome)
+        return Answered(self.answers.batch(outcome, valid.ids), outcome)

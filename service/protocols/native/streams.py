@@ -29,7 +29,7 @@ from service.faults import (
 from service.inference.outcome import Outcome
 from service.protocols.native.scoring import Scorer
 from service.wire.csv_cells import BLANKS, as_cell, cells_of, rows_of
-from service.wire.ids import EXPECTED_TEXT, ID, id_fault, id_of, is_id, is_text_id
+from service.wire.ids import EXPECTED_TEXT, ID, id_fault, id_of, is_text_id
 
 Answer: TypeAlias = dict[str, Any]
 """The answer to a row; or the ``errors`` of one that has any. Either with its id."""
@@ -176,9 +176,7 @@ class NdjsonStream(Stream):
         read = self._scorer.decoder.lines(lines)
         if read is None:
             return None
-        ids, X = read
-        if not all(own is msgspec.UNSET or is_id(bytes(own)) for own in ids):
-            return None
+        X, ids = read
         return [{} if own is msgspec.UNSET else {ID: own} for own in ids], X
 
     def _read(self, line: bytes) -> tuple[Answer, list[float]] | None:
@@ -189,7 +187,7 @@ class NdjsonStream(Stream):
         return ({} if isinstance(own, msgspec.UnsetType) else {ID: own}), row
 
     def _searched(self, line: bytes) -> tuple[Answer, list[dict[str, Any]]]:
-        faults = self._scorer.validator.line_refusal(line, self._hints).faults
+        faults = self._scorer.validator.refusal(line, self._hints).faults
         own = id_of(line) if self._takes_ids else None
         return {ID: msgspec.Raw(own)} if isinstance(own, bytes) else {}, faults
 
