@@ -44,6 +44,19 @@ class OfMore(msgspec.Struct, gc=False):
     warnings: Warnings
 
 
+class OfOne(msgspec.Struct, gc=False):
+    """The answer to a record: two classes have no `probabilities`, more have no `threshold`."""
+
+    id: Id
+    probability: float | msgspec.UnsetType
+    probabilities: dict[str, float] | msgspec.UnsetType
+    predicted_class: int
+    label: str
+    threshold: float | msgspec.UnsetType
+    model_version: str
+    warnings: Warnings
+
+
 class Answers:
     """Writes what a model answers.
 
@@ -59,22 +72,18 @@ class Answers:
         self._unseen = [unseen_warning(feature) for feature in predictor.features]
         self._row = OfTwo if self._is_binary else OfMore
         self._columns = [*probability_names(labels), "predicted_class", "label"]
-        self._model = model = _context(predictor)
-        self._head = b'{"probability":' if self._is_binary else b'{"probabilities":'
-        # All that one answer says between its probability and its warnings.
-        self._middles = [
-            b"," + encode({"predicted_class": number, "label": label, **model})[1:-1]
-            for number, label in enumerate(labels)
-        ]
+        self._model = _context(predictor)
 
     def record(self, outcome: RowOutcome, own: Id | None) -> bytes:
         """Answer a record, with its id if it has one."""
-        probability, number, unseen, _ = outcome
-        shown = self._by_label(probability) if isinstance(probability, list) else probability
+        probability, number, unseen, version = outcome
         warnings = [self._unseen[column] for column in unseen]
-        middle = self._middles[number]
-        answer = b'%b%b%b,"warnings":%b}' % (self._head, encode(shown), middle, encode(warnings))
-        return b'{"id":%b,%b' % (own, answer[1:]) if isinstance(own, msgspec.Raw) else answer
+        threshold = self._model.get("threshold", msgspec.UNSET)
+        common = (number, self._labels[number], threshold, version, warnings)
+        shown = own or msgspec.UNSET
+        if isinstance(probability, list):
+            return encode(OfOne(shown, msgspec.UNSET, self._by_label(probability), *common))
+        return encode(OfOne(shown, probability, msgspec.UNSET, *common))
 
     def batch(self, outcome: Outcome, ids: Iterable[Id]) -> bytes:
         """Answer records, with the ids of those that have one."""
@@ -89,22 +98,16 @@ class Answers:
         """Return what `record` says of each row."""
         key = "probability" if self._is_binary else "probabilities"
         warnings = self._warnings(outcome)
+        pairs = zip(self._probabilities(outcome), outcome.classes.tolist(), strict=True)
         return [
             {
                 key: probability,
                 "predicted_class": number,
-                "label": label,
+                "label": self._labels[number],
                 **self._model,
                 "warnings": warnings.get(row, NONE),
             }
-            for row, (probability, number, label) in enumerate(
-                zip(
-                    self._probabilities(outcome),
-                    outcome.classes.tolist(),
-                    self._labels_of(outcome),
-                    strict=True,
-                )
-            )
+            for row, (probability, number) in enumerate(pairs)
         ]
 
     def table(self, outcome: Outcome) -> bytes:
