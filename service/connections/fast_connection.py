@@ -135,7 +135,10 @@ class FastProtocol(LimitedProtocol):
         return missing >= 0
 
     def _keeps_open(self) -> bool:
-        """Return whether answers end no connection; notes what each begins with."""
+        """Return whether answers end no connection; notes what each begins with.
+
+        uvicorn makes a new list once a second, for the date.
+        """
         headers = self.server_state.default_headers
         if headers is not self._own_headers:
             self._own_headers = headers
@@ -179,6 +182,7 @@ class FastProtocol(LimitedProtocol):
 
     def _wait_for_client(self) -> None:
         self._clear_deadline()
+        # A timer for each answer costs more than one that looks at the time of the last.
         self._last_answer = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._wait_for_next(self.timeout_keep_alive)

@@ -9,7 +9,7 @@ from service.observability.log_writer import LineWriter
 
 
 class LineHandler(logging.Handler):
-    """Hands lines to a writer, those of one turn of the event loop together.
+    """Collects the lines of one turn of the event loop, and writes them together.
 
     A call of the system for each line would cost as much as a prediction. A process that is killed
     loses the lines of one turn. A line that may explain why the process ends is written at once.
@@ -24,7 +24,7 @@ class LineHandler(logging.Handler):
         super().__init__()
         self._writer = writer
         self._held: list[bytes] = []
-        self._loop: asyncio.AbstractEventLoop | None = None  # it will hand over what is held
+        self._loop: asyncio.AbstractEventLoop | None = None  # it will write what is held
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -39,26 +39,26 @@ class LineHandler(logging.Handler):
         with self.lock:  # type: ignore[union-attr]  # every handler has one
             if self._writer.fits(line):
                 self._held.append(line)
-                if is_urgent or not self._is_to_be_called():
-                    self._hand_over()
+                if is_urgent or not self._schedules_write():
+                    self._write_held()
 
     def flush(self) -> None:
         """Wait until all is written, but not for long."""
-        self._hand_over()
+        self._write_held()
         self._writer.flush()
 
-    def _is_to_be_called(self) -> bool:
-        """Let the event loop hand over what is held, if this thread has one or another one will."""
+    def _schedules_write(self) -> bool:
+        """Return whether the event loop of this thread, or one before, will write what is held."""
         if self._loop and not self._loop.is_closed():
             return True
         try:
             self._loop = asyncio.get_running_loop()
         except RuntimeError:
             return False
-        self._loop.call_soon(self._hand_over)
+        self._loop.call_soon(self._write_held)
         return True
 
-    def _hand_over(self) -> None:
+    def _write_held(self) -> None:
         with self.lock:  # type: ignore[union-attr]  # every handler has one
             held, self._held, self._loop = self._held, [], None
             if held:

@@ -80,9 +80,9 @@ def test_key_names_and_request_ids_have_the_forms_that_are_compared() -> None:
 
 @given(TIMES)
 def test_a_timestamp_is_the_time_to_the_microsecond(seconds: float) -> None:
-    told = datetime.fromisoformat(timestamp(seconds))
-    assert told.utcoffset() == timedelta(0)
-    assert abs(told - datetime.fromtimestamp(seconds, UTC)) <= timedelta(microseconds=1)
+    parsed = datetime.fromisoformat(timestamp(seconds))
+    assert parsed.utcoffset() == timedelta(0)
+    assert abs(parsed - datetime.fromtimestamp(seconds, UTC)) <= timedelta(microseconds=1)
     assert len(timestamp(seconds)) == len("2026-01-01T00:00:00.000000+00:00")
 
 

@@ -189,7 +189,7 @@ def test_every_line_made_in_a_request_has_its_id(capfd: pytest.CaptureFixture[st
     assert "request_id" not in _line(capfd)
 
 
-def test_an_attribute_of_another_type_is_told_by_the_name_of_its_type(
+def test_an_attribute_of_another_type_is_written_as_the_name_of_its_type(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("info")
