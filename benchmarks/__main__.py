@@ -21,6 +21,7 @@ from benchmarks import (
     files,
     heartline,
     machine,
+    mix,
     neighbours,
     overload,
     serving,
@@ -60,6 +61,7 @@ def main(only: Sequence[str], seconds: int, repetitions: int, environments: Path
         servers = [*heartline.servers(tutorial), *peers(tutorial, environments)]
         others: dict[str, Callable[[], dict[str, float]]] = {
             "batches": batches.measure,
+            "mix": partial(mix.measure, tutorial, seconds, folder),
             "overload": partial(overload.measure, folder),
             "neighbours": partial(neighbours.measure, folder),
             "workers": partial(workers.measure, seconds, folder),

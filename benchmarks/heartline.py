@@ -1,11 +1,14 @@
-"""Heartline as it is measured: with its default settings but for the log level, and with others."""
+"""Heartline as it is measured: with its default settings, and with others."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from benchmarks.patients import Patients
+from benchmarks.senders import MIX, forms
 from benchmarks.servers import JSON, Question, Server
 from model.recipes.recipes import find_recipe
 from tests.conftest import ARTIFACT
@@ -16,7 +19,14 @@ QUIETLY = "--log-level warning"
 BATCH = 1000
 
 
-def server(name: str, title: str, patients: Patients, flags: str = "", key: str = "") -> Server:
+def server(
+    name: str,
+    title: str,
+    patients: Patients,
+    flags: str = "",
+    key: str = "",
+    mix: Sequence[Question] = (),
+) -> Server:
     headers = {**JSON, "Authorization": f"Bearer {key}"} if key else JSON
     return Server(
         name,
@@ -32,6 +42,7 @@ def server(name: str, title: str, patients: Patients, flags: str = "", key: str 
             "HEARTLINE_DRAIN_SECONDS": "0",
             **({"HEARTLINE_API_KEYS": f"benchmark:{key}"} if key else {}),
         },
+        mix,
     )
 
 
@@ -59,10 +70,12 @@ def servers(tutorial: Patients) -> list[Server]:
     """Return the service with its own model, and with the network that the peers serve."""
     own = Patients(ARTIFACT)
     return [
-        quiet(own),
-        server("heartline-same", "Heartline, the peers' network", tutorial, QUIETLY),
-        server("heartline-keys", "Heartline, with an API key", own, QUIETLY, KEY),
-        server("heartline-log", "Heartline, with a log line for each request", own),
+        server("heartline", "**Heartline**", own, mix=forms(own)[MIX]),
+        replace(
+            quiet(own), name="heartline-quiet", title="Heartline, log level warning, one record"
+        ),
+        server("heartline-same", "the same, the peers' network", tutorial, QUIETLY),
+        server("heartline-keys", "the same, with an API key", own, QUIETLY, KEY),
     ]
 
 

@@ -24,8 +24,9 @@ class Patients:
 
     def __init__(self, artifact: Path) -> None:
         self.artifact = artifact
-        self._predictor = Artifact.load(artifact).predictor()
-        self.names = self._predictor.features.names
+        self.predictor = Artifact.load(artifact).predictor()
+        self.features = self.predictor.features
+        self.names = self.features.names
 
     def rows(self, count: int) -> list[list[float]]:
         """Return rows of the data set, over and over; whole numbers as such."""
@@ -41,5 +42,5 @@ class Patients:
     def asked(self, path: str, count: int, form: object, place: Sequence[str | int]) -> Question:
         """Return the question about the first rows in a form that they have been put into."""
         body = json.dumps(form, separators=(",", ":")).encode()
-        last = float(self._predictor.predict_proba(np.array(self.rows(count)))[-1])
+        last = float(self.predictor.predict_proba(np.array(self.rows(count)))[-1])
         return Question("POST", path, body, JSON, count, place, last)

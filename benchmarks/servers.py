@@ -76,6 +76,8 @@ class Server:
         About 1,000 records, by the form in which they come.
     variables : mapping of str to str
         Added to the environment; ``{port}`` likewise.
+    mix : sequence of Question
+        About other records, to be asked in turn; the record alone if left out.
     ready : Question, optional
         Answered with 200 as soon as it is ready; the record if left out.
     prepare : callable, optional
@@ -88,6 +90,7 @@ class Server:
     record: Question
     batches: Mapping[str, Question] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    mix: Sequence[Question] = ()
     ready: Question | None = None
     prepare: Callable[[], None] = lambda: None
 
@@ -119,6 +122,11 @@ class Running:
                 total += process.memory_info().rss
         return total / 2**20
 
+    def processor_seconds(self) -> float:
+        """Return the processor time of its first process so far, to the nanosecond."""
+        tasks = Path(f"/proc/{self._root.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
 
 def _step(answer: Any, key: str | int) -> Any:
     return answer[key]
@@ -138,6 +146,8 @@ def ask(port: int, question: Question) -> tuple[int, bytes]:
 def running(server: Server, log: Path, cores: str = SERVER_CORES) -> Iterator[Running]:
     """Run a server for as long as the block, from its first good answer on; its errors are kept.
 
+    Standard output is a pipe that is read on the other core.
+
     Raises
     ------
     ServerFailure
@@ -148,12 +158,17 @@ def running(server: Server, log: Path, cores: str = SERVER_CORES) -> Iterator[Ru
     variables = {name: value.format(port=port) for name, value in server.variables.items()}
     with log.open("wb") as output:
         begun = time.perf_counter()
+        reader = subprocess.Popen(
+            ["taskset", "-c", CLIENT_CORES, "cat"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        )
         process = subprocess.Popen(
             ["taskset", "-c", cores, *words],
             cwd=ROOT,
             env=environment({"PORT": str(port), **variables}),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=reader.stdin,
             stderr=output,
             start_new_session=True,
         )
@@ -162,6 +177,7 @@ def running(server: Server, log: Path, cores: str = SERVER_CORES) -> Iterator[Ru
             yield Running(process, port, time.perf_counter() - begun)
         finally:
             stop(process)
+            reader.communicate()
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ import click
 from benchmarks import limit
 from benchmarks.figures import Figures, add
 from benchmarks.patients import Patients
-from benchmarks.servers import Refused, Running, Server, ServerFailure, running
+from benchmarks.servers import Question, Refused, Running, Server, ServerFailure, running
 from benchmarks.wrk import load
 
 CONNECTIONS = 16
@@ -40,28 +40,29 @@ def measure(
 ) -> dict[str, Any]:
     """Return the figures of the servers by name.
 
-    A ratio is that to the mean of the limit just before and just after. What does not start, or
+    A ratio is that to the mean of the limit just before and just after, which is asked the same mix
+    if there is one. What does not start, or
     answers wrongly, has the reason in place of figures, and is left alone from then on.
     """
     told = {server.name: _blank(server) for server in (bound, *servers)}
     with running(bound, folder / "limit.log") as limited:
         limited.check(bound.record)
-        before = _singles(limited, bound, duration)
-        add(told[bound.name]["figures"], before)
         for repetition in range(1, repetitions + 1):
             for server in servers:
                 if "failed" in told[server.name]:
                     continue
                 click.echo(f"bench: {server.name}, {repetition} of {repetitions}", err=True)
+                asked = server.mix or (bound.record,)
+                before = _singles(limited, asked, duration)
+                add(told[bound.name]["figures"], before)
                 try:
                     figures = _figures(server, duration, folder / f"{server.name}.log")
                 except ServerFailure as failure:
                     told[server.name]["failed"] = str(failure)
                     continue
-                after = _singles(limited, bound, duration)
+                after = _singles(limited, asked, duration)
                 add(told[bound.name]["figures"], after)
                 add(told[server.name]["figures"], figures | _ratios(figures, before, after))
-                before = after
     return told
 
 
@@ -73,7 +74,7 @@ def _figures(server: Server, duration: int, log: Path) -> Figures:
     server.prepare()
     with running(server, log) as started:
         started.check(server.record)
-        figures = _singles(started, server, duration)
+        figures = _singles(started, server.mix or (server.record,), duration)
         figures |= {"start_seconds": started.seconds_to_start}
         figures |= {"resident_mib": started.resident_mib()}
         for form, question in server.batches.items():
@@ -85,10 +86,10 @@ def _figures(server: Server, duration: int, log: Path) -> Figures:
     return figures
 
 
-def _singles(started: Running, server: Server, duration: int) -> Figures:
-    load(started.port, server.record, CONNECTIONS, WARM_UP_SECONDS)
-    many = load(started.port, server.record, CONNECTIONS, duration)
-    one = load(started.port, server.record, 1, duration)
+def _singles(started: Running, asked: Sequence[Question], duration: int) -> Figures:
+    load(started.port, asked, CONNECTIONS, WARM_UP_SECONDS)
+    many = load(started.port, asked, CONNECTIONS, duration)
+    one = load(started.port, asked, 1, duration)
     return {
         "per_second": many.per_second,
         "p99_us_16": many.p99,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.figures import medians
+from benchmarks.senders import FORMS
 from benchmarks.serving import ROWS
 from tests.conftest import ROOT
 
@@ -27,6 +28,10 @@ COLUMNS = (
 )
 
 LINES: Mapping[str, Sequence[str]] = {
+    "mix": tuple(
+        f"{title} | the limit; at log level warning | {{{form}_info:.2f}}; {{{form}_warning:.2f}}"
+        for form, title in FORMS.items()
+    ),
     "workers": (
         "throughput of two workers, where server and load share two cores | one worker | "
         "{ratio:.2f}",
@@ -70,7 +75,12 @@ def refreshed(page: str, results: Mapping[str, Any]) -> str:
 
 def as_markdown(results: Mapping[str, Any]) -> str:
     """Return the tables, with an empty line around each."""
-    ratios = [line.format_map(medians(results[name])) for name in LINES for line in LINES[name]]
+    ratios = [
+        line.format_map(medians(results[name]))
+        for name in LINES
+        if name in results
+        for line in LINES[name]
+    ]
     tables = (
         _table(COLUMNS, map(_row, results["servers"].values())),
         _table(("what", "compared with", "ratio"), ratios),

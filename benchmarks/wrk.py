@@ -1,9 +1,10 @@
-"""wrk, the load generator: one thread on a core of its own, the same request over and over."""
+"""wrk, the load generator: one thread on a core of its own, the same requests over and over."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -11,9 +12,12 @@ from typing import NamedTuple
 from benchmarks.servers import CLIENT_CORES, Question, ServerFailure
 
 SCRIPT = """\
-wrk.method = "POST"
-{headers}
-wrk.body = {body}
+local requests = {{{requests}}}
+local number = 0
+request = function()
+  number = number % #requests + 1
+  return requests[number]
+end
 done = function(summary, latency, requests)
   local bad = 0
   for _, errors in pairs(summary.errors) do bad = bad + errors end
@@ -38,18 +42,22 @@ class Load(NamedTuple):
         return {"p50": self.p50, "p99": self.p99, "longest": self.longest}
 
 
-def load(port: int, question: Question, connections: int, seconds: float) -> Load:
-    """Ask a question on so many connections for so long.
+def load(
+    port: int, questions: Question | Sequence[Question], connections: int, seconds: float
+) -> Load:
+    """Ask a question, or several in turn, on so many connections for so long.
 
     Raises
     ------
     ServerFailure
         When an answer was not a good one, or did not come.
     """
+    asked = [questions] if isinstance(questions, Question) else questions
+    path = asked[0].path
     with TemporaryDirectory() as folder:
         script = Path(folder) / "ask.lua"
-        script.write_text(_script(question))
-        address = f"http://127.0.0.1:{port}{question.path}"
+        script.write_text(_script(port, asked))
+        address = f"http://127.0.0.1:{port}{path}"
         words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(script), address]
         run = subprocess.run(
             ["taskset", "-c", CLIENT_CORES, *words],
@@ -62,17 +70,25 @@ def load(port: int, question: Question, connections: int, seconds: float) -> Loa
         raise ServerFailure(f"wrk: {run.stderr}")
     told = json.loads(run.stdout.splitlines()[-1])
     if told["bad"] or not told["requests"] or "Non-2xx" in run.stdout:
-        raise ServerFailure(f"{question.path} gave {told['bad']} bad answers: {run.stdout}")
+        raise ServerFailure(f"{path} gave {told['bad']} bad answers: {run.stdout}")
     return Load(told["requests"] / told["seconds"], told["p50"], told["p99"], told["longest"])
 
 
-def _script(question: Question) -> str:
-    headers = (
-        f"wrk.headers[ {_quoted(name)} ] = {_quoted(value)}"
-        for name, value in question.headers.items()
-    )
-    return SCRIPT.format(headers="\n".join(headers), body=_quoted(question.body.decode()))
+def _script(port: int, questions: Sequence[Question]) -> str:
+    return SCRIPT.format(requests=", ".join(_quoted(sent(port, asked)) for asked in questions))
 
 
-def _quoted(text: str) -> str:
-    return f"[==[{text}]==]"
+def sent(port: int, question: Question) -> bytes:
+    """Return the bytes of a request."""
+    lines = [
+        f"{question.method} {question.path} HTTP/1.1",
+        f"Host: 127.0.0.1:{port}",
+        *(f"{name}: {value}" for name, value in question.headers.items()),
+        f"Content-Length: {len(question.body)}",
+    ]
+    return "".join(f"{line}\r\n" for line in (*lines, "")).encode() + question.body
+
+
+def _quoted(request: bytes) -> str:
+    # JSON's escapes for what is printable, CR and LF are Lua's too.
+    return json.dumps(request.decode("ascii"))

@@ -7,12 +7,22 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
-from benchmarks import serving, table
+from benchmarks import (
+    heartline,
+    mix,
+    senders,
+    serving,
+    speedups,
+    split,
+    table,
+    without,
+)
 from benchmarks.patients import Patients
-from benchmarks.servers import Question, Server, ServerFailure
+from benchmarks.servers import Question, Server, ServerFailure, running
 from benchmarks.wrk import load
 from tests.conftest import ARTIFACT, ROOT
 
@@ -45,6 +55,27 @@ def test_a_load_that_meets_a_bad_answer_is_void(address: str) -> None:
     refused = Question("POST", "/predict", b"{}")
     with pytest.raises(ServerFailure, match=r"/predict gave \d+ bad answers"):
         load(int(address.rpartition(":")[2]), refused, 1, 1)
+
+
+def test_every_form_that_people_send_is_answered_as_it_says(tmp_path: Path) -> None:
+    own = Patients(ARTIFACT)
+    asked = senders.forms(own)
+    assert asked.keys() == senders.FORMS.keys()
+    with running(heartline.server("heartline", "heartline", own), tmp_path / "log") as started:
+        for form, questions in asked.items():
+            mix.check(started, form, questions)
+            assert len({question.body for question in questions}) > senders.RECORDS // 2
+        assert load(started.port, asked[senders.MIX], 2, 1).per_second > 0
+        assert min(split.times(started.port, asked[senders.MIX], 0.1)) > 0
+        with pytest.raises(ServerFailure, match=r"numbers: 100% of the answers warn"):
+            mix.check(started, "numbers", asked["warned"])
+
+
+def test_each_speedup_can_be_taken_out_of_the_service() -> None:
+    assert {speedup.name for speedup in speedups.SPEEDUPS} == without.REPLACEMENTS.keys()
+    for target, replacement in without.REPLACEMENTS.values():
+        with patch(target, replacement):  # fails where there is no such thing
+            pass
 
 
 def test_the_page_of_speed_has_the_tables_of_the_results() -> None:
