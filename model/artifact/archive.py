@@ -123,10 +123,15 @@ class Archive:
         ArchiveFault
             When it isn't of this shape, not of 64-bit floats, damaged or not finite.
         """
-        array: Array = self._read(name, FLOATS, shape)
+        array = self.numbers(name, shape)
         if not np.isfinite(array).all():
             raise ArchiveFault("finite", f"{name} holds NaN or infinity")
         return array
+
+    def numbers(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Return one array of numbers that may not be finite; raise what `array` does else."""
+        numbers: Array = self._read(name, FLOATS, shape)
+        return numbers
 
     def content(self, name: str) -> bytes:
         """Return the bytes of one member.

@@ -20,7 +20,7 @@ card        the use, the limits and the metrics are what the documents say of th
 keys        exactly the members that the metadata calls for
 dtype       64-bit floats
 shape       the shapes that the metadata calls for
-finite      neither NaN nor infinity, nor a possible row whose sums overflow
+finite      no NaN but for the missing values of golden rows, no infinity, no sum that overflows
 golden      the golden rows give the stored probabilities within 1e-9, in a batch and alone
 ==========  ======================================================================
 """

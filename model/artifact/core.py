@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from model.arrays import Array
 from model.artifact.archive import METADATA, Archive, ArchiveFault, shown
 from model.artifact.metadata import check_about, check_sizes
@@ -13,7 +15,7 @@ from model.inference.golden import GoldenRows
 from model.inference.pipeline import Pipeline
 from model.network.network import NeuralNetwork
 from model.network.parameters import parameter_shapes
-from model.schema.encoding import Encoding
+from model.schema.encoding import IF_MISSING, Encoding
 from model.schema.features import MAX_NAME, FeatureSet, is_name
 
 
@@ -125,10 +127,10 @@ def _assemble(archive: Archive, metadata: dict[str, Any], beside: Collection[str
     _check_metadata(metadata, features, encoding)
     shapes = _shapes(metadata, features, encoding)
     _check_keys(archive.names, {*shapes, *beside, METADATA})
+    golden_inputs = _golden_inputs(archive, shapes.pop("golden_inputs"), features)
     arrays = {name: archive.array(name, shape) for name, shape in shapes.items()}
     mean, scale = arrays.pop("scaler_mean"), arrays.pop("scaler_scale")
     _require(bool((scale > 0).all()), "a scale is not positive")
-    golden_inputs = arrays.pop("golden_inputs")
     golden_probabilities = arrays.pop("golden_probabilities")
     network = NeuralNetwork(
         metadata["layer_sizes"],
@@ -147,6 +149,15 @@ def _assemble(archive: Archive, metadata: dict[str, Any], beside: Collection[str
         golden_probabilities=golden_probabilities,
         about=dict(metadata["about"]),
     )
+
+
+def _golden_inputs(archive: Archive, shape: tuple[int, ...], features: FeatureSet) -> Array:
+    """Return the golden rows, with NaN only where a value may be missing."""
+    rows = archive.numbers("golden_inputs", shape)
+    may_be_nan = np.isin(np.arange(len(features)), features.rules.optional)
+    if not (np.isfinite(rows) | (np.isnan(rows) & may_be_nan)).all():
+        raise ArchiveFault("finite", "golden_inputs holds NaN or infinity")
+    return rows
 
 
 def _features(described: Any) -> FeatureSet:
@@ -212,12 +223,20 @@ def _shapes(
 
 
 def _fits(encoding: Encoding, features: FeatureSet) -> bool:
-    """Tell whether each column copies a feature or indicates one of its codes."""
+    """Tell whether each column copies a feature or indicates one of its codes.
+
+    Every feature that may have missing values, and no other, has a column that indicates them.
+    """
     codes: list[set[float]] = [{code for code, _ in feature.codes} for feature in features]
-    return all(
+    indicated = {source for source, code in encoding.columns if code == IF_MISSING}
+    return indicated == {*features.rules.optional} and all(
         type(source) is int
         and 0 <= source < len(features)
-        and (code is None or (type(code) in (int, float) and code in codes[source]))
+        and (
+            code is None
+            or code == IF_MISSING
+            or (type(code) in (int, float) and code in codes[source])
+        )
         for source, code in encoding.columns
     )
 

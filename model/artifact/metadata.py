@@ -18,6 +18,8 @@ MAX_CODES = 1_000
 """Of one feature."""
 MAX_ALIASES = 16
 """Of one feature."""
+MAX_MISSING_CELLS = 16
+"""Of one feature."""
 MAX_LAYERS = 64
 MAX_GOLDEN_ROWS = 256
 """Each readiness probe computes all of them."""
@@ -86,6 +88,8 @@ def check_sizes(metadata: Mapping[str, Any]) -> None:
         name = shown(str(feature["name"]))
         sizes.append((f"codes of the feature {name}", len(feature["codes"]), MAX_CODES))
         sizes.append((f"aliases of the feature {name}", len(feature["aliases"]), MAX_ALIASES))
+        missing = len(feature.get("missing_cells", ()))
+        sizes.append((f"missing cells of the feature {name}", missing, MAX_MISSING_CELLS))
     for what, found, most in sizes:
         if found > most:
             raise ArchiveFault("limits", f"{found} {what}, at most {most} are read")

@@ -15,6 +15,22 @@ LARGEST_SUM = 1e300
 """So that differences of two are finite too."""
 
 
+def scaled(encoding: Encoding, encoded: Array, mean: Array, scale: Array) -> Array:
+    """Return encoded rows standardised, with 0, which is the mean, where a value is missing.
+
+    Parameters
+    ----------
+    encoding : Encoding
+        What has encoded them.
+    encoded : Array of shape (..., n, d)
+        The rows.
+    mean, scale : Array of shape (..., d)
+        The standard scaler.
+    """
+    standardised = (encoded - mean[..., np.newaxis, :]) / scale[..., np.newaxis, :]
+    return encoding.filled(standardised, 0.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Pipeline:
     """Encoding, scaler and network, in this order.
@@ -24,7 +40,7 @@ class Pipeline:
     encoding : Encoding
         Makes d columns of a row.
     mean, scale : Array of shape (d,)
-        The standard scaler: x becomes (x - mean) / scale.
+        The standard scaler: x becomes (x - mean) / scale, a missing value 0.
     network : NeuralNetwork
         Takes d inputs.
     """
@@ -47,8 +63,7 @@ class Pipeline:
         Array of shape (n, n_outputs)
         """
         encoded = self.encoding.transform(X)
-        scaled = (encoded - self.mean[..., np.newaxis, :]) / self.scale[..., np.newaxis, :]
-        return self.network.predict_proba(scaled)
+        return self.network.predict_proba(scaled(self.encoding, encoded, self.mean, self.scale))
 
     def class_probabilities(self, X: Array) -> Array:
         """Return what `model.schema.classes.class_probabilities` makes of the outputs."""
@@ -97,6 +112,8 @@ class Pipeline:
         """
         bounds = self.encoding.transform(largest[np.newaxis])
         bounds[:, self.encoding.is_indicator] = 1.0
+        filled = self.encoding.is_filled
+        bounds[:, filled] = np.maximum(bounds, np.abs(self.mean))[:, filled]
         with np.errstate(all="ignore"):
             network = self.folded_network()
             for layer in range(1, network.depth + 1):
@@ -113,7 +130,8 @@ class Pipeline:
 
         Notes
         -----
-        ((x - mean) / scale) @ W1 + b1 = x @ (W1 / scale) + (b1 - mean @ (W1 / scale)).
+        ((x - mean) / scale) @ W1 + b1 = x @ (W1 / scale) + (b1 - mean @ (W1 / scale)). A missing
+        value must be filled with its column's mean.
         """
         network = self.network
         W1 = network.parameters["W1"] / self.scale[:, np.newaxis]

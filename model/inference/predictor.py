@@ -54,9 +54,10 @@ class Predictor:
         self.version = version
         self._golden = golden
         self._encoding = pipeline.encoding
+        self._fill = pipeline.mean
         self._network = network = pipeline.folded_network()
         is_single = SingleRow.computes(network)
-        self._single_row = SingleRow(self._encoding, network) if is_single else None
+        self._single_row = SingleRow(self._encoding, self._fill, network) if is_single else None
 
     def predict_proba(self, X: Array) -> Array:
         """Return the probability of the positive class; with more than two, that of each.
@@ -71,7 +72,8 @@ class Predictor:
         Array of shape (n,) or (n, n_classes)
             A row's is the same to the last bit whatever rows it comes with.
         """
-        outputs = self._network.predict_proba(self._encoding.transform(X))
+        encoded = self._encoding.filled(self._encoding.transform(X), self._fill)
+        outputs = self._network.predict_proba(encoded)
         return class_probabilities(outputs, self._network.output_activation)
 
     def predict_row(self, row: Sequence[float]) -> float | list[float]:

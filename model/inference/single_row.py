@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
+from model.arrays import Array
 from model.network.activations import ACTIVATIONS
 from model.network.network import NeuralNetwork
 from model.schema.encoding import Encoding
@@ -21,6 +23,8 @@ class SingleRow:
     ----------
     encoding : Encoding
         Makes the inputs of the network.
+    fill : Array of shape (len(encoding),)
+        What stands in for missing values.
     network : NeuralNetwork
         With the scaler folded in.
 
@@ -30,8 +34,13 @@ class SingleRow:
     same `numpy.vecmat`, and the same `numpy.exp`.
     """
 
-    def __init__(self, encoding: Encoding, network: NeuralNetwork) -> None:
-        self._transform = encoding.transform_row
+    def __init__(self, encoding: Encoding, fill: Array, network: NeuralNetwork) -> None:
+        # What no row needs costs none anything.
+        self._transform = (
+            partial(encoding.filled_row, fill)
+            if encoding.may_be_missing
+            else encoding.transform_row
+        )
         *self._hidden, (self._W, b) = [
             (network.parameters[f"W{layer}"], network.parameters[f"b{layer}"])
             for layer in range(1, network.depth + 1)

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from model.arrays import Array
 from model.data import Dataset
 from model.evaluation.validation import Mask, Rows
-from model.inference.pipeline import Pipeline
+from model.inference.pipeline import Pipeline, scaled
 from model.network.descent import Descent
 from model.network.initializers import Initializer
 from model.network.losses import Loss, l2_penalty
@@ -118,7 +118,7 @@ class Design:
         encoding = self.encode(dataset.features)
         encoded = encoding.transform(dataset.X[rows])
         mean, scale = self.scaler(encoding, encoded)
-        X, y = (encoded - mean) / scale, self.targets(dataset)[rows]
+        X, y = scaled(encoding, encoded, mean, scale), self.targets(dataset)[rows]
         network = self._network(len(encoding), y.shape[1], random_state)
         pipeline = Pipeline(encoding, mean, scale, network)
 
@@ -154,8 +154,8 @@ class Design:
         network = single.with_parameters(
             {key: np.stack([array] * len(training)) for key, array in single.parameters.items()}
         )
-        scaled = (encoded[rows] - mean[:, np.newaxis]) / scale[:, np.newaxis]
-        self._train(network, scaled, targets[rows], weights)
+        X = scaled(encoding, encoded[rows], mean, scale)
+        self._train(network, X, targets[rows], weights)
         return Pipeline(encoding, mean, scale, network)
 
     def fit_folds(self, dataset: Dataset, training: Mask, random_state: int) -> list[Pipeline]:
@@ -187,9 +187,10 @@ class Design:
         Notes
         -----
         Indicators stay unscaled: one that is 1 for two patients only would be eleven standard
-        deviations for them.
+        deviations for them. Missing values are left out of the mean and the scale. A column in
+        which all are missing tells nothing of these.
         """
-        scaler = StandardScaler().fit(encoded)
+        scaler = StandardScaler().fit(np.where(np.isnan(encoded).all(axis=0), 0.0, encoded))
         as_is = encoding.is_indicator | (not self.is_scaled)
         return np.where(as_is, 0.0, scaler.mean_), np.where(as_is, 1.0, scaler.scale_)
 

@@ -14,7 +14,7 @@ from model.arrays import Array
 from model.data import Dataset
 from model.evaluation.metrics import metrics_for, value_of
 from model.evaluation.validation import Mask, Rows, hold_out
-from model.inference.pipeline import Pipeline
+from model.inference.pipeline import Pipeline, scaled
 from model.network.network import NeuralNetwork
 from model.recipes.recipes import Recipe
 from model.reports.markdown import table
@@ -178,7 +178,8 @@ def _fit_network(recipe: Recipe, dataset: Dataset, is_training: Mask, seed: int)
 
 def _columns(pipeline: Pipeline, X: Array) -> Array:
     """Return the encoded and scaled rows."""
-    return (pipeline.encoding.transform(X) - pipeline.mean) / pipeline.scale
+    encoded = pipeline.encoding.transform(X)
+    return scaled(pipeline.encoding, encoded, pipeline.mean, pipeline.scale)
 
 
 def _predict(network: NeuralNetwork, X: Array) -> Array:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from model.arrays import Array
 from model.schema.features import FeatureSet
+
+IF_MISSING: Literal["missing"] = "missing"
+"""What an encoded column indicates that is 1 where the value is missing."""
+
+Indicated: TypeAlias = float | Literal["missing"] | None
 
 
 class Encoding:
@@ -15,14 +21,18 @@ class Encoding:
 
     Parameters
     ----------
-    columns : iterable of (int, float or None)
+    columns : iterable of (int, float, "missing" or None)
         For each encoded column the index of the feature that it is made of, and the code that it
-        indicates; None for a copy of the column.
+        indicates, or that the value is missing; None for a copy of the column.
 
     Attributes
     ----------
     is_indicator : NDArray of bool, of shape (len(self),)
-        Which of the encoded columns indicate a code.
+        Which of the encoded columns indicate a code, or a missing value.
+    is_filled : NDArray of bool, of shape (len(self),)
+        Which are copies of a column that may have missing values.
+    may_be_missing : bool
+        Whether there is a column of indicators of missing values.
 
     Examples
     --------
@@ -30,11 +40,15 @@ class Encoding:
     array([[54.,  0.,  1.]])
     """
 
-    def __init__(self, columns: Iterable[tuple[int, float | None]]) -> None:
+    def __init__(self, columns: Iterable[tuple[int, Indicated]]) -> None:
         self.columns = tuple(columns)
         self._sources = np.array([source for source, _ in self.columns])
         self.is_indicator = np.array([code is not None for _, code in self.columns])
-        self._codes = np.array([np.nan if code is None else code for _, code in self.columns])
+        self._if_missing = np.array([code == IF_MISSING for _, code in self.columns])
+        self._codes = np.array([_compared(code) for _, code in self.columns])
+        self.may_be_missing = bool(self._if_missing.any())
+        sources = self._sources[self._if_missing]
+        self.is_filled = ~self.is_indicator & np.isin(self._sources, sources)
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -55,8 +69,18 @@ class Encoding:
                 columns.append((index, None))
         return cls(columns)
 
+    @classmethod
+    def for_table(cls, features: FeatureSet) -> Encoding:
+        """Do what `one_hot` does, and indicate the missing values of columns that may have any."""
+        return cls(
+            [
+                *cls.one_hot(features).columns,
+                *((column, IF_MISSING) for column in features.rules.optional),
+            ]
+        )
+
     def transform(self, X: Array) -> Array:
-        """Return the encoded rows.
+        """Return the encoded rows, with NaN in the copies of missing values; see `filled`.
 
         Parameters
         ----------
@@ -69,12 +93,47 @@ class Encoding:
         """
         # Column by column: each lies in one piece then, which is quicker.
         encoded = X.T.take(self._sources, axis=0)
+        if self.may_be_missing:
+            encoded[self._if_missing] = np.isnan(encoded[self._if_missing])
         indicators = self.is_indicator
         encoded[indicators] = encoded[indicators] == self._codes[indicators, np.newaxis]
         return np.ascontiguousarray(encoded.T)
 
     def transform_row(self, row: Sequence[float]) -> Array:
-        """Return what `transform` makes of one row, of shape (len(self),)."""
+        """Return what `transform` makes of one row without a missing value.
+
+        Returns
+        -------
+        Array of shape (len(self),)
+        """
         encoded = np.array(row).take(self._sources)
         np.copyto(encoded, encoded == self._codes, where=self.is_indicator)
         return encoded
+
+    def filled_row(self, values: Array, row: Sequence[float]) -> Array:
+        """Return what `filled` makes of one encoded row, of shape (len(self),)."""
+        encoded = np.array(row).take(self._sources)
+        np.copyto(encoded, np.isnan(encoded), where=self._if_missing)
+        np.copyto(encoded, encoded == self._codes, where=self.is_indicator)
+        return self.filled(encoded, values)
+
+    def filled(self, encoded: Array, values: Array | float) -> Array:
+        """Fill encoded rows, in place, where a value is missing; return them.
+
+        Parameters
+        ----------
+        encoded : Array of shape (..., len(self))
+            Encoded rows, scaled or not.
+        values : Array of shape (len(self),) or float
+            What stands in for a missing value of each column.
+        """
+        if self.may_be_missing:
+            np.copyto(encoded, values, where=np.isnan(encoded) & self.is_filled)
+        return encoded
+
+
+def _compared(code: Indicated) -> float:
+    """Return what an indicator is compared with; of a missing value, a 1 that was put there."""
+    if code is None:
+        return np.nan
+    return 1.0 if code == IF_MISSING else float(code)

@@ -6,6 +6,7 @@ import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from dataclasses import fields as fields_of
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, Literal, TypeAlias
@@ -13,9 +14,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from model.arrays import Array
-from model.schema.rules import Cell, Rule, RuleTable
+from model.schema.rules import MISSING, Cell, Rule, RuleTable
 
 Kind: TypeAlias = Literal["continuous", "count", "binary", "nominal"]
+MissingPolicy: TypeAlias = Literal["refuse", "indicator"]
 
 MAX_NAME = 64
 """Characters of a name."""
@@ -70,6 +72,18 @@ class Feature:
     named_only : bool
         Whether a coded value is accepted by its name alone. Who serves a model decides this: no
         artifact holds it.
+    missing : {"refuse", "indicator"}
+        Whether a value may be missing; then a column of its own tells the network.
+    missing_cells : tuple of float or str
+        What else than null and an empty cell means a missing value.
+    texts_only : bool
+        Whether the codes were made from texts: they are accepted by their names alone.
+    is_boolean : bool
+        Whether true and false are accepted, for the codes 1 and 0.
+    other : int, optional
+        The code of a text that is the name of no code; without it such a text is rejected.
+    can_change : bool
+        Whether a person can change the value.
     foreign : tuple of float
         Numbers that are no values here, and that another copy of the data has in this column.
     foreign_note : str
@@ -92,6 +106,12 @@ class Feature:
     aliases: tuple[str, ...] = ()
     observed: tuple[float, ...] = ()
     named_only: bool = False
+    missing: MissingPolicy = "refuse"
+    missing_cells: tuple[float | str, ...] = ()
+    texts_only: bool = False
+    is_boolean: bool = False
+    other: int | None = None
+    can_change: bool = True
     foreign: tuple[float, ...] = field(default=(), compare=False)
     foreign_note: str = field(default="", compare=False)
 
@@ -111,6 +131,7 @@ class Feature:
             raise self._fault("a foreign number is a value of it, or the note of them is too long")
         if self.observed and not self._is_observed_possible():
             raise self._fault("observed is neither a range nor a list of codes")
+        self._check_cells()
 
     def _check_names(self) -> None:
         if any(set(name) & set(':"\\,') for name in self.accepted_names):
@@ -125,8 +146,33 @@ class Feature:
             )
         if self.unit and not is_name(self.unit):
             raise self._fault("the unit is no name")
-        if any(_reads_as_other_number(name, code) for code, name in self.codes):
+        if not self.texts_only and any(_reads_as_other_number(name, c) for c, name in self.codes):
             raise self._fault("the name of a code reads as another number, which CSV cannot hold")
+
+    def _check_cells(self) -> None:
+        """Check what is said of cells that are no plain numbers or names."""
+        if self.missing not in ("refuse", "indicator"):
+            raise self._fault("unknown policy for missing values")
+        if self.texts_only and not self.is_coded:
+            raise self._fault("only a coded feature can have texts alone")
+        codes = {code for code, _ in self.codes}
+        if self.is_boolean and (self.kind != "binary" or codes != {0, 1}):
+            raise self._fault("true and false are a binary feature's codes 1 and 0")
+        if self.other is not None and self.other not in codes:
+            raise self._fault("the code of other texts is none of its codes")
+        cells = self.missing_cells
+        if len(set(cells)) < len(cells) or not all(map(self._can_mean_missing, cells)):
+            raise self._fault(
+                "a missing cell is a code or its name, stands there twice, is neither a finite "
+                "number nor a name, or is a number where there are texts alone, or reads as one "
+                "where there are not"
+            )
+
+    def _can_mean_missing(self, cell: float | str) -> bool:
+        if isinstance(cell, str):
+            is_taken = cell in {name for _, name in self.codes}
+            return is_name(cell) and not is_taken and (self.texts_only or not _is_number(cell))
+        return math.isfinite(cell) and not self.texts_only and cell not in dict(self.codes)
 
     def _is_observed_possible(self) -> bool:
         if self.is_coded:
@@ -144,6 +190,16 @@ class Feature:
         return self.kind in ("binary", "nominal")
 
     @property
+    def is_optional(self) -> bool:
+        """Whether a value may be missing."""
+        return self.missing == "indicator"
+
+    @property
+    def takes_names_only(self) -> bool:
+        """Whether no number is accepted for a code."""
+        return self.named_only or self.texts_only
+
+    @property
     def accepted_names(self) -> tuple[str, ...]:
         """The name and its aliases."""
         return (self.name, *self.aliases)
@@ -151,20 +207,35 @@ class Feature:
     @property
     def expected(self) -> str:
         """What a value must be, as the end of a sentence."""
+        if not self.is_optional:
+            return self._expected_value
+        cells = [cell if isinstance(cell, str) else f"{cell:g}" for cell in self.missing_cells]
+        return f"{self._expected_value}; {_listed(['null', *cells])} where it is missing"
+
+    @property
+    def _expected_value(self) -> str:
         if self.is_coded:
-            shown = self.codes[:MAX_SHOWN]
-            *others, last = [n if self.named_only else f"{code} ({n})" for code, n in shown]
-            if len(self.codes) > MAX_SHOWN:
-                return f"{', '.join([*others, last])} or another of its {len(self.codes)} codes"
-            return f"{', '.join(others)} or {last}" if others else last
+            return self._expected_code
         number = "a whole number" if self.kind == "count" else "a number"
         unit = f" ({self.unit})" if self.unit else ""
         return f"{number} from {self.minimum:g} to {self.maximum:g}{unit}"
 
     @property
+    def _expected_code(self) -> str:
+        shown = self.codes[:MAX_SHOWN]
+        items = [n if self.takes_names_only else f"{code} ({n})" for code, n in shown]
+        if self.is_boolean:
+            items += [word for word in ("false", "true") if word not in items]
+        if len(self.codes) > MAX_SHOWN:
+            listed = f"{', '.join(items)} or another of its {len(self.codes)} codes"
+        else:
+            listed = _listed(items)
+        return listed if self.other is None else f"{listed}, or any other text"
+
+    @property
     def example_sent(self) -> float | str:
         """The example as a request has it: a name where no code is accepted."""
-        if self.named_only:
+        if self.takes_names_only:
             return dict(self.codes)[int(self.example)]
         return int(self.example) if self.example == int(self.example) else self.example
 
@@ -172,10 +243,19 @@ class Feature:
     def rule(self) -> Rule:
         """What a value may be, as data."""
         codes: dict[Cell, float] = {name: float(code) for code, name in self.codes}
-        if not self.named_only:
+        if not self.takes_names_only:
             codes |= {float(code): float(code) for code, _ in self.codes}
-        is_whole = self.kind == "count"
-        return Rule(codes, self.minimum, self.maximum, is_whole, self.observed)
+        return Rule(
+            codes,
+            self.minimum,
+            self.maximum,
+            is_whole=self.kind == "count",
+            observed=self.observed,
+            is_optional=self.is_optional,
+            missing_cells=frozenset(self.missing_cells),
+            is_boolean=self.is_boolean,
+            other=None if self.other is None else float(self.other),
+        )
 
     def note(self, cell: object) -> str:
         """Return what else to say of a cell that is no value, empty for nothing."""
@@ -197,7 +277,14 @@ class Feature:
             return False
 
     def observe(self, column: Array) -> Feature:
-        """Return the same feature with what a training column of shape (n,) holds noted on it."""
+        """Return the same feature with what a training column of shape (n,) holds noted on it.
+
+        Parameters
+        ----------
+        column : Array of shape (n,)
+            Values, some of which may be missing, but not all.
+        """
+        column = column[~np.isnan(column)]
         if self.is_coded:
             return replace(self, observed=tuple(np.unique(column).tolist()))
         return replace(self, observed=(float(column.min()), float(column.max())))
@@ -211,6 +298,8 @@ class Feature:
         KeyError, TypeError, ValueError
             When it is nothing of the kind.
         """
+        if unknown := fields.keys() - KEYS:
+            raise ValueError(f"{len(unknown)} keys that no feature has")
         texts = {key: fields[key] for key in ("name", "description", "kind", "unit")}
         numbers = {key: fields[key] for key in ("example", "minimum", "maximum")}
         codes = tuple((code, name) for code, name in fields["codes"])
@@ -235,7 +324,43 @@ class Feature:
             observed=tuple(observed),
             foreign=tuple(foreign),
             foreign_note=note,
+            **_added_fields(fields),
         )
+
+
+ADDED = ("missing", "missing_cells", "texts_only", "is_boolean", "other", "can_change")
+"""Fields that an artifact holds only where they are not as by default."""
+
+DEFAULTS = {field.name: field.default for field in fields_of(Feature)}
+
+KEYS = DEFAULTS.keys() - {"named_only"}
+"""What an artifact may say of a feature."""
+
+
+def _added_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: fields[key] for key in ADDED if key in fields}
+    cells = found.get("missing_cells", [])
+    if type(cells) is not list or any(type(cell) not in (int, float, str) for cell in cells):
+        raise TypeError("not a list of cells")
+    if any(
+        type(found.get(key, True)) is not bool for key in ("texts_only", "is_boolean", "can_change")
+    ):
+        raise TypeError("not true or false")
+    if type(found.get("missing", "")) is not str or type(found.get("other", 0)) is not int:
+        raise TypeError("not a policy, or not a code")
+    return {**found, "missing_cells": tuple(cells)}
+
+
+def _listed(items: Sequence[str]) -> str:
+    *others, last = items
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _reads_as_other_number(name: str, code: int) -> bool:
@@ -335,6 +460,9 @@ class FeatureSet(Sequence[Feature]):
             else:
                 values = rng.uniform(feature.minimum, feature.maximum, rows)
             columns.append(rng.permutation(values.astype(np.float64)))
+        # All that may be missing is in the first row, and a part of it in others.
+        for number, column in enumerate(self.rules.optional):
+            columns[column][number % 4 + 1 :: 4] = columns[column][:1] = MISSING
         return np.column_stack(columns)
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -343,7 +471,9 @@ class FeatureSet(Sequence[Feature]):
             {
                 name: value
                 for name, value in asdict(feature).items()
-                if name != "named_only" and (value or name not in ("foreign", "foreign_note"))
+                if name != "named_only"
+                and (value or name not in ("foreign", "foreign_note"))
+                and (name not in ADDED or value != DEFAULTS[name])
             }
             for feature in self
         ]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain, starmap
+from math import isnan
 from struct import Struct
 from struct import error as NotANumber  # noqa: N812  # the only error of packing cells as floats
 from typing import Any, Literal, TypeAlias, get_args
@@ -22,8 +23,11 @@ from model.arrays import Array
 
 Mask: TypeAlias = NDArray[np.bool_]
 
-Cell: TypeAlias = float | str
-"""What a codec makes of a value: a number or a text."""
+Cell: TypeAlias = float | str | bool | None
+"""What a codec makes of a value: a number, a text, one of true and false, or null."""
+
+MISSING = np.nan
+"""The number of a missing value."""
 
 ValueFault: TypeAlias = Literal[
     "null", "not_a_number", "not_finite", "out_of_range", "not_whole", "unknown_code"
@@ -47,6 +51,15 @@ class Rule:
     observed : tuple of float
         Lowest and highest value of the training rows; of a coded column all codes seen; empty
         where nothing is known of them.
+    is_optional : bool
+        Whether a value may be missing: null, NaN and the missing cells are `MISSING` then. Else
+        they are no values.
+    missing_cells : frozenset of float or str
+        Cells that mean a missing value, even where they lie within the range.
+    is_boolean : bool
+        Whether true and false are accepted, for the codes 1 and 0.
+    other : float or None
+        The code of every text that `codes` does not hold; None where such a text is no value.
     """
 
     codes: Mapping[Cell, float]
@@ -54,6 +67,10 @@ class Rule:
     high: float
     is_whole: bool
     observed: tuple[float, ...]
+    is_optional: bool = False
+    missing_cells: frozenset[float | str] = frozenset()
+    is_boolean: bool = False
+    other: float | None = None
 
     @property
     def is_coded(self) -> bool:
@@ -75,20 +92,44 @@ class Rule:
         """Whether the codes are accepted by their names alone."""
         return self.is_coded and len(self.by_name) == len(self.codes)
 
+    @cached_property
+    def missing_numbers(self) -> list[float]:
+        """The numbers that mean a missing value."""
+        return [cell for cell in self.missing_cells if not isinstance(cell, str)]
+
+    @cached_property
+    def missing_texts(self) -> list[str]:
+        """The texts that mean a missing value."""
+        return [cell for cell in self.missing_cells if isinstance(cell, str)]
+
     def numbers(self, cells: Sequence[Cell]) -> Sequence[Cell]:
-        """Return cells with codes in place of the names of codes.
+        """Return cells with numbers in place of the texts, and of null where it is accepted.
 
         Raises
         ------
-        KeyError
+        KeyError, TypeError, ValueError
             When one of a coded column stands for no code.
         """
-        codes = self.codes
-        return [codes[cell] for cell in cells] if codes else cells
+        codes, missing = self.codes, self.missing_cells
+        if not codes:
+            if not self.is_optional:
+                return cells
+            return [MISSING if cell is None or cell in missing else cell for cell in cells]
+        if self.is_boolean:
+            return [*map(self.read, cells)]  # true and 1 are the same key
+        if self.is_optional or missing or self.other is not None:
+            codes = {cell: self.read(cell) for cell in {*cells}}
+        return [codes[cell] for cell in cells]
 
     def is_possible(self, number: float) -> bool:
-        """Return whether a number is one that a cell can stand for."""
-        return number in self.possible_codes if self.codes else self.fault(number) is None
+        """Return whether a number is one that a cell can stand for, and not `MISSING`."""
+        if self.codes:
+            return number in self.possible_codes
+        return (
+            number not in self.missing_cells
+            and self.low <= number <= self.high
+            and (not self.is_whole or number.is_integer())
+        )
 
     @property
     def fault_kinds(self) -> tuple[ValueFault, ...]:
@@ -103,20 +144,41 @@ class Rule:
         """The scalar evaluator: returns the number that a cell stands for.
 
         It raises KeyError, TypeError or ValueError for a cell that is no value of the column;
-        `fault` says which kind of fault that is.
+        `fault` says which kind of fault that is. For all but the columns of true and false these
+        two are 1 and 0, as they are in Python: see `strict_read`.
         """
-        if self.codes:
-            return self.codes.__getitem__
-        return partial(_read_measurement, self.low, self.high, self.is_whole)
+        if self.is_optional:
+            return partial(_read_optional, self._read_value, self.missing_cells)
+        if self.missing_cells:
+            return partial(_read_given, self._read_value, self.missing_cells)
+        return self._read_value
+
+    @cached_property
+    def strict_read(self) -> Callable[[Cell], float]:
+        """The same where cells may be true or false."""
+        return self.read if self.is_boolean else partial(_read_no_boolean, self.read)
+
+    @property
+    def _read_value(self) -> Callable[[Cell], float]:
+        if not self.codes:
+            return partial(_read_measurement, self.low, self.high, self.is_whole)
+        read: Callable[[Cell], float] = self.codes.__getitem__
+        if self.other is not None:
+            read = partial(_read_text, self.codes, self.other)
+        return partial(_read_boolean, read) if self.is_boolean else read
 
     def fault(self, cell: object) -> ValueFault | None:
         """Return what is wrong with a cell of any type, None for a value of the column."""
         if cell is None:
-            return "null"
+            return None if self.is_optional else "null"
         if type(cell) is int:
             cell = _as_float(cell)
+        if type(cell) is bool and self.is_boolean:
+            return None
         if type(cell) not in (float, str):
             return "unknown_code" if self.codes else "not_a_number"
+        if not self.is_optional and cell in self.missing_cells:
+            return "null"
         try:
             self.read(cell)  # type: ignore[arg-type]
         except (KeyError, TypeError, ValueError):
@@ -131,10 +193,11 @@ class Rule:
         numbers : Array of shape (n,)
             The numbers that cells stand for; of those that stand for none, anything.
         is_null : NDArray of bool, of shape (n,)
-            Which cells are null.
+            Which cells are null, or texts that mean a missing value.
         is_number : NDArray of bool, of shape (n,)
             Which cells stand for a number.
         """
+        is_null = is_null | np.isin(numbers, self.missing_numbers)
         if self.codes:
             return np.where(is_null, "null", "unknown_code")
         is_inside = (self.low <= numbers) & (numbers <= self.high)
@@ -144,7 +207,7 @@ class Rule:
             "out_of_range",
         )
 
-    def _kind(self, cell: Cell) -> ValueFault:
+    def _kind(self, cell: float | str) -> ValueFault:
         if self.codes:
             return "unknown_code"
         if isinstance(cell, str):
@@ -169,6 +232,36 @@ def _read_measurement(low: float, high: float, is_whole: bool, cell: Any) -> flo
     raise ValueError
 
 
+def _read_text(codes: Mapping[Cell, float], other: float, cell: Cell) -> float:
+    """Return the code of a cell, that of other texts for one without."""
+    return codes.get(cell, other) if isinstance(cell, str) else codes[cell]
+
+
+def _read_boolean(read: Callable[[Cell], float], cell: Cell) -> float:
+    return float(cell) if isinstance(cell, bool) else read(cell)
+
+
+def _read_no_boolean(read: Callable[[Cell], float], cell: Cell) -> float:
+    if isinstance(cell, bool):
+        raise TypeError
+    return read(cell)
+
+
+def _read_optional(
+    read: Callable[[Cell], float], missing: frozenset[float | str], cell: Cell
+) -> float:
+    is_missing = cell is None or cell in missing or cell != cell  # NaN
+    return MISSING if is_missing else read(cell)
+
+
+def _read_given(
+    read: Callable[[Cell], float], missing: frozenset[float | str], cell: Cell
+) -> float:
+    if cell in missing:
+        raise ValueError
+    return read(cell)
+
+
 class RuleTable:
     """The rules of all columns of a record, by column and by accepted name.
 
@@ -178,12 +271,24 @@ class RuleTable:
         One for each column.
     names : mapping of str to int
         The column of each accepted name.
+
+    Attributes
+    ----------
+    optional : tuple of int
+        The columns whose values may be missing.
+    takes_booleans : bool
+        Whether true and false are values of any column.
+    reads : list of callable
+        The scalar evaluator of each column, for all the cells that a record may hold.
     """
 
     def __init__(self, rules: Sequence[Rule], names: Mapping[str, int]) -> None:
         self.rules = tuple(rules)
         self.names = dict(names)
-        self._readers = {name: (column, rules[column].read) for name, column in names.items()}
+        self.optional = tuple(n for n, rule in enumerate(rules) if rule.is_optional)
+        self.takes_booleans = any(rule.is_boolean for rule in rules)
+        self.reads = [rule.strict_read if self.takes_booleans else rule.read for rule in rules]
+        self._readers = {name: (column, self.reads[column]) for name, column in names.items()}
 
     def row(self, record: Mapping[str, Cell]) -> list[float] | None:
         """Return the numbers of a record in the order of the columns.
@@ -223,7 +328,13 @@ class RuleTable:
         if rare:
             unseen += [column for column, codes in rare if row[column] not in codes]
             unseen.sort()
+        if unseen and self.optional:
+            return [column for column in unseen if not isnan(row[column])]
         return unseen
+
+    def missing_in(self, row: Sequence[float]) -> list[int]:
+        """Return the columns whose values are missing in a row."""
+        return [column for column in self.optional if isnan(row[column])]
 
     def places(self, names: Sequence[str]) -> tuple[int, ...] | None:
         """Return the place of each column among names; None unless each stands there once."""
@@ -237,7 +348,7 @@ class RuleTable:
 
         Parameters
         ----------
-        rows : sequence of n sequences of n_columns floats or texts
+        rows : sequence of n sequences of n_columns cells
             The cells.
         places : tuple of int
             Where in a row the cell of each column is.
@@ -253,7 +364,10 @@ class RuleTable:
             X = None  # a text is among them
         if X is None:
             X = self._translated(rows, places)
-        return X if X is not None and self.accepts(X).all() else None
+        if X is None:
+            return None
+        X = self.with_missing(X)
+        return X if self.accepts(X).all() else None
 
     def matrix_of(self, columns: Sequence[Sequence[float]]) -> Array | None:
         """Return columns of numbers as rows; None where a number is no value of its column.
@@ -267,8 +381,27 @@ class RuleTable:
         -------
         Array of shape (n, n_columns), or None
         """
-        X = self._joined(columns, len(columns[0]))
+        X = self.with_missing(self._joined(columns, len(columns[0])))
         return X if self.accepts(X).all() else None
+
+    def with_missing(self, X: Array) -> Array:
+        """Return numbers with `MISSING` in place of those that mean a missing value.
+
+        Where a value of the column must not be missing, such a number stays, and `accepts` says
+        that it is none.
+        """
+        if self._declared:
+            X = X.copy()
+        for column, numbers in self._declared:
+            if self.rules[column].is_optional:
+                X[np.isin(X[:, column], numbers), column] = MISSING
+        return X
+
+    @cached_property
+    def _declared(self) -> list[tuple[int, list[float]]]:
+        """The numbers that mean a missing value, of the columns that have any."""
+        every = enumerate(rule.missing_numbers for rule in self.rules)
+        return [(column, numbers) for column, numbers in every if numbers]
 
     def _packed(self, rows: Sequence[Sequence[Cell]], places: tuple[int, ...]) -> Array:
         """Return rows of numbers. In a coded column only `accepts` can tell which are codes."""
@@ -277,13 +410,18 @@ class RuleTable:
         return X if places == self._in_order else X.take(places, axis=1)
 
     def _translated(self, rows: Sequence[Sequence[Cell]], places: tuple[int, ...]) -> Array | None:
-        """Return rows of which some cells are texts; None where one of these is no code's name."""
+        """Return rows of which some cells are no numbers; None where one is no value."""
         cells = [*chain.from_iterable(rows)]
         columns = (cells[place :: len(places)] for place in places)
         try:
-            return self._joined(map(Rule.numbers, self.rules, columns), len(rows))
-        except (KeyError, NotANumber):
+            return self._joined(map(self._numbers, self.rules, columns), len(rows))
+        except (KeyError, TypeError, ValueError, NotANumber):
             return None
+
+    def _numbers(self, rule: Rule, cells: Sequence[Cell]) -> Sequence[Cell]:
+        if self.takes_booleans and not rule.is_boolean and bool in map(type, cells):
+            raise TypeError
+        return rule.numbers(cells)
 
     def _joined(self, columns: Iterable[Sequence[Any]], n: int) -> Array:
         pack = Struct(f"{n}d").pack
@@ -293,8 +431,8 @@ class RuleTable:
 
     @cached_property
     def _takes_numbers(self) -> bool:
-        """Whether a number can be a value of every column."""
-        return not any(rule.is_named_only for rule in self.rules)
+        """Whether rows may be packed as they are: true and false would be packed as 1 and 0."""
+        return not self.takes_booleans and not any(rule.is_named_only for rule in self.rules)
 
     @cached_property
     def _in_order(self) -> tuple[int, ...]:
@@ -306,7 +444,8 @@ class RuleTable:
         Parameters
         ----------
         X : Array of shape (n, n_columns)
-            Any numbers; NaN and infinities are values of no column.
+            Any numbers, of which `with_missing` has made `MISSING` what means it. That is a value
+            where one may be missing; infinities are values of no column.
 
         Returns
         -------
@@ -319,6 +458,10 @@ class RuleTable:
         accepted &= ~is_whole | (np.rint(columns) == columns)
         for column, codes in gaps:
             accepted[column] &= np.isin(columns[column], codes)
+        for column, numbers in self._declared:
+            accepted[column] &= ~np.isin(columns[column], numbers)
+        for column in self.optional:
+            accepted[column] |= np.isnan(columns[column])
         return accepted.T
 
     @property
@@ -345,7 +488,11 @@ class RuleTable:
             outside[:, column] = (X[:, column] < low) | (X[:, column] > high)
         for column, codes in rare:
             outside[:, column] = ~np.isin(X[:, column], list(codes))
-        return outside
+        return outside & ~np.isnan(X) if self.optional else outside
+
+    def missing(self, X: Array) -> Mask:
+        """Return which values are missing, of the shape of X."""
+        return np.isnan(X)
 
     @cached_property
     def _possible(self) -> tuple[Array, Array, Mask, list[tuple[int, list[float]]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from model.artifact.artifact import Artifact
 from model.data.heart import HEART_FEATURES, HEART_TARGET, load_heart
 from model.schema.features import Feature, FeatureSet
 from tests.model.properties import PROPERTY
+from tests.optional import OPTIONAL
 
 AGE, SEX, CHEST_PAIN = HEART_FEATURES[:3]
 VESSELS = HEART_FEATURES.by_accepted_name["ca"]
@@ -163,6 +165,74 @@ def test_a_code_whose_name_reads_as_another_number_is_refused(name: str) -> None
 def test_observed_codes_are_codes_each_once(observed: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="observed"):
         Feature("f", "", "binary", 0, codes=((0, "no"), (2, "yes")), observed=observed)
+
+
+def test_what_is_expected_says_how_a_value_may_be_missing() -> None:
+    said = {feature.name: feature.expected for feature in OPTIONAL}
+    assert said == {
+        "age": "a number from 0 to 120 (years); null, -9, 99.5 or ? where it is missing",
+        "visits": "a whole number from 0 to 40; null where it is missing",
+        "weight": "a number from 20 to 300 (kg)",
+        "smoker": "false or true; null or unknown where it is missing",
+        "married": "0 (no), 1 (yes), false or true",
+        "area": "1, south or other, or any other text; null where it is missing",
+        "ward": "3 (A), 6 (B) or 7 (C); null or 0 where it is missing",
+    }
+    assert OPTIONAL.with_names_only()[4].expected == "no, yes, false or true"
+    assert OPTIONAL.with_names_only()[6].expected == "A, B or C; null or 0 where it is missing"
+
+
+def test_the_example_has_texts_where_texts_alone_are_accepted() -> None:
+    assert OPTIONAL.example() == {
+        "age": 54.5, "visits": 3, "weight": 70, "smoker": "true", "married": 0, "area": "other",
+        "ward": 3,
+    }  # fmt: skip
+    sent = {name: v if isinstance(v, str) else float(v) for name, v in OPTIONAL.example().items()}
+    assert OPTIONAL.rules.row(sent) == [54.5, 3.0, 70.0, 1.0, 0.0, 2.0, 3.0]
+
+
+def test_a_missing_cell_is_no_value() -> None:
+    age = OPTIONAL[0]
+    assert [age.accepts(number) for number in (-9, 99.5, math.nan, 99)] == [False] * 3 + [True]
+
+
+@pytest.mark.parametrize(
+    ("feature", "changed", "problem"),
+    [
+        (AGE, {"missing": "mean"}, "unknown policy"),
+        (AGE, {"texts_only": True}, "texts alone"),
+        (AGE, {"is_boolean": True}, "codes 1 and 0"),
+        (AGE, {"other": 1}, "code of other texts"),
+        (AGE, {"missing_cells": (54.0,)}, "example is not a value"),
+        (AGE, {"missing_cells": (-9, -9.0)}, "stands there twice"),
+        (AGE, {"missing_cells": (math.nan,)}, "finite"),
+        (AGE, {"missing_cells": (" ?",)}, "name"),
+        (AGE, {"missing_cells": ("",)}, "name"),
+        (AGE, {"missing_cells": ("-9",)}, "reads as one"),
+        (SEX, {"missing_cells": (1,)}, "a code"),
+        (SEX, {"missing_cells": ("male",)}, "its name"),
+        (SEX, {"other": 2}, "code of other texts"),
+        (SEX, {"texts_only": True, "missing_cells": (-9,)}, "a number where"),
+        (CHEST_PAIN, {"is_boolean": True}, "codes 1 and 0"),
+        (HEART_TARGET, {"is_boolean": True}, "codes 1 and 0"),
+    ],
+    ids=str,
+)
+def test_what_is_said_of_cells_must_not_contradict_the_feature(
+    feature: Feature, changed: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ValueError, match=problem):
+        replace(feature, **changed)
+
+
+def test_texts_may_read_as_numbers_where_texts_alone_are_accepted() -> None:
+    codes = ((0, "1"), (1, "0"))
+    with pytest.raises(ValueError, match="reads as another number"):
+        Feature("f", "", "binary", 0, codes=codes)
+    feature = Feature("f", "", "binary", 0, codes=codes, texts_only=True, missing_cells=("-9",))
+    assert feature.expected == "1 or 0"
+    assert FeatureSet([feature]).rules.row({"f": "1"}) == [0.0]
+    assert FeatureSet([feature]).rules.row({"f": 1.0}) is None
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import product
 from multiprocessing.reduction import ForkingPickler
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pytest
@@ -27,6 +29,19 @@ def measured(low: float, high: float, *, is_whole: bool = False) -> Rule:
     return Rule({}, low, high, is_whole, (low, high))
 
 
+def optional(rule: Rule, *cells: float | str) -> Rule:
+    return replace(rule, is_optional=True, missing_cells=frozenset(cells))
+
+
+def refusing(rule: Rule, *cells: float | str) -> Rule:
+    """Return a rule by which some cells mean a missing value, which is rejected."""
+    return replace(rule, missing_cells=frozenset(cells))
+
+
+BOOLEAN = Rule({0.0: 0.0, 1.0: 1.0, "no": 0.0, "yes": 1.0}, 0, 0, False, (0, 1), is_boolean=True)
+TEXTS_ONLY = Rule({"yes": 1.0, "1": 0.0}, 0, 0, False, (0.0, 1.0))
+
+
 RULES = [
     measured(18, 110),
     measured(-0.5, 0.5),
@@ -35,6 +50,20 @@ RULES = [
     coded(3, 6, 7),
     coded(-2, 5),
     Rule({"yes": 1.0, "no": 0.0}, 0, 0, False, (0.0, 1.0)),
+    optional(measured(18, 110)),
+    optional(measured(-10, 10), -2, 3.0, "?"),
+    optional(measured(0, 3, is_whole=True), "?", 2, -9),
+    optional(coded(0, 1)),
+    optional(coded(3, 6, 7), -2, "?"),
+    refusing(measured(-10, 10), -2, 3.0, "?"),
+    refusing(coded(-2, 5), 3, "?"),
+    BOOLEAN,
+    optional(BOOLEAN, -2, "?"),
+    TEXTS_ONLY,
+    replace(TEXTS_ONLY, is_boolean=True, other=1.0),
+    replace(TEXTS_ONLY, other=0.0),
+    optional(replace(TEXTS_ONLY, other=0.0), "?"),
+    replace(coded(3, 6, 7), other=7.0),
 ]
 EDGES = [*(rule.low for rule in RULES), *(rule.high for rule in RULES), 1, 2, 3, 4, 5, 6, 7, -2]
 NUMBERS = [
@@ -42,32 +71,115 @@ NUMBERS = [
     *(math.nextafter(edge, way) for edge, way in product(EDGES, (-INF, INF))),
     *(-0.0, 1.5, 2.9999999999, 1e308, -1e308, 5e-324, INF, -INF, math.nan),
 ]
-TEXTS = ["", "1", "code 1", "code 6", "yes", "no", "Yes", "true", "nan"]
-CELLS: list[Cell] = [*NUMBERS, *TEXTS]
+TEXTS = ["", "1", "code 1", "code 6", "yes", "no", "Yes", "true", "nan", "?"]
+CELLS: list[Cell] = [*NUMBERS, *TEXTS, None]
+
+Told: TypeAlias = float | Literal["missing"] | None
+"""What is made of a cell; None where it is no value."""
 
 
-def scalar(rule: Rule, cell: Cell) -> float | None:
-    return None if rule.fault(cell) else rule.read(cell)
+def shown(number: float) -> Told:
+    return "missing" if math.isnan(number) else number
 
 
-def vectorised(rule: Rule, cells: list[Cell]) -> list[float | None]:
-    """Evaluate each cell alone, and all that are values together."""
+def scalar(rule: Rule, cell: Cell) -> Told:
+    """Evaluate a cell, as one of a record, and beside true and false."""
+    table = RuleTable([rule, BOOLEAN], {"x": 0, "y": 1})
+    row = table.row({"y": True, "x": cell})
+    assert (row is None) == (rule.fault(cell) is not None)
+    if row is not None and not isinstance(cell, bool):
+        assert shown(rule.read(cell)) == shown(row[0])
+    return None if row is None else shown(row[0])
+
+
+def vectorised(rule: Rule, cells: list[Cell]) -> list[Told]:
+    """Evaluate each cell alone, all that are values together, and all of them beside a boolean."""
     table = RuleTable([rule], {"x": 0})
-    alone = [table.matrix([[cell]], (0,)) for cell in cells]
-    good = [[cell] for cell, X in zip(cells, alone, strict=True) if X is not None]
-    together = table.matrix(good, (0,))
+    if rule.is_boolean or not any(isinstance(cell, bool) for cell in cells):
+        found = _vectorised(table, [[cell] for cell in cells])
+    beside = RuleTable([BOOLEAN, rule], {"y": 0, "x": 1})
+    every = _vectorised(beside, [[True, cell] for cell in cells])
+    assert rule.is_boolean or any(isinstance(cell, bool) for cell in cells) or found == every
+    return every
+
+
+def _vectorised(table: RuleTable, rows: list[list[Cell]]) -> list[Told]:
+    places = tuple(range(len(table.rules)))
+    alone = [table.matrix([row], places) for row in rows]
+    good = [row for row, X in zip(rows, alone, strict=True) if X is not None]
+    together = table.matrix(good, places)
     assert together is not None
-    assert together.ravel().tolist() == [X.item() for X in alone if X is not None]
-    assert len(good) == len(cells) or table.matrix([[cell] for cell in cells], (0,)) is None
-    return [None if X is None else X.item() for X in alone]
+    found = [None if X is None else shown(X[0, -1]) for X in alone]
+    assert [*map(shown, together[:, -1].tolist())] == [told for told in found if told is not None]
+    assert len(good) == len(rows) or table.matrix(rows, places) is None
+    return found
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_both_evaluators_decide_alike(rule: Rule) -> None:
-    expected = [scalar(rule, cell) for cell in CELLS]
-    assert vectorised(rule, CELLS) == expected
-    assert any(number is None for number in expected)
-    assert any(number is not None for number in expected)
+    for cells in (CELLS, [*CELLS, True, False]):
+        expected = [scalar(rule, cell) for cell in cells]
+        assert vectorised(rule, cells) == expected
+        assert any(told is None for told in expected)
+        assert any(told not in (None, "missing") for told in expected)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_numbers_are_judged_as_cells_are(rule: Rule) -> None:
+    table = RuleTable([rule], {"x": 0})
+    X = table.with_missing(np.array([NUMBERS]).T)
+    good = table.accepts(X)[:, 0].tolist()
+    for number, found, is_good in zip(NUMBERS, X[:, 0].tolist(), good, strict=True):
+        cell: Cell = number
+        if rule.is_named_only and number in rule.possible_codes:
+            cell = next(name for name, code in rule.by_name.items() if code == number)
+        assert (shown(found) if is_good else None) == scalar(rule, cell)
+
+
+def test_what_means_a_missing_value_is_missing_even_within_the_range() -> None:
+    age = optional(measured(0, 150), 99, "?")
+    for cell in (None, math.nan, 99.0, "?"):
+        assert scalar(age, cell) == "missing"
+    assert scalar(age, 98.0) == 98.0
+    assert age.fault("unknown") == "not_a_number"
+    assert not age.is_possible(99.0)
+
+
+@pytest.mark.parametrize("cell", [None, 99.0, "?"])
+def test_what_means_a_missing_value_is_refused_as_null_is(cell: Cell) -> None:
+    for rule in (refusing(measured(0, 150), 99, "?"), refusing(coded(0, 1), 99, "?")):
+        assert rule.fault(cell) == "null"
+        assert scalar(rule, cell) is None
+
+
+def test_true_and_false_are_values_of_boolean_columns_alone() -> None:
+    assert [scalar(BOOLEAN, cell) for cell in (True, False, 1.0, "yes")] == [1.0, 0.0, 1.0, 1.0]
+    assert scalar(replace(TEXTS_ONLY, is_boolean=True), 1.0) is None
+    for rule in (measured(-1, 2), coded(0, 1), optional(coded(0, 1)), TEXTS_ONLY):
+        assert scalar(rule, True) is scalar(rule, False) is None
+
+
+def test_a_text_and_a_number_never_mean_the_same_where_codes_are_texts() -> None:
+    assert [scalar(TEXTS_ONLY, cell) for cell in ("1", 1.0, 0.0)] == [0.0, None, None]
+
+
+def test_an_unseen_text_gets_the_code_of_the_others_and_a_number_does_not() -> None:
+    rule = replace(coded(3, 6, 7), other=7.0)
+    assert [scalar(rule, cell) for cell in ("code 3", "new", "", 6.0)] == [3.0, 7.0, 7.0, 6.0]
+    assert rule.fault(5.0) == "unknown_code"
+
+
+def test_a_missing_value_is_not_an_unseen_one() -> None:
+    rules = RuleTable(
+        [optional(measured(18, 110)), measured(0, 9), optional(coded(3, 6, observed=(3.0,)))],
+        {"a": 0, "b": 1, "c": 2},
+    )
+    rows = [[math.nan, 10.0, math.nan], [17.0, 1.0, 6.0], [20.0, 1.0, 3.0]]
+    assert [rules.unseen_in(row) for row in rows] == [[1], [0, 2], []]
+    assert [rules.missing_in(row) for row in rows] == [[0, 2], [], []]
+    X = np.array(rows)
+    assert [np.flatnonzero(row).tolist() for row in rules.unseen(X)] == [[1], [0, 2], []]
+    assert [np.flatnonzero(row).tolist() for row in rules.missing(X)] == [[0, 2], [], []]
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -89,9 +201,9 @@ def test_both_decide_alike_of_any_codes(codes: set[int], cells: list[float]) -> 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_the_faults_of_a_column_are_those_of_its_cells(rule: Rule) -> None:
-    cells = [cell for cell in (None, *CELLS) if rule.fault(cell)]
+    cells = [cell for cell in CELLS if rule.fault(cell)]
     numbers = np.array([cell if isinstance(cell, float) else math.nan for cell in cells])
-    is_null = np.array([cell is None for cell in cells])
+    is_null = np.array([cell is None or cell in rule.missing_texts for cell in cells])
     is_number = np.array([isinstance(cell, float) for cell in cells])
     found = rule.faults(numbers, is_null, is_number)
     assert found.tolist() == [rule.fault(cell) for cell in cells]
