@@ -134,10 +134,11 @@ class Rule:
     @property
     def fault_kinds(self) -> tuple[ValueFault, ...]:
         """Every kind of fault that a cell can have."""
+        null: tuple[ValueFault, ...] = () if self.is_optional else ("null",)
         if self.codes:
-            return "null", "unknown_code"
+            return *null, "unknown_code"
         fractions: tuple[ValueFault, ...] = ("not_whole",) if self.is_whole else ()
-        return "null", "not_a_number", "not_finite", "out_of_range", *fractions
+        return *null, "not_a_number", "not_finite", "out_of_range", *fractions
 
     @cached_property
     def read(self) -> Callable[[Cell], float]:
