@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain, starmap
 from math import isnan
+from operator import itemgetter
 from struct import Struct
 from struct import error as NotANumber  # noqa: N812  # the only error of packing cells as floats
 from typing import Any, Literal, TypeAlias, get_args
@@ -119,7 +120,8 @@ class Rule:
             return [*map(self.read, cells)]  # true and 1 are the same key
         if self.is_optional or missing or self.other is not None:
             codes = {cell: self.read(cell) for cell in {*cells}}
-        return [codes[cell] for cell in cells]
+        # Of one cell, itemgetter would return no tuple.
+        return itemgetter(*cells)(codes) if len(cells) > 1 else [codes[cell] for cell in cells]
 
     def is_possible(self, number: float) -> bool:
         """Return whether a number is one that a cell can stand for, and not `MISSING`."""
