@@ -115,7 +115,8 @@ def test_the_schema_of_other_columns_is_their_own() -> None:
     record = prediction_schemas(_artifact(FEATURES), 10)["InputRecord"]
     schema = TypeAdapter(record).json_schema(mode="serialization")
     properties = schema["properties"]
-    assert list(properties) == schema["required"] == FEATURES.names
+    assert schema["required"] == FEATURES.names
+    assert list(properties) == [*FEATURES.names, "id"]
     codes, names = properties["class"]["anyOf"]
     assert codes == {"title": "class code", "type": "integer", "enum": [-1, 7]}
     assert names == {"title": "class name", "type": "string", "enum": ["low", "high"]}

@@ -118,7 +118,8 @@ async def test_every_fault_is_counted_and_none_that_never_occurred_is_exposed(
 async def test_the_documents_tell_all_of_it(client: httpx.AsyncClient, wide: Artifact) -> None:
     document = (await client.get("/openapi.json")).json()
     record = document["components"]["schemas"]["InputRecord"]
-    assert record["required"] == [*record["properties"]] == wide.features.names
+    assert record["required"] == wide.features.names
+    assert [*record["properties"]] == [*wide.features.names, "id"]
     assert document["components"]["schemas"]["BatchRow"]["properties"]["label"]["enum"] == (
         list(wide.labels)
     )
