@@ -49,8 +49,8 @@ from service.observability.telemetry import flush, make_tracer_provider, telemet
 from service.protocols.contracts import CONTRACTS, Contracts, Kinds, current
 from service.protocols.native.fast_path import FastPath
 from service.protocols.native.native import NativeContract
+from service.protocols.native.schemas import SHARED_SCHEMAS
 from service.settings import Settings, read_settings
-from service.wire.schemas import SHARED_SCHEMAS
 from service.wire.sizes import longest_record
 
 TAGS = [

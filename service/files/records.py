@@ -14,9 +14,9 @@ from service.errors import InvalidInput
 from service.faults import as_text, kept_names
 from service.files.answer_columns import Answers, Scored
 from service.files.writers import RAW_ID
+from service.validation.record_validation import Validator
 from service.wire.ids import ID, text_of
 from service.wire.record_reader import Id, RecordReader
-from service.wire.validation import Validator
 
 BATCH_LINES = 10_000
 """So many lines are scored at once: what is said of bad ones can be far longer than they are."""

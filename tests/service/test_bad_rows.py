@@ -13,7 +13,7 @@ from service.app import create_app
 from service.faults import MAX_BAD_ROWS
 from service.protocols.native.streams import MAX_REPORTED_FAULTS
 from service.settings import Settings
-from service.wire.validation import Validator
+from service.validation.record_validation import Validator
 from tests.conftest import ARTIFACT
 from tests.service.exchanges import answered, metric
 from tests.service.samples import FEATURES, example

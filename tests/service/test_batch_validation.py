@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from service.errors import Refusal
 from service.faults import MAX_BAD_ROWS
 from service.http.problems import problem_bytes
-from service.wire.batch_validation import STEP_BYTES, STEP_ROWS, BatchValidator
+from service.validation.batch_validation import STEP_BYTES, STEP_ROWS, BatchValidator
+from service.validation.rows import Records, TableRows
 from service.wire.cutting import BLOCK_BYTES, members
-from service.wire.rows import Records, TableRows
 from service.wire.steps import finish
 from tests.service import hostile
 from tests.service.samples import FEATURES, JSON, as_object, example, raw, with_pairs

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.arrays import Array
-from service.wire.batch_validation import BatchValidator
+from service.validation.batch_validation import BatchValidator
+from service.validation.record_validation import Validator
 from service.wire.decoding import Decoder
 from service.wire.record_reader import RecordReader
 from service.wire.record_types import MOST_TYPES, RecordTypes
 from service.wire.steps import finish
-from service.wire.validation import Validator
 from tests.service import careful, hostile
 from tests.service.samples import FEATURES, MEASURED, RECORDS, example, random_records
 

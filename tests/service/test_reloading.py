@@ -33,10 +33,10 @@ from service.protocols.native.answers import Answers
 from service.protocols.native.streams import CsvStream, NdjsonStream
 from service.server.supervisor import Supervisor
 from service.settings import Settings
-from service.wire.batch_validation import BatchValidator
+from service.validation.batch_validation import BatchValidator
+from service.validation.record_validation import Validator
 from service.wire.decoding import Decoder
 from service.wire.record_reader import RecordReader
-from service.wire.validation import Validator
 from tests.conftest import ROOT
 from tests.exposition import read, series, total
 from tests.service.samples import FEATURES, example

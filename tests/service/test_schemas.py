@@ -16,8 +16,8 @@ from model.network.parameters import parameter_shapes
 from model.schema.encoding import Encoding
 from model.schema.features import Feature, FeatureSet
 from service.errors import InvalidInput
+from service.protocols.native.schemas import prediction_schemas
 from service.protocols.native.scoring import Scorer
-from service.wire.schemas import prediction_schemas
 
 FEATURES = FeatureSet(
     [

@@ -31,7 +31,7 @@ from service.faults import (
     not_json,
     refusal_detail,
 )
-from service.wire.batch_validation import OPENINGS, SPARE_MARKS
+from service.validation.batch_validation import OPENINGS, SPARE_MARKS
 from tests.service.pydantic_types import KINDS, Record, batch_type, record_type, table_type
 
 

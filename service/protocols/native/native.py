@@ -17,6 +17,7 @@ from service.http.problems import PROBLEM
 from service.protocols.contract import Contract
 from service.protocols.native.batches import Batches
 from service.protocols.native.examples import answer_examples, named_examples
+from service.protocols.native.schemas import prediction_schemas
 from service.protocols.native.scoring import Scorer
 from service.protocols.native.streams import STREAMS
 from service.protocols.native.trial import try_out
@@ -28,7 +29,6 @@ from service.wire.bodies import (
     read_body,
     too_large,
 )
-from service.wire.schemas import prediction_schemas
 
 INVALID = InvalidInput("", [])
 """Stands for the faults that the example of a model shows."""

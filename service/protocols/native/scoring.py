@@ -9,11 +9,11 @@ from service.errors import InvalidInput
 from service.inference.outcome import Outcome, Outcomes, RowOutcome
 from service.protocols.native.answers import Answers
 from service.protocols.native.misplaced import as_batch, as_record
-from service.wire.batch_validation import BatchValidator, Valid
+from service.validation.batch_validation import BatchValidator, Valid
+from service.validation.record_validation import Validator
 from service.wire.decoding import Decoder
 from service.wire.record_reader import RecordReader
 from service.wire.steps import Steps, finish
-from service.wire.validation import Validator
 
 T = TypeVar("T", Outcome, RowOutcome)
 

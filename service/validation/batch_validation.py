@@ -12,11 +12,11 @@ from model.arrays import Array
 from model.schema.features import FeatureSet
 from service.errors import ContentTooLarge
 from service.faults import BATCH, TABLE, BadName, FaultFinder, Loc, kept_names, not_json
+from service.validation.findings import Bad, Findings
+from service.validation.rows import Records, Rows, TableRows, unfit
 from service.wire.cutting import NAMES, Member, members
 from service.wire.decoding import count
-from service.wire.findings import Bad, Findings
 from service.wire.record_reader import Id, RecordReader
-from service.wire.rows import Records, Rows, TableRows, unfit
 from service.wire.steps import Steps, finish
 
 SPARE_MARKS = 1000

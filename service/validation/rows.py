@@ -9,8 +9,8 @@ from pydantic_core import from_json
 
 from model.schema.features import FeatureSet
 from service.faults import BadValue, FaultFinder, FaultType, Loc
+from service.validation.findings import Bad
 from service.wire.cutting import Member, members
-from service.wire.findings import Bad
 from service.wire.ids import ID, is_id
 from service.wire.record_reader import Id, RecordReader
 from service.wire.record_types import decoded
