@@ -70,7 +70,7 @@ def test_no_request_is_lost_when_the_service_stops_under_load(tmp_path: Path, wo
             assert process.wait(PATIENCE) == 0
     assert stopping.status_code == 503
     assert stopping.headers["content-type"] == PROBLEM
-    assert "about to stop" in stopping.json()["detail"]
+    assert "stopping" in stopping.json()["detail"]
     assert clients.lost == []
     assert {answer.status for answer in clients.answers} == {200}
     assert len(clients.refused) == 8
