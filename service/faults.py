@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
@@ -43,7 +44,7 @@ FaultType: TypeAlias = Literal[
     "invalid_id",
     "cut_short",
 ]
-WarningType: TypeAlias = Literal["outside_training_range", "unseen_code"]
+WarningType: TypeAlias = Literal["outside_training_range", "unseen_code", "missing_value"]
 
 FAULT_TYPES: tuple[FaultType, ...] = get_args(FaultType)
 WARNING_TYPES: tuple[WarningType, ...] = get_args(WarningType)
@@ -100,7 +101,7 @@ def value_fault(loc: Loc, expected: str, kind: FaultType, note: str = "") -> dic
 
 
 def warning_type(feature: Feature) -> WarningType:
-    """Return the kind of warning that a value of a feature can have."""
+    """Return the kind of warning that an unseen value of a feature has."""
     return "unseen_code" if feature.is_coded else "outside_training_range"
 
 
@@ -112,6 +113,11 @@ def unseen_warning(feature: Feature) -> dict[str, Any]:
     low, high = feature.observed
     unit = f" {feature.unit}" if feature.unit else ""
     return fault(loc, f"Outside of what was seen in training, {low:g} to {high:g}{unit}.", kind)
+
+
+def missing_warning(feature: Feature) -> dict[str, Any]:
+    """Return the warning of a value that is missing."""
+    return fault((feature.name,), "The value is missing.", "missing_value")
 
 
 def as_text(fault: Mapping[str, Any]) -> str:
@@ -189,7 +195,7 @@ class FaultFinder:
         found: list[BadValue] = []
         for feature in self._features:
             name = next((name for name in feature.accepted_names if name in record), None)
-            kind = None if name is None else feature.rule.fault(record[name])
+            kind = None if name is None else feature.rule.fault(_as_sent(record[name]))
             if name is not None and kind is not None:
                 note = feature.note(record[name])
                 found.append(BadValue((*place, name), kind, note))
@@ -262,6 +268,11 @@ class FaultFinder:
             known = self._known_fields if is_field else self._known_parts
             msg = f"Unknown field; {hints.near(name, known)}"
         return fault((*place, name), msg, kind)
+
+
+def _as_sent(cell: object) -> object:
+    """Return a cell, infinity in place of NaN: no text can hold the NaN of a missing value."""
+    return math.inf if isinstance(cell, float) and math.isnan(cell) else cell
 
 
 class Hints:

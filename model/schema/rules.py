@@ -495,7 +495,7 @@ class RuleTable:
 
     def missing(self, X: Array) -> Mask:
         """Return which values are missing, of the shape of X."""
-        return np.isnan(X)
+        return np.isnan(X) if self.optional else np.broadcast_to(np.False_, X.shape)
 
     @cached_property
     def _possible(self) -> tuple[Array, Array, Mask, list[tuple[int, list[float]]]]:

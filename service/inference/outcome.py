@@ -12,6 +12,9 @@ from model.arrays import Array
 from model.inference.predictor import Predictor
 from model.schema.classes import predicted_class, predicted_classes
 
+NONE: list[int] = []
+"""The columns of a row in which nothing is missing; never changed."""
+
 
 class Outcome(NamedTuple):
     """What the model says of n rows.
@@ -24,6 +27,8 @@ class Outcome(NamedTuple):
         Number of the predicted class.
     unseen : NDArray of bool, of shape (n, n_features)
         Which values training has not seen.
+    missing : NDArray of bool, of shape (n, n_features)
+        Which values are missing.
     version : str
         That of the model.
     """
@@ -31,6 +36,7 @@ class Outcome(NamedTuple):
     probabilities: Array
     classes: NDArray[np.intp]
     unseen: NDArray[np.bool_]
+    missing: NDArray[np.bool_]
     version: str
 
 
@@ -45,6 +51,8 @@ class RowOutcome(NamedTuple):
         That of the predicted class.
     unseen : list of int
         The columns whose values training has not seen.
+    missing : list of int
+        The columns whose values are missing.
     version : str
         That of the model.
     """
@@ -52,6 +60,7 @@ class RowOutcome(NamedTuple):
     probability: float | list[float]
     number: int
     unseen: list[int]
+    missing: list[int]
     version: str
 
 
@@ -74,10 +83,13 @@ class Outcomes:
         """Return the outcome of a row of valid values."""
         probability = self._predictor.predict_row(row)
         number = predicted_class(probability, self._threshold)
-        return RowOutcome(probability, number, self._rules.unseen_in(row), self._version)
+        unseen = self._rules.unseen_in(row)
+        missing = self._rules.missing_in(row) if self._rules.optional else NONE
+        return RowOutcome(probability, number, unseen, missing, self._version)
 
     def of_rows(self, X: Array) -> Outcome:
         """Return the outcome of valid values, of shape (n, n_features)."""
         probabilities = self._predictor.predict_proba(X)
         classes = predicted_classes(probabilities, self._threshold)
-        return Outcome(probabilities, classes, self._rules.unseen(X), self._version)
+        unseen, missing = self._rules.unseen(X), self._rules.missing(X)
+        return Outcome(probabilities, classes, unseen, missing, self._version)

@@ -8,7 +8,6 @@ from typing import Any
 from pydantic_core import from_json
 
 from model.schema.features import FeatureSet
-from model.schema.rules import Cell
 from service.errors import InvalidInput
 from service.faults import EXPECTED_ID, FaultFinder, Hints, kept_names, not_json
 from service.wire.cutting import member_names
@@ -36,7 +35,7 @@ class Validator:
             refusal.faults.append(id_fault(EXPECTED_ID))
         return refusal
 
-    def cell_faults(self, record: Mapping[str, Cell | None]) -> list[dict[str, Any]]:
+    def cell_faults(self, record: Mapping[str, object]) -> list[dict[str, Any]]:
         """Return every fault of the cells of a line, one under each name."""
         values = self._faults.values_at((), record)
         return self._faults.faults_at((), values, (), Hints())

@@ -13,10 +13,8 @@ from service.validation.findings import Bad
 from service.wire.cutting import Member, members
 from service.wire.ids import ID, is_id
 from service.wire.record_reader import Id, RecordReader
-from service.wire.record_types import decoded
+from service.wire.record_types import cell_type, decoded
 from service.wire.steps import Steps
-
-_cells = msgspec.json.Decoder(list[float | str])
 
 
 class Rows(Protocol):
@@ -103,9 +101,11 @@ class TableRows:
         self._width = len(columns)
         has_names = all(isinstance(name, str) for name in columns)
         self._places = {name: place for place, name in enumerate(columns)} if has_names else {}
+        cell = cell_type(features.rules)
+        self._cells: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[cell])  # type: ignore[valid-type]
         self._read = [
-            (self._places[name], feature.rule.read)
-            for feature in features
+            (self._places[name], read)
+            for feature, read in zip(features, features.rules.reads, strict=True)
             for name in [name for name in feature.accepted_names if name in self._places][:1]
         ]
 
@@ -116,7 +116,7 @@ class TableRows:
         return self._data.item(number) if self._data else b""
 
     def record(self, text: bytes) -> tuple[Id, list[float]] | None:
-        cells = decoded(_cells, text)
+        cells = decoded(self._cells, text)
         if cells is None or len(cells) != self._width:
             return None
         try:

@@ -10,6 +10,8 @@ from model.schema.rules import Cell, Rule
 
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
+BOOLEANS = {"false": False, "true": True}
+
 BLANKS = " \t"
 """What may stand around a value or a name: line ends and other white space may not."""
 
@@ -37,13 +39,18 @@ def rows_of(lines: Sequence[bytes], width: int) -> list[list[str]] | None:
 
 
 def as_cell(text: str, rule: Rule) -> Cell:
-    """Return the number that a cell holds in JSON's notation, or its text.
+    """Return what a cell holds in JSON's notation, or its text; None where it is empty.
 
     Where names of codes alone are accepted, one may read as a number.
     """
     shown = text.strip(BLANKS)
-    is_number = not rule.is_named_only and JSON_NUMBER.fullmatch(shown)
-    return float(shown) if is_number else shown
+    if not shown:
+        return None
+    if JSON_NUMBER.fullmatch(shown):
+        number = float(shown)
+        return shown if rule.is_named_only and number not in rule.missing_cells else number
+    is_boolean = rule.is_boolean and shown in BOOLEANS and shown not in rule.codes
+    return BOOLEANS[shown] if is_boolean else shown
 
 
 def _cut(text: str) -> list[str]:

@@ -12,11 +12,11 @@ from msgspec.structs import astuple
 
 from model.arrays import Array
 from model.schema.features import FeatureSet
-from model.schema.rules import Cell, Rule
+from model.schema.rules import MISSING, Cell, Rule
 from service.wire.csv_cells import as_cell
 from service.wire.ids import is_id
 from service.wire.record_reader import Id, explains
-from service.wire.record_types import RecordTypes, decoded, each_decoded, struct
+from service.wire.record_types import RecordTypes, cell_type, decoded, each_decoded, struct
 
 COLON = ord(":")
 
@@ -46,7 +46,7 @@ class Decoder:
         self._width = len(features)
         self._in_order = tuple(range(self._width))
         self._types = RecordTypes(features, max_rows)
-        row: Any = tuple[(float | str,) * self._width]  # type: ignore[misc]
+        row: Any = tuple[(cell_type(self._rules),) * self._width]  # type: ignore[misc]
         rows = Annotated[list[row], msgspec.Meta(max_length=max_rows)]
         table = struct("Table", [("columns", list[str]), ("data", rows)])
         self._table = msgspec.json.Decoder(table)
@@ -110,12 +110,22 @@ class Decoder:
 
     def _column(self, rule: Rule, cells: Sequence[str]) -> Sequence[float] | None:
         if not rule.is_coded:
-            return each_decoded(self._number, cells)
+            return self._measurements(rule, cells)
         try:
             codes = {cell: rule.read(as_cell(cell, rule)) for cell in {*cells}}
-        except KeyError:
+        except (KeyError, TypeError, ValueError):
             return None
         return [codes[cell] for cell in cells]
+
+    def _measurements(self, rule: Rule, cells: Sequence[str]) -> Sequence[float] | None:
+        missing = {"", *rule.missing_texts} if rule.is_optional else set()
+        if missing.isdisjoint(cells):
+            return each_decoded(self._number, cells)
+        numbers = each_decoded(self._number, [cell for cell in cells if cell not in missing])
+        if numbers is None:
+            return None
+        left = iter(numbers)
+        return [MISSING if cell in missing else next(left) for cell in cells]
 
     def table(self, body: bytes) -> Array | None:
         """Return the rows of ``{"columns": [name, ...], "data": [[value, ...], ...]}``."""

@@ -72,10 +72,10 @@ def text_of(raw: bytes) -> str:
     return _text.decode(raw) if raw.startswith(b'"') else raw.decode()
 
 
-def is_text_id(cell: str) -> bool:
-    """Return whether a cell of CSV, decoded with surrogates for bytes that are not UTF-8, is an id.
+def is_text(cell: str) -> bool:
+    """Return whether a cell of CSV, decoded with surrogates for bytes that are not UTF-8, is one.
 
-    A carriage return would end the row for some readers of the answer.
+    A carriage return would end the row for some readers, of an id in the answer too.
     """
     return "\r" not in cell and not any("\ud800" <= char <= "\udfff" for char in cell)
 

@@ -12,13 +12,11 @@ from model.schema.rules import Cell
 from service.faults import kept_names
 from service.wire.cutting import member_names
 from service.wire.ids import ID, is_id
-from service.wire.record_types import UNREADABLE, decoded
+from service.wire.record_types import UNREADABLE, cell_type, decoded
 
 Id: TypeAlias = msgspec.Raw | msgspec.UnsetType
 """The id of a record as it was sent; UNSET where there is none."""
 
-_record = msgspec.json.Decoder(dict[str, float | str])
-_cell: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float | str)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -39,13 +37,16 @@ class RecordReader:
 
     def __init__(self, features: FeatureSet) -> None:
         self._rules = features.rules
+        cell = cell_type(features.rules)
+        self._record: msgspec.json.Decoder[Any] = msgspec.json.Decoder(dict[str, cell])  # type: ignore[valid-type]
+        self._cell: msgspec.json.Decoder[Any] = msgspec.json.Decoder(cell)
         self._width = len(features)
         self._takes_ids = bool(kept_names(features))
 
     def record(self, body: bytes) -> list[float] | None:
         """Return the values of a record."""
         try:
-            record = _record.decode(body)
+            record = self._record.decode(body)
         except UNREADABLE:
             return None
         row = self._rules.row(record)
@@ -65,7 +66,11 @@ class RecordReader:
         own = members.pop(ID)
         if not is_id(bytes(own)):
             return None
-        row = self._rules.row({name: decoded(_cell, raw) for name, raw in members.items()})
+        try:
+            record = {name: self._cell.decode(raw) for name, raw in members.items()}
+        except UNREADABLE:
+            return None
+        row = self._rules.row(record)
         if row is None or not self._are_once(line, 1):
             return None
         return own, row

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple, TypeAlias
 import msgspec
 
 from model.schema.features import FeatureSet
+from model.schema.rules import Rule, RuleTable
 from service.faults import kept_names
 
 MOST_TYPES = 16
@@ -52,7 +53,7 @@ class RecordTypes:
         self._own = tuple(features.names)
         self._kept = kept_names(features)
         self._most = msgspec.Meta(max_length=max_rows)
-        self._cells = [float | str if feature.is_coded else float for feature in features]
+        self._cells = [*map(_cell_type, features.rules.rules)]
         self._of_names = lru_cache(MOST_TYPES)(self._made)
 
     @property
@@ -87,6 +88,20 @@ class RecordTypes:
         records: Any = list[record]  # type: ignore[valid-type]
         batch = struct("Batch", [("instances", Annotated[records, self._most])])
         return RecordType(msgspec.json.Decoder(record), msgspec.json.Decoder(batch), has_ids)
+
+
+def cell_type(rules: RuleTable) -> Any:
+    """Return the type of a cell of any column."""
+    booleans: Any = bool if rules.takes_booleans else float
+    return float | str | booleans | None if rules.optional else float | str | booleans
+
+
+def _cell_type(rule: Rule) -> Any:
+    """Return the type of the cells of a column."""
+    kinds: Any = float | bool if rule.is_boolean else float
+    if rule.is_optional:
+        kinds |= None
+    return kinds | str if rule.is_coded or rule.missing_texts else kinds
 
 
 def struct(name: str, fields: Iterable[tuple[str, Any]], kept: Iterable[str] = ()) -> Any:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
-from model.schema.features import Feature, FeatureSet
+from model.schema.features import MAX_NAME, Feature, FeatureSet
 
 NUMBER = 26
 """Characters of the longest number that a float is written as, and two to spare."""
+LONGEST_TEXT = "\uffff" * MAX_NAME
+"""In place of texts that are not known."""
 BLANKS = 16
 """Line end, indentation, colon and comma of a field."""
 AROUND = 1024
@@ -22,5 +24,9 @@ def longest_record(features: FeatureSet) -> int:
 def _longest_field(feature: Feature) -> int:
     # With escapes in place of all that is not ASCII, a text is longest.
     names = [len(json.dumps(name)) for name in feature.accepted_names]
-    values = [len(json.dumps(name)) for _, name in feature.codes]
+    texts = [name for _, name in feature.codes]
+    texts += [cell for cell in feature.missing_cells if isinstance(cell, str)]
+    if feature.other is not None:
+        texts.append(LONGEST_TEXT)
+    values = [*map(len, map(json.dumps, texts))]
     return max(names) + max([NUMBER, *values]) + BLANKS

@@ -7,6 +7,7 @@ read, with the standard library's JSON parser.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -79,7 +80,15 @@ def unseen(numbers: Mapping[str, float]) -> list[str]:
     return [feature.name for feature in FEATURES if not _has_seen(feature, numbers[feature.name])]
 
 
+def missing(numbers: Mapping[str, float]) -> list[str]:
+    """Return the names of the features whose values are missing."""
+    return [name for name in FEATURES.names if numbers and math.isnan(numbers[name])]
+
+
 def _has_seen(feature: Feature, value: float) -> bool:
+    """Tell whether a value needs no warning."""
+    if math.isnan(value):
+        return False
     if feature.is_coded:
         return value in feature.observed
     return min(feature.observed) <= value <= max(feature.observed)
@@ -181,13 +190,30 @@ def _csv_rows(lines: Sequence[bytes]) -> list[Row] | None:
 def _csv_row(names: Sequence[str], cells: Sequence[str] | None) -> Row:
     if cells is None or len(cells) != len(names):
         return BAD
-    pairs = zip(names, cells, strict=True)
-    return _row(Pairs((n, c if n == ID else _csv_value(c)) for n, c in pairs), may_have_id=True)
+    known = FEATURES.by_accepted_name
+    pairs = [
+        (name, cell if name == ID else _csv_value(known[name], cell))
+        for name, cell in zip(names, cells, strict=True)
+    ]
+    return _row(Pairs(pairs), may_have_id=True)
 
 
-def _csv_value(cell: str) -> str:
+def _csv_value(feature: Feature, cell: str) -> Any:
+    """Return what a cell is in JSON, where all texts have quotes."""
     text = cell.strip(" \t")
-    return Fraction(text) if JSON_NUMBER.fullmatch(text) else text
+    if not text:
+        return None
+    if JSON_NUMBER.fullmatch(text):
+        is_text = _has_names_only(feature) and float(text) not in feature.missing_cells
+        return text if is_text else Fraction(text)
+    is_name = text in [name for _, name in feature.codes]
+    if feature.is_boolean and text in ("true", "false") and not is_name:
+        return text == "true"
+    return text
+
+
+def _has_names_only(feature: Feature) -> bool:
+    return feature.named_only or feature.texts_only
 
 
 def _cell(text: str) -> tuple[str | None, str]:
@@ -224,8 +250,16 @@ def _are_names(names: Sequence[str]) -> bool:
 
 
 def _number(feature: Feature, value: Any) -> float | None:
+    """Return the number of a value, NaN for a missing one; None where it must be refused."""
     if isinstance(value, Whole | Fraction):
-        number = float(value)
-        return number if feature.accepts(number) and not feature.named_only else None
+        value = float(value)
+    if value is None or (type(value) in (str, float) and value in feature.missing_cells):
+        return math.nan if feature.missing == "indicator" else None
+    if isinstance(value, bool):
+        return float(value) if feature.is_boolean else None
+    if isinstance(value, float):
+        return value if feature.accepts(value) and not _has_names_only(feature) else None
+    if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
+        return None
     codes = {name: float(code) for code, name in feature.codes}
-    return codes.get(value) if isinstance(value, str) else None
+    return codes.get(value, feature.other if feature.other is None else float(feature.other))

@@ -42,17 +42,30 @@ Pairs = list[tuple[str, str]]
 """An object's names and values, as they stand in JSON."""
 
 
+def special_values(feature: Feature) -> list[Any]:
+    """Return good values that are neither a number nor the name of a code, as Python has them."""
+    return [
+        *((None, *feature.missing_cells) if feature.is_optional else ()),
+        *((True, False) if feature.is_boolean else ()),
+        *((WORD, "", f"{WORD}: {NUMBER}", "null") if feature.other is not None else ()),
+    ]
+
+
 def value(rng: Random, feature: Feature) -> str:
     """Return a good value as JSON."""
+    special = special_values(feature)
+    if special and rng.random() < 0.4:
+        one = rng.choice(special)
+        return spelled(rng, one) if isinstance(one, str) else json.dumps(one)
     text = bare_value(rng, feature)
     return spelled(rng, text) if text in dict(feature.codes).values() else text
 
 
 def bare_value(rng: Random, feature: Feature) -> str:
     """Return a good value: a number, or the name of a code."""
-    if feature.is_coded and (feature.named_only or rng.random() < 0.3):
+    if feature.is_coded and (feature.takes_names_only or rng.random() < 0.3):
         code, name = rng.choice(feature.codes)
-        return name if feature.named_only else rng.choice([f"{code}.0", name])
+        return name if feature.takes_names_only else rng.choice([f"{code}.0", name])
     return plain_value(rng, feature)
 
 
@@ -91,7 +104,8 @@ def some_names(rng: Random) -> list[str]:
 def plain_pairs(rng: Random) -> Pairs:
     """Return a good record under the features' own names, with numbers where they are accepted."""
     return [
-        (f'"{f.name}"', value(rng, f) if f.named_only else plain_value(rng, f)) for f in FEATURES
+        (f'"{f.name}"', value(rng, f) if f.takes_names_only else plain_value(rng, f))
+        for f in FEATURES
     ]
 
 

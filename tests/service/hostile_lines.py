@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from random import Random
 
@@ -94,13 +95,26 @@ def _with_id(cells: list[bytes], place: int | None, own: bytes) -> bytes:
 
 
 def _plain_cell(rng: Random, feature: Feature) -> bytes:
-    value = hostile.bare_value if feature.named_only else hostile.plain_value
-    return _bare_or_quoted(value(rng, feature)).encode()
+    value = hostile.bare_value if feature.takes_names_only else hostile.plain_value
+    return _bare_or_quoted(_special(rng, feature) or value(rng, feature)).encode()
+
+
+def _special(rng: Random, feature: Feature) -> str:
+    """Return a good value that is neither a number nor the name of a code; mostly "" for none."""
+    special = [one for one in hostile.special_values(feature) if one != ""]
+    if not special or rng.random() < 0.6:
+        return ""
+    one = rng.choice(special)
+    if one is None:
+        return rng.choice([" ", "\t"])
+    return one if isinstance(one, str) else json.dumps(one)
 
 
 def _cell(rng: Random, feature: Feature) -> bytes:
     """Return a good value, with or without quotes and white space."""
-    bare = hostile.bare_value(rng, feature)
+    if feature.is_optional and rng.random() < 0.1:
+        return rng.choice([b"", b'""', b" "])
+    bare = _special(rng, feature) or hostile.bare_value(rng, feature)
     if _bare_or_quoted(bare) != bare:
         return _bare_or_quoted(bare).encode()
     return rng.choice([bare, bare, bare, f'"{bare}"', f" {bare}", f"{bare}\t"]).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import re
 import zlib
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from random import Random
 from typing import Any, Literal
 
 from model.inference.predictor import Predictor
+from model.schema.features import Feature
 from tests.service import careful, hostile, hostile_lines
 from tests.service.asking import Answer
 from tests.service.careful import FORMS, ID, Form, Pairs, Row
@@ -152,6 +154,7 @@ def _check_prediction(
     assert int(given["predicted_class"]) == number, given
     assert given["label"] == predictor.labels[number], given
     assert _warned(given["warnings"]) == careful.unseen(row.numbers or {}), given
+    assert _missing(given["warnings"]) == careful.missing(row.numbers or {}), given
     if asked.form != "table":
         assert given.get(ID) == _id_in(asked.form, row), given
 
@@ -159,8 +162,14 @@ def _check_prediction(
 def _warned(warnings: Any) -> list[str]:
     """Return the features with a warning; CSV has sentences, which begin with the name."""
     if isinstance(warnings, str):
-        return re.findall(r"(\w+): (?:Outside|This code) ", warnings)
+        return re.findall(r"(\w+): (?:Outside|This code|The value) ", warnings)
     return [warning["loc"][-1] for warning in warnings]
+
+
+def _missing(warnings: Any) -> list[str]:
+    if isinstance(warnings, str):
+        return re.findall(r"(\w+): The value is missing", warnings)
+    return [warning["loc"][-1] for warning in warnings if warning["type"] == "missing_value"]
 
 
 def _without_loc(errors: Any) -> str:
@@ -255,12 +264,18 @@ def as_record(row: Row) -> Question:
 def _written(numbers: Mapping[str, float]) -> dict[str, str | float]:
     """Return the numbers of a row, or names of codes as JSON where these alone are accepted."""
     return {
-        feature.name: json.dumps(dict(feature.codes)[int(numbers[feature.name])])
-        if feature.named_only
-        else numbers[feature.name]
+        feature.name: _written_value(feature, numbers[feature.name])
         for feature in FEATURES
         if numbers
     }
+
+
+def _written_value(feature: Feature, number: float) -> str | float:
+    if math.isnan(number):
+        return "null"
+    if feature.takes_names_only:
+        return json.dumps(dict(feature.codes)[int(number)])
+    return number
 
 
 def _as_object(record: Mapping[str, str | float]) -> str:
@@ -269,6 +284,8 @@ def _as_object(record: Mapping[str, str | float]) -> str:
 
 
 def _as_cell(value: str | float | None) -> str:
+    if value is None or value == "null":
+        return ""
     if isinstance(value, str):
         return '"{}"'.format(json.loads(value).replace('"', '""'))
-    return "" if value is None else str(value)
+    return str(value)

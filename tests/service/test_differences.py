@@ -16,6 +16,7 @@ from model.inference.predictor import Predictor
 from model.schema.features import Feature, FeatureSet
 from service.app import create_app
 from service.settings import Settings
+from tests.optional import OPTIONAL, optional_artifact
 from tests.service import careful, hostile, hostile_lines, planted, questions
 from tests.service.careful import FORMS, Form
 from tests.service.differences import Examiner, Finding
@@ -63,6 +64,22 @@ def test_names_of_codes_may_hold_any_marks(
         monkeypatch.setattr(module, "FEATURES", features)
     app = create_app(Settings(artifact=tmp_path / "strange.npz", codes=codes))
     with closing(Examiner(app, strange.predictor())) as examiner:
+        examiner.fuzz(form, SEED, NUMBER[form] // 2)
+        assert examiner.counted() == examiner.predicted > 0
+
+
+@pytest.mark.parametrize("codes", ["any", "names"])
+@pytest.mark.parametrize("form", FORMS)
+def test_missing_values_and_other_cells_are_read_alike_in_every_form(
+    artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Form, codes: str
+) -> None:
+    optional_artifact(artifact).save(tmp_path / "optional.npz")
+    features = OPTIONAL.with_names_only() if codes == "names" else OPTIONAL
+    for module in (careful, hostile, hostile_lines, questions):
+        monkeypatch.setattr(module, "FEATURES", features)
+    app = create_app(Settings(artifact=tmp_path / "optional.npz", codes=codes))
+    predictor = Artifact.load(tmp_path / "optional.npz").predictor()
+    with closing(Examiner(app, predictor)) as examiner:
         examiner.fuzz(form, SEED, NUMBER[form] // 2)
         assert examiner.counted() == examiner.predicted > 0
 

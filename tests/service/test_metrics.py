@@ -492,10 +492,11 @@ def test_threads_that_predict_at_once_lose_nothing(registry: Registry, artifact:
     meter = PredictionMeter(registry, artifact)
     unseen = np.zeros((3, len(artifact.features)), np.bool_)
     unseen[:, 0] = True
+    missing = np.zeros_like(unseen)
     with ThreadPoolExecutor(4) as pool:
         for _ in range(4):
-            pool.submit(meter.predicted, np.full(3, 0.5), np.array([0, 0, 0]), unseen)
-            pool.submit(meter.predicted_row, 0.5, 0, [0])
+            pool.submit(meter.predicted, np.full(3, 0.5), np.array([0, 0, 0]), unseen, missing)
+            pool.submit(meter.predicted_row, 0.5, 0, [0], [])
     samples = shown(registry)
     assert samples[series("heartline_rows_predicted_total", class_="absence")] == 16
     assert samples[series("heartline_predicted_probability_count", class_="presence")] == 16

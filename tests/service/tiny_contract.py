@@ -47,7 +47,8 @@ class TinyContract(Contract[Predictor]):
             probabilities = predictor.predict_proba(X)
             threshold = predictor.threshold
             classes = predicted_classes(probabilities, threshold)
-            self._meter.predicted(probabilities, classes, self._features.rules.unseen(X))
+            rules = self._features.rules
+            self._meter.predicted(probabilities, classes, rules.unseen(X), rules.missing(X))
             return Response(to_json(probabilities.tolist()), media_type="application/json")
 
         return router

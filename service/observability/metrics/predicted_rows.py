@@ -94,7 +94,11 @@ class PredictionMeter:
         self._lock = Lock()
 
     def predicted_row(
-        self, probability: float | list[float], number: int, unseen: Iterable[int]
+        self,
+        probability: float | list[float],
+        number: int,
+        unseen: Iterable[int],
+        missing: Iterable[int],
     ) -> None:
         """Count a row: its probability, or one for each class, its class and its warnings."""
         told = probability if isinstance(probability, list) else (probability,)
@@ -102,12 +106,16 @@ class PredictionMeter:
             self._cells[self._rows[number]] += 1
             for place, value in zip(self._probabilities, told, strict=True):
                 self._histogram.observe(self._cells, place, value)
-            self._warnings.count_row(unseen)
+            self._warnings.count_row(unseen, missing)
 
     def predicted(
-        self, probabilities: Array, classes: NDArray[np.intp], unseen: NDArray[np.bool_]
+        self,
+        probabilities: Array,
+        classes: NDArray[np.intp],
+        unseen: NDArray[np.bool_],
+        missing: NDArray[np.bool_],
     ) -> None:
-        """Count rows: their probabilities, classes and values that training has not seen."""
+        """Count rows: their probabilities, classes and warnings."""
         counts = np.bincount(classes, minlength=len(self._rows)).tolist()
         columns = probabilities.T if probabilities.ndim > 1 else [probabilities]
         with self._lock:
@@ -115,7 +123,7 @@ class PredictionMeter:
                 self._cells[place] += count
             for place, column in zip(self._probabilities, columns, strict=True):
                 self._histogram.observe_many(self._cells, place, column)
-            self._warnings.count_rows(unseen)
+            self._warnings.count_rows(unseen, missing)
 
     def answered_batch(self, rows: int) -> None:
         """Count a batch or stream of so many rows, those with faults included."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from model.inference.predictor import Predictor
 from model.schema.classes import probability_names
-from service.faults import unseen_warning
+from service.faults import missing_warning, unseen_warning
 from service.inference.outcome import Outcome, RowOutcome
 from service.wire.record_reader import Id
 
@@ -70,14 +70,17 @@ class Answers:
         self._labels = labels = predictor.labels
         self._is_binary = predictor.threshold is not None
         self._unseen = [unseen_warning(feature) for feature in predictor.features]
+        self._missing = [missing_warning(feature) for feature in predictor.features]
         self._row = OfTwo if self._is_binary else OfMore
         self._columns = [*probability_names(labels), "predicted_class", "label"]
         self._model = _context(predictor)
 
     def record(self, outcome: RowOutcome, own: Id | None) -> bytes:
         """Answer a record, with its id if it has one."""
-        probability, number, unseen, version = outcome
+        probability, number, unseen, missing, version = outcome
         warnings = [self._unseen[column] for column in unseen]
+        if missing:
+            warnings = self._in_order(unseen, missing)
         threshold = self._model.get("threshold", msgspec.UNSET)
         common = (number, self._labels[number], threshold, version, warnings)
         shown = own or msgspec.UNSET
@@ -138,10 +141,19 @@ class Answers:
     def _warnings(self, outcome: Outcome) -> dict[int, Warnings]:
         """Return the warnings of each row that has any."""
         found: dict[int, Warnings] = defaultdict(list)
-        if outcome.unseen.any():
-            for row, column in np.argwhere(outcome.unseen).tolist():
-                found[row].append(self._unseen[column])
+        # A value that is missing is none that training has not seen.
+        told = outcome.unseen | outcome.missing
+        if told.any():
+            is_missing = outcome.missing[told].tolist()
+            for (row, column), missing in zip(np.argwhere(told).tolist(), is_missing, strict=True):
+                found[row].append((self._missing if missing else self._unseen)[column])
         return found
+
+    def _in_order(self, unseen: list[int], missing: list[int]) -> Warnings:
+        """Return the warnings of a row in the order of the columns."""
+        told = {column: self._unseen[column] for column in unseen}
+        told |= {column: self._missing[column] for column in missing}
+        return [told[column] for column in sorted(told)]
 
 
 def _context(predictor: Predictor) -> dict[str, Any]:

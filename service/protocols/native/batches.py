@@ -64,7 +64,9 @@ class Batches:
                 check_peer(request)
                 answered = await interleave(self._current().batch(body))
         answer, outcome = answered
-        self._meter.predicted(outcome.probabilities, outcome.classes, outcome.unseen)
+        self._meter.predicted(
+            outcome.probabilities, outcome.classes, outcome.unseen, outcome.missing
+        )
         self._meter.answered_batch(len(outcome.classes))
         return answer
 
@@ -131,7 +133,9 @@ class Batches:
     def _count(self, stream: Stream, answers: Sequence[Answer]) -> None:
         """Count the rows and faults of answers that are about to be sent."""
         for outcome in stream.uncounted():
-            self._meter.predicted(outcome.probabilities, outcome.classes, outcome.unseen)
+            self._meter.predicted(
+                outcome.probabilities, outcome.classes, outcome.unseen, outcome.missing
+            )
         self._meter.refused(faults_of(answers))
         stream.answered = stream.rows
 

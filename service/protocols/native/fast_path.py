@@ -91,7 +91,9 @@ class FastPath:
         if answered is None:
             return None
         answer, outcome = answered
-        self._predictions.predicted_row(outcome.probability, outcome.number, outcome.unseen)
+        self._predictions.predicted_row(
+            outcome.probability, outcome.number, outcome.unseen, outcome.missing
+        )
         if head.key_name is not None:
             self._key_meter.let_in(head.key_name)
         request_id = head.request_id or new_request_id()

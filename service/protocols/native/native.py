@@ -89,7 +89,9 @@ class NativeContract(Contract[Scorer]):
             check_media_type(request, JSON)
             body = await read_body(request, self._settings.max_record_bytes)
             answer, outcome = current().predict(body)
-            self._meter.predicted_row(outcome.probability, outcome.number, outcome.unseen)
+            self._meter.predicted_row(
+                outcome.probability, outcome.number, outcome.unseen, outcome.missing
+            )
             return Response(answer, media_type="application/json")
 
         @router.post(

@@ -13,7 +13,6 @@ import numpy as np
 
 from model.arrays import Array
 from model.schema.classes import probability_names
-from model.schema.rules import Cell, Rule
 from service.errors import InvalidInput
 from service.faults import (
     MAX_BAD_ROWS,
@@ -23,13 +22,14 @@ from service.faults import (
     bad_rows_detail,
     fault,
     kept_names,
+    missing_warning,
     unseen_warning,
     value_fault,
 )
 from service.inference.outcome import Outcome
 from service.protocols.native.scoring import Scorer
 from service.wire.csv_cells import BLANKS, as_cell, cells_of, rows_of
-from service.wire.ids import EXPECTED_TEXT, ID, id_fault, id_of, is_text_id
+from service.wire.ids import EXPECTED_TEXT, ID, id_fault, id_of, is_text
 
 Answer: TypeAlias = dict[str, Any]
 """The answer to a row; or the ``errors`` of one that has any. Either with its id."""
@@ -195,6 +195,10 @@ class NdjsonStream(Stream):
         return encoder.encode_lines(answers)
 
 
+UNREADABLE = object()
+"""In place of a cell that is no text, which is no value of any column."""
+
+
 class CsvStream(Stream):
     """Comma-separated values under a line of the columns' names.
 
@@ -208,7 +212,11 @@ class CsvStream(Stream):
         labels = scorer.predictor.labels
         self._names: list[str] = []
         self._place_of_id: int | None = None
-        self._warnings = {f.name: as_text(unseen_warning(f)) for f in self._features}
+        self._warnings = {
+            (warning["loc"][-1], warning["type"]): as_text(warning)
+            for describe in (unseen_warning, missing_warning)
+            for warning in map(describe, self._features)
+        }
         ids = [ID] if self._takes_ids else []
         self._told = [*ids, *probability_names(labels), *TOLD]
 
@@ -239,7 +247,7 @@ class CsvStream(Stream):
         ids: list[Answer] = [{}] * len(rows)
         if self._place_of_id is not None:
             own = [row.pop(self._place_of_id) for row in rows]
-            if not all(map(is_text_id, own)):
+            if not all(map(is_text, own)):
                 return None
             ids = [{ID: text} for text in own]
         X = self._scorer.decoder.cells(self._columns, rows)
@@ -265,7 +273,11 @@ class CsvStream(Stream):
         values = [text] if cells is None else self._without_id(cells)
         padded = [*values, *[""] * len(self._columns)]
         given = zip(self._columns, padded, self._rules, strict=False)
-        record = {name: _given(cell, rule) for name, cell, rule in given}
+        record: dict[str, object] = {
+            name: as_cell(cell, rule) if is_text(cell) else UNREADABLE for name, cell, rule in given
+        }
+        if cells is None:
+            record[self._columns[0]] = UNREADABLE
         faults = self._scorer.validator.cell_faults(record)
         if own is None:
             faults.append(id_fault(EXPECTED_TEXT))
@@ -282,7 +294,7 @@ class CsvStream(Stream):
         if self._place_of_id >= len(cells):
             return None
         own = cells[self._place_of_id]
-        return {ID: own} if is_text_id(own) else None
+        return {ID: own} if is_text(own) else None
 
     def header(self) -> bytes:
         return _lines([self._told])
@@ -297,7 +309,10 @@ class CsvStream(Stream):
             by_name = {f"probability_{k}": value for k, value in answer["probabilities"].items()}
             flat = answer | by_name
         *others, _, _ = map(flat.get, self._told)
-        warnings = [self._warnings[warning["loc"][-1]] for warning in answer.get("warnings", ())]
+        warnings = [
+            self._warnings[warning["loc"][-1], warning["type"]]
+            for warning in answer.get("warnings", ())
+        ]
         errors = map(_error_text, answer.get("errors", ()))
         return [*others, " ".join(warnings), " ".join(errors)]
 
@@ -322,7 +337,3 @@ def _error_text(error: Mapping[str, Any]) -> str:
     """Return a fault as a sentence, without the number of its row."""
     text = as_text({**error, "loc": ["body", *error["loc"][2:]]})
     return text if error["loc"][2:] else f"{text} ({error['type']})"
-
-
-def _given(cell: str, rule: Rule) -> Cell | None:
-    return as_cell(cell, rule) if cell.strip(BLANKS) else None

@@ -43,10 +43,13 @@ def try_out(scorer: Scorer) -> None:
 
 
 def _records(features: FeatureSet) -> Iterator[dict[str, Any]]:
-    """Yield the example as it is, and by the last of all names, of codes too."""
+    """Yield the example as it is, by the last of all names, of codes too, and without values."""
     yield features.example()
     by_names = features.with_names_only().example()
     yield {feature.accepted_names[-1]: by_names[feature.name] for feature in features}
+    missing = {feature.name: None for feature in features if feature.is_optional}
+    if missing:
+        yield features.example() | missing
 
 
 def _answers(scorer: Scorer, record: dict[str, Any]) -> Iterator[dict[str, Any]]:
