@@ -45,7 +45,7 @@ def _as_table(records: list[dict[str, float]]) -> bytes:
 @MANY
 @given(rng=st.randoms(use_true_random=False))
 def test_a_record_is_read_where_it_has_no_fault(rng: Random) -> None:
-    body = hostile.body(rng, is_batch=False)
+    body = hostile.body(rng, is_batch=False).removeprefix(careful.MARK)  # no reader sees it
     row = READER.record(body)
     expected = careful.rows_of("record", careful.MARK + body)  # which drops one mark
     assert (row and dict(zip(FEATURES.names, row, strict=True))) == (expected and expected[0][0])
