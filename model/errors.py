@@ -25,18 +25,26 @@ class DataError(HeartlineError):
         The file.
     problem : str
         What is wrong and what was expected.
-    line : int, optional
-        Line of the file, counted from 1.
+    line, row : int, optional
+        Line of the file, or its row where it has no lines, counted from 1.
     column : str, optional
         Name of the column.
     """
 
     def __init__(
-        self, path: Path, problem: str, *, line: int | None = None, column: str | None = None
+        self,
+        path: Path,
+        problem: str,
+        *,
+        line: int | None = None,
+        row: int | None = None,
+        column: str | None = None,
     ) -> None:
         place = [str(path)]
         if line is not None:
             place.append(f"line {line}")
+        if row is not None:
+            place.append(f"row {row}")
         if column is not None:
             place.append(f"column {column}")
         super().__init__(f"{', '.join(place)}: {problem}")

@@ -1,0 +1,124 @@
+"""Delimited text: CSV with a header, and values between blanks without one."""
+
+from __future__ import annotations
+
+import csv
+import re
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from io import TextIOWrapper
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from model.data.sources.table import CHUNK_ROWS, Cells, Lines, Table, shown
+from model.errors import DataError
+
+DELIMITERS = ",;\t"
+
+QUOTED = re.compile(r'"[^"]*"')
+
+
+def read_text(path: Path, text: TextIOWrapper, columns: Sequence[Sequence[str]]) -> Table:
+    """Read CSV, or where the columns are known, values between blanks; see `read_source`."""
+    first = next((line for line in text if line.strip()), "")
+    text.seek(0)
+    delimiter = _delimiter(first)
+    known = {name for names in columns for name in names}
+    if columns and (
+        not delimiter or (delimiter == "\t" and known.isdisjoint(_split(first, delimiter)))
+    ):
+        return _read_spaced(path, text, [names[0] for names in columns])
+    return _read_csv(path, text, delimiter or ",")
+
+
+def _delimiter(header: str) -> str:
+    """Return what separates the names of a header, nothing where it is one name."""
+    bare = QUOTED.sub("", header)
+    delimiter = max(DELIMITERS, key=bare.count)
+    return delimiter if delimiter in bare else ""
+
+
+def _split(header: str, delimiter: str) -> list[str]:
+    return [name.strip().strip('"') for name in header.split(delimiter)]
+
+
+def _read_spaced(path: Path, text: TextIOWrapper, names: Sequence[str]) -> Table:
+    rows = ((number, line.split()) for number, line in enumerate(text, 1) if line.strip())
+    table = _Columns(path, names)
+    table.fill(rows)
+    return Table(path, table.cells(), table.lines, reads_text=True)
+
+
+def _read_csv(path: Path, text: TextIOWrapper, delimiter: str) -> Table:
+    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True)
+    records = (
+        (reader.line_num, cells)
+        for cells in reader
+        if len(cells) > 1 or (cells and cells[0].strip())  # a blank line is no row
+    )
+    try:
+        line, header = next(records)
+        names = _checked([name.strip() for name in header], path, line)
+        table = _Columns(path, names)
+        table.fill(records)
+    except csv.Error as error:
+        raise DataError(path, f"not CSV: {error}", line=reader.line_num) from None
+    return Table(path, table.cells(), table.lines, header_line=line, reads_text=True)
+
+
+def _checked(names: list[str], path: Path, line: int) -> list[str]:
+    """Return the names of a header, each of which is there once."""
+    for name in names:
+        if names.count(name) > 1:
+            problem = "is given twice" if name else "has no name, and is given twice"
+            raise DataError(path, problem, line=line, column=shown(name) if name else None)
+    return names
+
+
+@dataclass
+class _Columns:
+    """The columns of a text, made of its rows a chunk at a time."""
+
+    path: Path
+    names: Sequence[str]
+    chunks: list[pl.DataFrame] = field(default_factory=list)
+    _lines: array[int] = field(default_factory=lambda: array("q"))
+
+    def fill(self, records: Iterable[tuple[int, list[str]]]) -> None:
+        """Read all rows, each of which has a cell for every column."""
+        records = iter(records)
+        while chunk := list(islice(records, CHUNK_ROWS)):
+            lines, rows = zip(*chunk, strict=True)
+            if set(map(len, rows)) != {len(self.names)}:
+                raise self._ragged(chunk)
+            self._lines.extend(lines)
+            columns = enumerate(map(list, zip(*rows, strict=True)))
+            texts = [pl.Series(str(place), of, pl.String) for place, of in columns]
+            self.chunks.append(pl.DataFrame(texts))
+        if not self.chunks:
+            raise DataError(self.path, "a header and no rows")
+
+    def _ragged(self, chunk: Iterable[tuple[int, list[str]]]) -> DataError:
+        line, cells = next(of for of in chunk if len(of[1]) != len(self.names))
+        names = ", ".join(map(shown, self.names))
+        problem = f"expected {len(self.names)} values ({names}), found {len(cells)}"
+        return DataError(self.path, problem, line=line)
+
+    @property
+    def lines(self) -> Lines:
+        """The line of each row."""
+        return np.array(self._lines, np.int64)
+
+    def cells(self) -> dict[str, Cells]:
+        """Return the cells of each column."""
+        table = pl.concat(self.chunks, rechunk=True)
+        self.chunks.clear()
+        stripped = (texts.str.strip_chars().replace("", None) for texts in table)
+        return {
+            name: Cells.of(len(texts), texts=texts)
+            for name, texts in zip(self.names, stripped, strict=True)
+        }

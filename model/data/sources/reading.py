@@ -1,0 +1,86 @@
+"""Reading: a file's format by its name, and its text or its columns."""
+
+from __future__ import annotations
+
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Sequence
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from model.data.sources.delimited import read_text
+from model.data.sources.json_lines import read_ndjson
+from model.data.sources.table import Cells, Table
+from model.errors import DataError
+from model.files import read_regular
+
+OTHER_FORMATS = {
+    BOM_UTF16_LE: "the text is UTF-16, and must be UTF-8",
+    BOM_UTF16_BE: "the text is UTF-16, and must be UTF-8",
+    b"\x1f\x8b": "the file is compressed by gzip; decompress it first",
+    b"\x28\xb5\x2f\xfd": "the file is compressed by zstd; decompress it first",
+    b"PK\x03\x04": "the file is a ZIP archive or a workbook; save the table as CSV",
+}
+
+
+def read_source(path: Path, columns: Sequence[Sequence[str]] = ()) -> Table:
+    """Read a file: Parquet or NDJSON by the end of its name, otherwise CSV.
+
+    Parameters
+    ----------
+    path : Path
+        The file. CSV is separated by commas, semicolons or tabs, whichever its header has most of.
+    columns : sequence of sequences of str
+        The names that each column may have, in their order. Where they are given, values that are
+        separated by blanks and have no header are read too, in this order.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read; no cell is repeated.
+    """
+    try:
+        content = read_regular(path)
+    except (OSError, ValueError) as error:
+        raise DataError(path, getattr(error, "strerror", None) or "cannot be read") from None
+    for mark, problem in OTHER_FORMATS.items():
+        if content.startswith(mark):
+            raise DataError(path, problem)
+    if not content.removeprefix(BOM_UTF8).strip():
+        raise DataError(path, "the file is empty")
+    if path.suffix == ".parquet":
+        return _read_parquet(path, content)
+    text = TextIOWrapper(BytesIO(content), encoding="utf-8-sig", newline=None)
+    try:
+        if path.suffix in (".ndjson", ".jsonl"):
+            return read_ndjson(path, text)
+        return read_text(path, text, columns)
+    except UnicodeDecodeError:
+        raise DataError(path, "not a text file in UTF-8") from None
+
+
+def _read_parquet(path: Path, content: bytes) -> Table:
+    try:
+        table = pl.read_parquet(BytesIO(content))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        # Polars' own text may repeat values.
+        raise DataError(path, "cannot be read as Parquet") from None
+    if not table.height or not table.width:
+        raise DataError(path, "columns and no rows")
+    columns = {column.name: _of_parquet(column) for column in table}
+    lines = np.arange(1, table.height + 1)
+    return Table(path, columns, lines, has_rows_only=True)
+
+
+def _of_parquet(column: pl.Series) -> Cells:
+    """Return a typed column as cells; NaN is missing."""
+    kind, rows = column.dtype, len(column)
+    if kind == pl.Boolean:
+        return Cells.of(rows, booleans=column)
+    if kind.is_numeric():
+        return Cells.of(rows, numbers=column.cast(pl.Float64).fill_nan(None))
+    if kind in (pl.String, pl.Categorical, pl.Enum, pl.Date, pl.Datetime, pl.Time):
+        return Cells.of(rows, texts=column.cast(pl.String))
+    return Cells.of(rows, problem="" if kind == pl.Null else "holds lists, objects or bytes")
