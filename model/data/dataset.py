@@ -13,10 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from model.arrays import Array
-from model.data.tables import read_table
 from model.schema.features import Feature, FeatureSet
 
-OWN_FILE_CARD = {
+OWN_FILE_CARD: dict[str, Any] = {
     "intended_use": "What the owner of the data trained it for.",
     "not_for": "Diagnosis, triage or any decision about a person, unless validated for it.",
     "limits": ["Trained on a file of the user's own: this card knows nothing of its rows."],
@@ -71,7 +70,8 @@ class Dataset:
     Parameters
     ----------
     frame : DataFrame of n rows
-        A column of numbers for each feature and one for the target, by their names.
+        A column of numbers for each feature and one for the target, by their names; NaN where a
+        value is missing.
     features : FeatureSet
         The input columns.
     target : Feature
@@ -83,13 +83,19 @@ class Dataset:
     path : Path, optional
         The file, where there is one.
     threshold_reason : str
-        Why the decision threshold of two classes is 0.5.
+        Why the decision threshold of two classes is what it is.
     costs : Costs, optional
         The cost matrix, where the data set has one.
     subgroups : tuple of Subgroup
         Rows for which figures are reported separately.
     published_costs : mapping of str to float
         Cost per row of other methods, by name, in a published study of the same rows.
+    threshold : float
+        Above which probability the positive class of two is predicted.
+    groups : NDArray of int, of shape (n,), optional
+        The number of each row's group, whose rows stay together in every fold.
+    weights : Array of shape (n,), optional
+        The weight of each row.
     """
 
     frame: pd.DataFrame
@@ -102,6 +108,9 @@ class Dataset:
     costs: Costs | None = None
     subgroups: tuple[Subgroup, ...] = ()
     published_costs: Mapping[str, float] = field(default_factory=dict)
+    threshold: float = 0.5
+    groups: NDArray[np.intp] | None = None
+    weights: Array | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -133,10 +142,3 @@ class Dataset:
         """Return which rows belong to a subgroup, of shape (n,)."""
         column = self.frame[subgroup.feature].to_numpy()
         return np.asarray((column >= subgroup.low) & (column < subgroup.high))
-
-
-def own_file(path: Path, features: FeatureSet, target: Feature) -> Dataset:
-    """Read a file of the user's own, space-separated or CSV with a header."""
-    frame = read_table(path, [*features, target])
-    source = "a file of the user's own"
-    return Dataset(frame, features, target, OWN_FILE_CARD, source, path)

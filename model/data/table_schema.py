@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from model.artifact.metadata import MAX_CLASSES, MAX_CODES, MAX_FEATURES
 from model.data.dataset import OWN_FILE_CARD, Costs, Subgroup
 from model.data.schema_file import Place, SchemaError, SchemaFile
 from model.schema.features import Feature, FeatureSet, is_name
@@ -40,6 +41,8 @@ FEATURE_KEYS = (
     "missing",
     "missing_cells",
     "can_change",
+    "foreign",
+    "foreign_note",
 )
 """Keys of a column that are fields of the same name."""
 
@@ -141,11 +144,23 @@ class TableSchema:
             raise ValueError(f"{twice} is the name or alias of two columns")
         if not self.features_of:
             raise ValueError("no column is left to predict from")
+        self._check_limits()
         self._check_decision()
         known = {feature.name for feature in self.features_of}
         for subgroup in self.subgroups:
             if subgroup.feature not in known:
                 raise ValueError(f"subgroup {subgroup.name}: there is no column {subgroup.feature}")
+
+    def _check_limits(self) -> None:
+        """Check what the artifact of a model can hold, before one is fitted."""
+        features, classes = len(self.features_of), len(self.target.feature.codes)
+        if features > MAX_FEATURES:
+            raise ValueError(f"{features} columns; a model has at most {MAX_FEATURES}")
+        if classes > MAX_CLASSES:
+            raise ValueError(f"{classes} classes; a model has at most {MAX_CLASSES}")
+        for feature in self.features_of:
+            if len(feature.codes) > MAX_CODES:
+                raise ValueError(f"{feature.name}: a column has at most {MAX_CODES} codes")
 
     def _check_decision(self) -> None:
         target, classes = self.target, self.target.feature.codes
@@ -260,7 +275,7 @@ def _feature(
         raise file.error("minimum and maximum, or codes, are missing", place)
     if codes and {"minimum", "maximum"} & keys.keys():
         raise file.error("minimum and maximum are for numbers, not for codes", place)
-    for listed in ("aliases", "missing_cells"):
+    for listed in ("aliases", "missing_cells", "foreign"):
         fields[listed] = tuple(fields.get(listed, ()))
     fields.setdefault("description", name)
     fields.setdefault("example", _example(codes, fields))

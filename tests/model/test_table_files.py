@@ -153,7 +153,12 @@ FAULTS: dict[str, tuple[str, str | bytes, str]] = {
         ": the file is a ZIP archive or a workbook; save the table as CSV",
     ),
     "a name twice": (".csv", "a,b,a\n1,2,3\n", ", line 1, column a: is given twice"),
-    "no name twice": (".csv", ",b,\n1,2,3\n", ", line 1: has no name, and is given twice"),
+    "no name twice": (".csv", ",b,\n1,2,3\n", ", line 1: two columns without a name"),
+    "no header": (
+        ".csv",
+        "5,0.5,5\n6,0.5,7\n",
+        ", line 1: a CSV file begins with a header, and here one number stands twice",
+    ),
     "too few": (".csv", "a,b\n1,2\n1\n", ", line 3: expected 2 values (a, b), found 1"),
     "too many": (".csv", "a;b\n1;2;3\n", ", line 2: expected 2 values (a, b), found 3"),
     "an open quote": (".csv", 'a,b\n1,"2\n', ", line 2: not CSV: unexpected end of data"),

@@ -327,6 +327,8 @@ def measured(draw: st.DrawFn, name: str) -> Feature:
         low,
         high,
         missing_cells=tuple(cells),
+        foreign=(high + 1,) if high < 1000 else (),
+        foreign_note=draw(TEXTS),
         **draw(common()),
     )
 
@@ -367,7 +369,9 @@ def test_what_is_written_is_read(
     path = tmp_path_factory.mktemp("schema") / "own.toml"
     notes = {column.name: [" ".join(note.split())] for column in schema.columns}
     path.write_text(as_toml(schema, notes, ["A comment."]), encoding="utf-8", newline="")
-    assert TableSchema.read(path) == schema
+    read = TableSchema.read(path)
+    assert read == schema
+    assert read.features.to_json() == schema.features.to_json()
 
 
 def test_the_schema_for_editors_has_every_key() -> None:

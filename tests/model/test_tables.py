@@ -283,10 +283,16 @@ def test_a_line_end_within_quotes_shifts_no_line_number(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [csv(ROWS).encode("utf-16"), csv(ROWS).encode() + b"\xff", b"\x80\x04\x95", b"\x89PNG\r\n"],
+    [csv(ROWS).encode() + b"\xff", b"\x80\x04\x95", b"\x89PNG\r\n"],
 )
 def test_what_is_not_utf_8_is_told(content: bytes, tmp_path: Path) -> None:
     assert fault(tmp_path, content) == ": not a text file in UTF-8"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_named(encoding: str, tmp_path: Path) -> None:
+    content = ("\ufeff" + csv(ROWS)).encode(encoding)
+    assert fault(tmp_path, content) == ": the text is UTF-16, and must be UTF-8"
 
 
 @pytest.mark.parametrize(

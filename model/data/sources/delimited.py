@@ -7,6 +7,7 @@ import re
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from model.data.sources.table import CHUNK_ROWS, Cells, Lines, Table, shown
+from model.data.sources.table import CHUNK_ROWS, Cells, CheckNames, Lines, Table, shown
 from model.errors import DataError
 
 DELIMITERS = ",;\t"
@@ -22,7 +23,12 @@ DELIMITERS = ",;\t"
 QUOTED = re.compile(r'"[^"]*"')
 
 
-def read_text(path: Path, text: TextIOWrapper, columns: Sequence[Sequence[str]]) -> Table:
+def read_text(
+    path: Path,
+    text: TextIOWrapper,
+    columns: Sequence[Sequence[str]],
+    check: CheckNames | None,
+) -> Table:
     """Read CSV, or where the columns are known, values between blanks; see `read_source`."""
     first = next((line for line in text if line.strip()), "")
     text.seek(0)
@@ -32,7 +38,7 @@ def read_text(path: Path, text: TextIOWrapper, columns: Sequence[Sequence[str]])
         not delimiter or (delimiter == "\t" and known.isdisjoint(_split(first, delimiter)))
     ):
         return _read_spaced(path, text, [names[0] for names in columns])
-    return _read_csv(path, text, delimiter or ",")
+    return _read_csv(path, text, delimiter or ",", check)
 
 
 def _delimiter(header: str) -> str:
@@ -53,7 +59,7 @@ def _read_spaced(path: Path, text: TextIOWrapper, names: Sequence[str]) -> Table
     return Table(path, table.cells(), table.lines, reads_text=True)
 
 
-def _read_csv(path: Path, text: TextIOWrapper, delimiter: str) -> Table:
+def _read_csv(path: Path, text: TextIOWrapper, delimiter: str, check: CheckNames | None) -> Table:
     reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True)
     records = (
         (reader.line_num, cells)
@@ -62,7 +68,10 @@ def _read_csv(path: Path, text: TextIOWrapper, delimiter: str) -> Table:
     )
     try:
         line, header = next(records)
-        names = _checked([name.strip() for name in header], path, line)
+        names = [name.strip() for name in header]
+        if check:
+            check(names, partial(DataError, path, line=line))
+        _check_once(names, path, line)
         table = _Columns(path, names)
         table.fill(records)
     except csv.Error as error:
@@ -70,13 +79,28 @@ def _read_csv(path: Path, text: TextIOWrapper, delimiter: str) -> Table:
     return Table(path, table.cells(), table.lines, header_line=line, reads_text=True)
 
 
-def _checked(names: list[str], path: Path, line: int) -> list[str]:
-    """Return the names of a header, each of which is there once."""
+def _check_once(names: list[str], path: Path, line: int) -> None:
+    """Refuse a header with a name that stands there twice."""
     for name in names:
         if names.count(name) > 1:
-            problem = "is given twice" if name else "has no name, and is given twice"
-            raise DataError(path, problem, line=line, column=shown(name) if name else None)
-    return names
+            raise _given_twice(path, name, line)
+
+
+def _given_twice(path: Path, name: str, line: int) -> DataError:
+    if not name:
+        return DataError(path, "two columns without a name", line=line)
+    if _is_number(name):  # a cell of a person's row, perhaps
+        problem = "a CSV file begins with a header, and here one number stands twice"
+        return DataError(path, problem, line=line)
+    return DataError(path, "is given twice", line=line, column=shown(name))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass

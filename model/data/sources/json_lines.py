@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterator, Sequence
+from functools import partial
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -13,18 +14,22 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from model.data.sources.table import CHUNK_ROWS, Cells, Table, shown
+from model.data.sources.table import CHUNK_ROWS, Cells, CheckNames, Table, shown
 from model.errors import DataError
 
 
-def read_ndjson(path: Path, text: TextIOWrapper) -> Table:
+def read_ndjson(path: Path, text: TextIOWrapper, check: CheckNames | None) -> Table:
     """Read an object a line; the first has the names of the columns."""
     records = _records(path, text)
     chunks: list[list[Cells]] = []
     lines = array("q")
     names: tuple[str, ...] = ()
     while rows := list(islice(records, CHUNK_ROWS)):
-        names = names or tuple(rows[0][1])
+        if not names:
+            line, first = rows[0]
+            names = tuple(first)
+            if check:
+                check(names, partial(DataError, path, line=line))
         for line, record in rows:
             _check_names(path, line, record, names)
             lines.append(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
+from functools import partial
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import polars as pl
 
 from model.data.sources.delimited import read_text
 from model.data.sources.json_lines import read_ndjson
-from model.data.sources.table import Cells, Table
+from model.data.sources.table import Cells, CheckNames, Table
 from model.errors import DataError
 from model.files import read_regular
 
@@ -25,7 +26,9 @@ OTHER_FORMATS = {
 }
 
 
-def read_source(path: Path, columns: Sequence[Sequence[str]] = ()) -> Table:
+def read_source(
+    path: Path, columns: Sequence[Sequence[str]] = (), check: CheckNames | None = None
+) -> Table:
     """Read a file: Parquet or NDJSON by the end of its name, otherwise CSV.
 
     Parameters
@@ -35,6 +38,8 @@ def read_source(path: Path, columns: Sequence[Sequence[str]] = ()) -> Table:
     columns : sequence of sequences of str
         The names that each column may have, in their order. Where they are given, values that are
         separated by blanks and have no header are read too, in this order.
+    check : callable, optional
+        What refuses the names of the columns, before any row is read.
 
     Raises
     ------
@@ -51,22 +56,24 @@ def read_source(path: Path, columns: Sequence[Sequence[str]] = ()) -> Table:
     if not content.removeprefix(BOM_UTF8).strip():
         raise DataError(path, "the file is empty")
     if path.suffix == ".parquet":
-        return _read_parquet(path, content)
+        return _read_parquet(path, content, check)
     text = TextIOWrapper(BytesIO(content), encoding="utf-8-sig", newline=None)
     try:
         if path.suffix in (".ndjson", ".jsonl"):
-            return read_ndjson(path, text)
-        return read_text(path, text, columns)
+            return read_ndjson(path, text, check)
+        return read_text(path, text, columns, check)
     except UnicodeDecodeError:
         raise DataError(path, "not a text file in UTF-8") from None
 
 
-def _read_parquet(path: Path, content: bytes) -> Table:
+def _read_parquet(path: Path, content: bytes, check: CheckNames | None) -> Table:
     try:
         table = pl.read_parquet(BytesIO(content))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         # Polars' own text may repeat values.
         raise DataError(path, "cannot be read as Parquet") from None
+    if check:
+        check(table.columns, partial(DataError, path))
     if not table.height or not table.width:
         raise DataError(path, "columns and no rows")
     columns = {column.name: _of_parquet(column) for column in table}

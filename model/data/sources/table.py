@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -13,6 +14,12 @@ from numpy.typing import NDArray
 from model.errors import DataError
 
 Lines: TypeAlias = NDArray[np.int64]
+
+CheckNames: TypeAlias = Callable[[Sequence[str], Callable[..., DataError]], None]
+"""Takes the names of a file's columns, and what makes an error of a problem and a column.
+
+It is called before any row is read.
+"""
 
 CHUNK_ROWS = 1_000
 """So many rows are Python objects at once.
