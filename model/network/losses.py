@@ -140,7 +140,7 @@ def summed(losses: Array) -> Array:
     return losses[..., 0] if losses.shape[-1] == 1 else losses.sum(axis=-1)
 
 
-def l2_penalty(parameters: Mapping[str, Array], l2: float) -> Array:
+def l2_penalty(parameters: Mapping[str, Array], l2: float | Array) -> Array:
     """Return l2 / 2 times the sum of the squared weights, of each network; biases are free."""
     squares = [np.sum(W * W, axis=(-2, -1)) for key, W in parameters.items() if key[0] == "W"]
     return np.asarray(0.5 * l2 * sum(squares))

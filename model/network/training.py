@@ -1,20 +1,19 @@
 """The fit loop: forward, loss, backward, step, and the history of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from model.arrays import Array
 from model.errors import DivergenceError
+from model.network.batches import Batch, Reduction, batches_of
 from model.network.descent import Descent
 from model.network.losses import Loss, l2_penalty
 from model.network.network import NeuralNetwork, with_ones
 from model.network.optimizers import Optimizer
-
-Reduction: TypeAlias = Literal["mean", "sum"]
 
 
 @dataclass
@@ -152,18 +151,60 @@ def fit(
     The loss is (sum over rows of their losses + l2 / 2 * sum of squared weights) / n, so that
     `l2` means what scikit-learn's ``alpha`` means.
     """
+    size = batch_size or X.shape[-2]
+    rows = np.array(X.shape[-2]) if sample_weight is None else sample_weight.sum(axis=-1)
+    batches = batches_of(X, loss.prepare(y), sample_weight, size, reduction=reduction, l2=l2)
+    return fit_batches(
+        network,
+        batches,
+        rows,
+        loss=loss,
+        optimizer=optimizer,
+        iterations=iterations,
+        l2=l2,
+        descent=descent,
+        validation=validation,
+        early_stopping=early_stopping,
+        callback=callback,
+    )
+
+
+def fit_batches(
+    network: NeuralNetwork,
+    batches: Iterable[Batch],
+    rows: Array,
+    *,
+    loss: Loss,
+    optimizer: Optimizer,
+    iterations: int,
+    l2: float | Array = 0.0,
+    descent: Callable[[NeuralNetwork, Optimizer], Descent] = Descent,
+    validation: tuple[Array, Array] | None = None,
+    early_stopping: EarlyStopping | None = None,
+    callback: Callable[[int], None] | None = None,
+) -> History:
+    """Train a network, or a stack of them, in place, on batches made elsewhere.
+
+    Parameters
+    ----------
+    batches : iterable of Batch
+        The steps of a pass, gone through anew in each.
+    rows : Array of shape (...)
+        Sum of the counts of all rows.
+    l2 : float or Array of shape (...)
+        Strength of the penalty: a number, or one for each network of a stack.
+    network, loss, optimizer, iterations, descent, validation, early_stopping, callback
+        See `fit`.
+    """
     _check_loss(network, loss)
     descending = descent(network, optimizer)
     if early_stopping is not None:
         early_stopping.start(network, validation)
     history = History()
-    size = batch_size or X.shape[-2]
-    batches = _batches(X, loss.prepare(y), sample_weight, size, reduction, l2)
-    rows = np.array(X.shape[-2]) if sample_weight is None else sample_weight.sum(axis=-1)
     # A run that overflows is reported by its loss, not by warnings along the way.
     with np.errstate(over="ignore", invalid="ignore"):
         for iteration in range(1, iterations + 1):
-            value: Any = l2_penalty(network.parameters, l2) / rows if l2 else 0.0
+            value: Any = l2_penalty(network.parameters, l2) / rows if np.any(l2) else 0.0
             for batch in batches:
                 value = value + _step(descending, batch, loss)
             history.loss.append(value)
@@ -194,47 +235,7 @@ def mean_loss(network: NeuralNetwork, X: Array, y: Array, loss: Loss) -> Array:
     return np.asarray(losses.mean(axis=-1))
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """The rows of a step, and what stays the same from pass to pass."""
-
-    inputs: Array
-    targets: Array
-    """As the loss takes them."""
-    shares: Array
-    """What part of the mean loss each row is, of shape (..., n)."""
-    row_scale: Array | None
-    """What the derivative of each row's loss is multiplied by, of shape (..., n, 1); None for 1."""
-    decay: Array | None
-    """What part of a weight the penalty adds to its gradient; None where there is none."""
-
-
-def _batches(
-    X: Array, targets: Array, weights: Array | None, size: int, reduction: Reduction, l2: float
-) -> list[_Batch]:
-    batches = []
-    given = np.ones(X.shape[-2]) if weights is None else weights
-    total = given.sum(axis=-1)
-    for start in range(0, X.shape[-2], size):
-        rows = slice(start, start + size)
-        counts = given[..., rows]
-        counted = counts.sum(axis=-1)
-        # A batch may hold no row of a network whose rows are fewer than the others'.
-        mean = 1.0 / np.where(counted > 0, counted, 1.0)
-        scale = mean if reduction == "mean" else np.ones_like(mean)
-        row_scale = counts * scale[..., np.newaxis]
-        batch = _Batch(
-            with_ones(X[..., rows, :]),
-            targets[..., rows, :],
-            counts / total[..., np.newaxis],
-            row_scale[..., np.newaxis] if (row_scale != 1.0).any() else None,
-            (l2 * counted / total * scale)[..., np.newaxis, np.newaxis] if l2 else None,
-        )
-        batches.append(batch)
-    return batches
-
-
-def _step(descent: Descent, batch: _Batch, loss: Loss) -> Array:
+def _step(descent: Descent, batch: Batch, loss: Loss) -> Array:
     """Take one step; return the batch's share of the loss before it."""
     read, z = descent.network.forward(batch.inputs)
     losses, delta = loss.of_rows(z, batch.targets)

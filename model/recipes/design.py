@@ -12,12 +12,13 @@ from model.arrays import Array
 from model.data import Dataset
 from model.evaluation.validation import Mask, Rows
 from model.inference.pipeline import Pipeline, scaled
+from model.network.batches import Reduction
 from model.network.descent import Descent
 from model.network.initializers import Initializer
 from model.network.losses import Loss, l2_penalty
 from model.network.network import NeuralNetwork
 from model.network.optimizers import Optimizer
-from model.network.training import History, Reduction, fit, mean_loss
+from model.network.training import History, fit, mean_loss
 from model.schema.encoding import Encoding
 from model.schema.features import FeatureSet
 

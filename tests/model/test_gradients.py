@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from model.arrays import Array
+from model.network.batches import Reduction
 from model.network.initializers import standard_normal
 from model.network.losses import (
     BinaryCrossEntropy,
@@ -15,7 +16,7 @@ from model.network.losses import (
 )
 from model.network.network import NeuralNetwork, with_ones
 from model.network.parameters import Parameters
-from model.network.training import Reduction, fit
+from model.network.training import fit
 from model.recipes.sources import ClippedBinaryCrossEntropy, UnshiftedCrossEntropy
 from tests.model.gradients import assert_gradients, central_difference
 from tests.model.properties import random_labels, random_network, random_rows

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from model.errors import DivergenceError
+from model.network.batches import Reduction, batches_of
 from model.network.descent import Descent
 from model.network.losses import BinaryCrossEntropy, SquaredError
 from model.network.network import NeuralNetwork
 from model.network.optimizers import Adam, GradientDescent, Momentum, Optimizer
 from model.network.parameters import Parameters
-from model.network.training import History, Reduction, fit, mean_loss
+from model.network.training import History, fit, fit_batches, mean_loss
 from model.recipes.sources import LayerwiseDescent
 from tests.model.properties import random_labels, random_network, random_rows
 
@@ -218,3 +219,22 @@ def test_a_loss_that_is_not_finite_is_told_though_every_weight_is() -> None:
     network.parameters["W1"][0, 0] = 1e200  # its square, in the penalty, is more than a float holds
     with pytest.raises(DivergenceError, match="iteration 1 "):
         run(network, rate=0.0, iterations=3, l2=1.0)
+
+
+def test_a_stack_may_have_a_penalty_for_each_of_its_networks() -> None:
+    start = random_network().parameters
+    stack = random_network().with_parameters({key: np.stack([W] * 3) for key, W in start.items()})
+    l2 = np.array([0.0, 1.0, 5.0])
+    loss, counts = BinaryCrossEntropy(), np.ones(ROWS)
+    batches = batches_of(X, loss.prepare(y), None, 7, reduction="mean", l2=l2)
+    history = fit_batches(
+        stack, batches, counts.sum(), loss=loss, optimizer=Adam(0.1), iterations=5, l2=l2
+    )
+    for index, penalty in enumerate(l2.tolist()):
+        alone = random_network()
+        expected = fit(
+            alone, X, y, loss=loss, optimizer=Adam(0.1), iterations=5, l2=penalty, batch_size=7
+        )
+        for key, weights in alone.parameters.items():
+            np.testing.assert_allclose(stack.parameters[key][index], weights, rtol=1e-10)
+        assert [loss[index] for loss in history.loss] == pytest.approx(expected.loss, rel=1e-12)
