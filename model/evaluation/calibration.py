@@ -6,9 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.arrays import Array
+from model.network.activations import softmax
 
 NEWTON_STEPS = 25
 HALVINGS = 30
+BISECTIONS = 100
+LARGEST_SLOPE = 1000.0
 SAMPLES = 1000
 
 
@@ -61,6 +64,84 @@ def fit_calibration(logits: Array, y: Array, sample_weight: Array) -> tuple[Arra
         if np.abs(step).max() < 1e-10:
             break
     return coefficients[..., 0], coefficients[..., 1]
+
+
+def platt(logits: Array, y: Array, sample_weight: Array) -> tuple[float, float]:
+    """Return intercept and slope for one set of rows, finite and never falling.
+
+    Parameters
+    ----------
+    logits : Array of shape (n,)
+        Of held-out rows.
+    y : Array of shape (n,)
+        Labels, 0 or 1.
+    sample_weight : Array of shape (n,)
+        How often each row counts.
+
+    Notes
+    -----
+    The labels are 1 / (negatives + 2) and (positives + 1) / (positives + 2) in place of 0 and 1:
+    so many rows without a mistake do not show that there are none, and classes that are told apart
+    without one have a finite calibration. A slope below 0, which held-out rows of pure noise tend
+    to give, would turn the answers round: it becomes 0, and every row gets the share of class 1.
+
+    References
+    ----------
+    Platt, "Probabilistic outputs for support vector machines", 1999.
+    """
+    positives = np.vecdot(sample_weight, y)
+    negatives = sample_weight.sum() - positives
+    smoothed = np.where(y == 1, (positives + 1.0) / (positives + 2.0), 1.0 / (negatives + 2.0))
+    intercept, slope = fit_calibration(logits, smoothed, sample_weight)
+    if slope > 0:
+        return float(intercept), float(slope)
+    return float(logit(positives / (positives + negatives))), 0.0
+
+
+def fit_temperature(logits: Array, classes: NDArray[np.intp], sample_weight: Array) -> float:
+    """Fit P = softmax(slope * logits); the slope is 1 / temperature.
+
+    Parameters
+    ----------
+    logits : Array of shape (n, n_classes)
+        Of held-out rows; of log-probabilities the softmax is the same.
+    classes : NDArray of int, of shape (n,)
+        The class of each row.
+    sample_weight : Array of shape (n,)
+        How often each row counts; 0 leaves it out.
+
+    Returns
+    -------
+    float
+        1 for calibrated probabilities, below 1 where they are overconfident.
+
+    Notes
+    -----
+    The log loss is convex in the slope; Newton's method within a bracket finds its minimum. The
+    labels are smoothed by Laplace's rule of succession: 1 / (rows + n_classes) of each goes to
+    every other class, so that classes told apart without a mistake have a finite slope.
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", ICML 2017.
+    """
+    of_class = np.take_along_axis(logits, classes[:, np.newaxis], axis=1)[:, 0]
+    labels = logits.shape[1]
+    rest = 1.0 / (sample_weight.sum() + labels)
+    wanted = of_class + rest * (logits.sum(axis=1) - labels * of_class)
+    low, high, slope = 0.0, LARGEST_SLOPE, 1.0
+    for _ in range(BISECTIONS):
+        p = softmax(slope * logits)
+        mean = np.vecdot(p, logits)
+        gradient = float(np.vecdot(sample_weight, mean - wanted))
+        low, high = (slope, high) if gradient < 0 else (low, slope)
+        curvature = float(np.vecdot(sample_weight, np.vecdot(p, logits * logits) - mean * mean))
+        newton = slope - gradient / curvature if curvature > 0 else low
+        moved = newton if low < newton < high else 0.5 * (low + high)
+        if abs(moved - slope) < 1e-10:
+            break
+        slope = moved
+    return slope
 
 
 def _calibrated(logits: Array, coefficients: Array) -> Array:

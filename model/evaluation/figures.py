@@ -27,7 +27,7 @@ def dataset_metrics(dataset: Dataset, probabilities: Array, random_state: int) -
     """
     metrics = metrics_for(len(dataset.labels), dataset.costs)
     y = dataset.classes.astype(np.float64)
-    return metrics_with_intervals(metrics, y, probabilities, random_state)
+    return metrics_with_intervals(metrics, y, probabilities, random_state, dataset.weights)
 
 
 def subgroup_metrics(
@@ -44,12 +44,15 @@ def subgroup_metrics(
     metrics = {name: metrics[name] for name in SUBGROUP_METRICS if name in metrics}
     for subgroup in dataset.subgroups:
         rows = dataset.rows_of(subgroup)
+        weights = None if dataset.weights is None else dataset.weights[rows]
         y = dataset.classes[rows].astype(np.float64)
         positives = int((y == len(dataset.labels) - 1).sum())
         figures[subgroup.name] = {
             "rows": len(y),
             "positives": positives,
-            "metrics": metrics_with_intervals(metrics, y, probabilities[:, rows], random_state)
+            "metrics": metrics_with_intervals(
+                metrics, y, probabilities[:, rows], random_state, weights
+            )
             if len(np.unique(y)) == len(dataset.labels)
             else {},
         }

@@ -58,6 +58,8 @@ def learning_curve(
     """
     points = []
     for share in SHARES:
+        if not all(_is_divisible(repeat.training, dataset.classes, share) for repeat in repeats):
+            continue
         parts = [_part(repeat.training, dataset.classes, share, random_state) for repeat in repeats]
         if any(_fewest(part, dataset.classes) < fewest_rows for part in parts):
             continue
@@ -67,6 +69,15 @@ def learning_curve(
         ]
         points.append(_point(dataset, parts, fitted))
     return points
+
+
+def _is_divisible(training: Mask, classes: Rows, share: float) -> bool:
+    """Return whether a share, and the rest, can have rows of every class."""
+    if share == 1.0:
+        return True
+    rows = training.sum(axis=1)
+    fewest = np.minimum(np.floor(share * rows), rows - np.floor(share * rows))
+    return bool(fewest.min() > classes.max() and _fewest(training, classes) > 1)
 
 
 def _part(training: Mask, classes: Rows, share: float, random_state: int) -> Mask:

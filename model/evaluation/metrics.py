@@ -1,6 +1,6 @@
 """Metrics: held-out probabilities compared with the classes, with bootstrap intervals."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TypeAlias
 
@@ -11,6 +11,13 @@ from model.data import Costs
 from model.evaluation.calibration import fit_calibration, logit
 
 RESAMPLES = 1000
+FEW_RESAMPLES = 200
+MANY_ROWS = 2000
+SLICE = 2**23
+"""Numbers that are held at once: 64 MiB."""
+
+PAIRS = 2**22
+"""Up to so many pairs of rows, over all repeats, are compared one by one."""
 
 Metric: TypeAlias = Callable[[Array, Array, Array], Array]
 """Takes y of shape (n,), held-out probabilities of shape (repeats, n), and the number of times that
@@ -36,14 +43,36 @@ def _mean_of(per_row: Callable[[Array, Array], Array]) -> Metric:
 
 def roc_auc(y: Array, probabilities: Array, counts: Array) -> Array:
     """Return the probability that a positive row ranks above a negative one, ties counting half."""
+    p, n = counts[:, y == 1].sum(axis=-1), counts[:, y == 0].sum(axis=-1)
+    pairs = p * n
+    compared = int((y == 1).sum()) * int((y == 0).sum()) * len(probabilities)
+    wins = _wins_by_pairs if compared <= PAIRS else _wins_by_rank
+    # A resample with one class only has no pairs, and no value.
+    share = wins(y, probabilities, counts) / np.where(pairs > 0, pairs, 1.0)
+    return np.where(pairs > 0, share, np.nan)
+
+
+def _wins_by_pairs(y: Array, probabilities: Array, counts: Array) -> Array:
+    """Return how many pairs are won, of shape (resamples,): the mean over the repeats."""
     positive, negative = probabilities[:, y == 1], probabilities[:, y == 0]
     above = positive[:, :, np.newaxis] > negative[:, np.newaxis, :]
     equal = positive[:, :, np.newaxis] == negative[:, np.newaxis, :]
     wins = (above + 0.5 * equal).mean(axis=0)
-    p, n = counts[:, y == 1], counts[:, y == 0]
-    pairs = p.sum(axis=-1) * n.sum(axis=-1)
-    # A resample with one class only has no pairs, and no value.
-    return np.where(pairs > 0, np.einsum("bi,ij,bj->b", p, wins, n) / np.maximum(pairs, 1), np.nan)
+    return np.asarray(np.einsum("bi,ij,bj->b", counts[:, y == 1], wins, counts[:, y == 0]))
+
+
+def _wins_by_rank(y: Array, probabilities: Array, counts: Array) -> Array:
+    """Return what `_wins_by_pairs` does, with time and memory that grow with the rows alone."""
+    wins = np.zeros(len(counts))
+    for repeat in probabilities:
+        order = np.argsort(repeat)
+        first = np.flatnonzero(np.diff(repeat[order], prepend=-np.inf))  # of rows that are tied
+        ranked, positive = counts[:, order], y[order]
+        positives = np.add.reduceat(ranked * positive, first, axis=1)
+        negatives = np.add.reduceat(ranked * (1.0 - positive), first, axis=1)
+        below = np.cumsum(negatives, axis=1) - 0.5 * negatives
+        wins += np.vecdot(positives, below)
+    return wins / len(probabilities)
 
 
 def calibration_slope(y: Array, probabilities: Array, counts: Array) -> Array:
@@ -123,17 +152,27 @@ def metrics_for(classes: int, costs: Costs | None = None) -> dict[str, Metric]:
 
 def bootstrap_counts(rows: int, resamples: int, random_state: int) -> Array:
     """Return how often each row is drawn in each bootstrap sample, of shape (resamples, rows)."""
-    rng = np.random.default_rng(random_state)
+    return _drawn(np.random.default_rng(random_state), rows, resamples)
+
+
+def _drawn(rng: np.random.Generator, rows: int, resamples: int) -> Array:
     return rng.multinomial(rows, np.full(rows, 1.0 / rows), resamples).astype(np.float64)
 
 
-def value_of(metric: Metric, y: Array, probabilities: Array) -> float:
-    """Return a metric of the rows as they are, each counted once; its mean over the repeats."""
-    return float(metric(y, probabilities, np.ones((1, len(y))))[0])
+def value_of(
+    metric: Metric, y: Array, probabilities: Array, sample_weight: Array | None = None
+) -> float:
+    """Return a metric of the rows as they are; its mean over the repeats."""
+    counts = np.ones(len(y)) if sample_weight is None else sample_weight
+    return float(metric(y, probabilities, counts[np.newaxis])[0])
 
 
 def metrics_with_intervals(
-    metrics: Mapping[str, Metric], y: Array, probabilities: Array, random_state: int
+    metrics: Mapping[str, Metric],
+    y: Array,
+    probabilities: Array,
+    random_state: int,
+    sample_weight: Array | None = None,
 ) -> dict[str, dict[str, float]]:
     """Return every metric with its interval.
 
@@ -147,12 +186,14 @@ def metrics_with_intervals(
         Held-out probabilities, by repeat of the cross-validation.
     random_state : int
         Seed of the bootstrap.
+    sample_weight : Array of shape (n,), optional
+        How often each row counts; once if left out.
 
     Returns
     -------
     dict
         For every metric its ``value``, the mean over the repeats; ``low`` and ``high``, the 95 %
-        percentile interval of 1,000 bootstrap samples of the rows, each with the probabilities of
+        percentile interval of bootstrap samples of the rows, each with the probabilities of
         all repeats; and ``spread``, the standard deviation between the repeats.
 
     Notes
@@ -160,15 +201,35 @@ def metrics_with_intervals(
     The interval covers the sampling of the evaluated rows. It does not cover the sampling of the
     training rows: nothing is fitted again.
     """
-    counts = bootstrap_counts(len(y), RESAMPLES, random_state)
+    samples: dict[str, list[Array]] = {name: [] for name in metrics}
+    for counts in _bootstrap_slices(len(y), random_state):
+        weighted = counts if sample_weight is None else counts * sample_weight
+        for name, metric in metrics.items():
+            samples[name].append(metric(y, probabilities, weighted))
     figures = {}
     for name, metric in metrics.items():
-        low, high = np.nanquantile(metric(y, probabilities, counts), [0.025, 0.975])
-        repeats = [value_of(metric, y, repeat[np.newaxis]) for repeat in probabilities]
+        low, high = np.nanquantile(np.concatenate(samples[name]), [0.025, 0.975])
+        repeats = [
+            value_of(metric, y, repeat[np.newaxis], sample_weight) for repeat in probabilities
+        ]
         figures[name] = {
-            "value": value_of(metric, y, probabilities),
+            "value": value_of(metric, y, probabilities, sample_weight),
             "low": float(low),
             "high": float(high),
             "spread": float(np.std(repeats)),
         }
     return figures
+
+
+def resamples_for(rows: int) -> int:
+    """Return the number of bootstrap samples: fewer for many rows, whose intervals are narrow."""
+    return RESAMPLES if rows <= MANY_ROWS else FEW_RESAMPLES
+
+
+def _bootstrap_slices(rows: int, random_state: int) -> Iterator[Array]:
+    """Yield what `bootstrap_counts` returns, so much of it at once as memory allows."""
+    rng = np.random.default_rng(random_state)
+    resamples = resamples_for(rows)
+    at_once = max(1, SLICE // rows)
+    for start in range(0, resamples, at_once):
+        yield _drawn(rng, rows, min(at_once, resamples - start))

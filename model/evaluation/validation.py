@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 from model.arrays import Array
 from model.inference.pipeline import Pipeline
@@ -37,7 +37,13 @@ def hold_out_twice(test_size: float, validation_size: float, rows: int, random_s
     return {"train": train, "validation": validation, "test": test}
 
 
-def training_sets(classes: Rows, within: Mask, folds: int, random_state: int) -> Mask:
+def training_sets(
+    classes: Rows,
+    within: Mask,
+    folds: int,
+    random_state: int,
+    groups: NDArray[np.int64] | None = None,
+) -> Mask:
     """Return the rows that each fold of a stratified cross-validation is fitted on.
 
     Parameters
@@ -50,6 +56,8 @@ def training_sets(classes: Rows, within: Mask, folds: int, random_state: int) ->
         Number of parts, each with its share of all classes.
     random_state : int
         Seed of the division.
+    groups : NDArray of int, of shape (n,), optional
+        Rows with the same number are in the same part.
 
     Returns
     -------
@@ -58,17 +66,25 @@ def training_sets(classes: Rows, within: Mask, folds: int, random_state: int) ->
     """
     rows = np.flatnonzero(within)
     masks = np.zeros((folds, len(classes)), dtype=bool)
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=random_state)
-    for mask, (training, _) in zip(masks, splitter.split(rows, classes[rows]), strict=True):
+    whole = StratifiedKFold if groups is None else StratifiedGroupKFold
+    splitter = whole(folds, shuffle=True, random_state=random_state)
+    parts = splitter.split(rows, classes[rows], None if groups is None else groups[rows])
+    for mask, (training, _) in zip(masks, parts, strict=True):
         mask[rows[training]] = True
     return masks
 
 
-def repeated_training_sets(classes: Rows, folds: int, repeats: int, random_state: int) -> Mask:
+def repeated_training_sets(
+    classes: Rows,
+    folds: int,
+    repeats: int,
+    random_state: int,
+    groups: NDArray[np.int64] | None = None,
+) -> Mask:
     """Return the training rows of a repeated cross-validation, of shape (repeats, folds, n)."""
     everything = np.ones(len(classes), dtype=bool)
     seeds = range(random_state, random_state + repeats)
-    return np.array([training_sets(classes, everything, folds, seed) for seed in seeds])
+    return np.array([training_sets(classes, everything, folds, seed, groups) for seed in seeds])
 
 
 def held_out(training: Mask, within: Mask, predictions: Array) -> Array:
@@ -121,9 +137,15 @@ class Repeat:
         Array of shape (n,) or (n, n_classes)
             See `model.schema.classes.class_probabilities`.
         """
-        everything = np.ones(len(X), dtype=bool)
-        predictions = np.array([fold.class_probabilities(X) for fold in self.pipelines])
-        return held_out(self.training, everything, predictions)
+        parts = [np.flatnonzero(~mask) for mask in self.training]
+        found = [
+            pipeline.class_probabilities(X[rows])
+            for rows, pipeline in zip(parts, self.pipelines, strict=True)
+        ]
+        probabilities = np.empty((len(X), *found[0].shape[1:]))
+        for rows, of_rows in zip(parts, found, strict=True):
+            probabilities[rows] = of_rows
+        return probabilities
 
 
 @dataclass(frozen=True, eq=False)

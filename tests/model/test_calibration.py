@@ -13,13 +13,17 @@ from sklearn.linear_model import LogisticRegression
 
 from model.arrays import Array
 from model.evaluation.calibration import (
+    LARGEST_SLOPE,
     SAMPLES,
     CalibrationError,
     Reliability,
     calibration_error,
     fit_calibration,
+    fit_temperature,
+    platt,
     reliability,
 )
+from model.network.activations import softmax
 from tests.model.properties import PROPERTY
 
 Y = np.array([0.0, 1.0, 0.0, 1.0])
@@ -256,3 +260,69 @@ def test_any_ties_in_any_number_of_bins_give_finite_figures(
     assert (diagram.rows > 0).all()
     assert (np.diff(diagram.predicted) > 0).all()
     assert 0.0 <= error.expected <= error.high <= 1.0
+
+
+def softmax_sample(rows: int, classes: int, seed: int) -> tuple[Array, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0.0, 2.0, (rows, classes))
+    drawn = rng.uniform(size=(rows, 1)) < np.cumsum(softmax(logits), axis=1)
+    return logits, drawn.argmax(axis=1)
+
+
+@pytest.mark.parametrize("factor", [0.1, 1.0, 3.0])
+def test_a_temperature_takes_back_what_was_done_to_the_logits(factor: float) -> None:
+    logits, classes = softmax_sample(20_000, 4, 1)
+    assert fit_temperature(logits * factor, classes, np.ones(20_000)) == pytest.approx(
+        1 / factor, rel=0.03
+    )
+
+
+@PROPERTY
+@given(
+    rows=st.integers(1, 30),
+    classes=st.integers(3, 12),
+    size=st.sampled_from([0.0, 1e-6, 1.0, 100.0]),
+    seed=st.integers(0, 999),
+)
+def test_the_slope_is_the_minimum_of_the_smoothed_loss(
+    rows: int, classes: int, size: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    logits = size * rng.normal(size=(rows, classes))
+    of_rows, weights = rng.integers(0, classes, rows), rng.uniform(0.1, 3.0, rows)
+    slope = fit_temperature(logits, of_rows, weights)
+    assert math.isfinite(slope)
+    rest = 1.0 / (weights.sum() + classes)
+    targets = np.full(logits.shape, rest)
+    targets[np.arange(rows), of_rows] += 1.0 - classes * rest
+
+    def loss(at: float) -> float:
+        shifted = at * logits - (at * logits).max(axis=1, keepdims=True)
+        of_each = np.log(np.exp(shifted).sum(axis=1, keepdims=True)) - shifted
+        return float(weights @ (targets * of_each).sum(axis=1))
+
+    for other in (0.5 * slope, 0.99 * slope, 1.01 * slope + 1e-9, 2.0 * slope + 1e-6):
+        if other <= LARGEST_SLOPE:
+            assert loss(slope) <= loss(other) + 1e-7
+
+
+def test_classes_told_apart_without_a_mistake_have_a_finite_slope() -> None:
+    classes = np.arange(30) % 3
+    slope = fit_temperature(np.eye(3)[classes], classes, np.ones(30))
+    (p, *_) = np.sort(softmax(slope * np.eye(3)))[0][::-1]
+    assert p == pytest.approx(1 - 2 / 33, abs=1e-6)
+    assert fit_temperature(np.log(np.full((30, 3), 1 / 3)), classes, np.ones(30)) >= 0.0
+
+
+def test_two_classes_told_apart_without_a_mistake_are_not_made_certain() -> None:
+    y = (np.arange(40) % 2).astype(np.float64)
+    intercept, slope = platt(2.0 * y - 1.0, y, np.ones(40))
+    p = 1.0 / (1.0 + np.exp(-(intercept + slope * np.array([-1.0, 1.0]))))
+    np.testing.assert_allclose(p, [1 / 22, 21 / 22], atol=1e-9)
+
+
+def test_logits_that_order_the_rows_wrongly_are_given_no_say() -> None:
+    y = (np.arange(40) % 4 == 0).astype(np.float64)
+    intercept, slope = platt(1.0 - 2.0 * y, y, np.ones(40))
+    assert slope == 0.0
+    assert intercept == pytest.approx(math.log(1 / 3))

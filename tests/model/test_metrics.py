@@ -6,17 +6,24 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, roc_auc_score
 
 from model.arrays import Array
 from model.data.heart import STATLOG_COSTS
+from model.evaluation import metrics
 from model.evaluation.calibration import fit_calibration, logit
 from model.evaluation.metrics import (
+    bootstrap_counts,
     metrics_for,
     metrics_with_intervals,
     misclassification_costs,
+    resamples_for,
+    value_of,
 )
+from tests.model.properties import PROPERTY
 
 METRICS = metrics_for(2, STATLOG_COSTS)
 
@@ -112,3 +119,66 @@ def test_calibration_finds_what_was_done_to_the_logits() -> None:
     intercept, slope = fit_calibration(logits, y, np.ones_like(logits))
     assert slope == pytest.approx([1.0, 2.0], abs=0.06)
     assert intercept == pytest.approx([0.0, 0.5], abs=0.06)
+
+
+@PROPERTY
+@given(
+    rows=st.integers(2, 40),
+    repeats=st.integers(1, 3),
+    levels=st.integers(1, 12),
+    seed=st.integers(0, 999),
+)
+def test_ranks_and_pairs_give_the_same_area(
+    rows: int, repeats: int, levels: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(rows) % 2).astype(np.float64)
+    probabilities = rng.integers(0, levels, (repeats, rows)) / levels
+    counts = bootstrap_counts(rows, 5, seed) * rng.uniform(0.5, 2.0, rows)
+    np.testing.assert_allclose(
+        metrics._wins_by_rank(y, probabilities, counts),
+        metrics._wins_by_pairs(y, probabilities, counts),
+        rtol=1e-12,
+        atol=1e-12,
+    )
+
+
+def test_many_rows_have_the_area_of_scikit_learn() -> None:
+    y, probabilities = sample(1, rows=6000, repeats=2)
+    expected = np.mean([roc_auc_score(y, p) for p in probabilities])
+    assert value_of(METRICS["roc_auc"], y, probabilities) == pytest.approx(expected, rel=1e-12)
+
+
+def test_what_is_held_in_memory_of_the_bootstrap_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    y, probabilities = sample(2, repeats=1)
+    brier = {"brier": METRICS["brier"]}
+    at_once = metrics_with_intervals(brier, y, probabilities, 0)
+    monkeypatch.setattr(metrics, "SLICE", 7 * len(y))
+    sizes: list[int] = []
+
+    def watched(y: Array, probabilities: Array, counts: Array) -> Array:
+        sizes.append(len(counts))
+        return METRICS["brier"](y, probabilities, counts)
+
+    in_slices = metrics_with_intervals({"brier": watched}, y, probabilities, 0)
+    assert max(sizes) == 7
+    assert in_slices["brier"] == pytest.approx(at_once["brier"], rel=1e-12)
+
+
+def test_many_rows_are_resampled_less_often() -> None:
+    assert [resamples_for(rows) for rows in (2, 2000, 2001, 10**6)] == [1000, 1000, 200, 200]
+
+
+def test_weights_count_in_every_figure() -> None:
+    y, probabilities = sample(3)
+    weights = np.random.default_rng(3).integers(1, 4, len(y)).astype(np.float64)
+    found = metrics_with_intervals(METRICS, y, probabilities, 0, weights)
+    again = np.repeat(np.arange(len(y)), weights.astype(int))
+    for name, metric in METRICS.items():
+        expected = value_of(metric, y[again], probabilities[:, again])
+        assert found[name]["value"] == pytest.approx(expected, rel=1e-9), name
+    unit = metrics_with_intervals(METRICS, y, probabilities, 0, 1000.0 * weights)
+    for name, figure in found.items():
+        assert unit[name] == pytest.approx(figure, rel=1e-6), name

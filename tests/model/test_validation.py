@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.evaluation.validation import held_out, training_sets
+from model.evaluation.validation import held_out, repeated_training_sets, training_sets
 
 ROWS = 60
 Y = (np.arange(ROWS) % 3 == 0).astype(np.float64)
@@ -40,3 +40,20 @@ def test_the_split_hangs_on_the_seed_alone() -> None:
     first, same, other = (training_sets(Y, ALL, 5, seed) for seed in (1, 1, 2))
     assert (first == same).all()
     assert (first != other).any()
+
+
+def test_the_rows_of_a_group_stay_together_in_every_fold() -> None:
+    groups = np.random.default_rng(0).integers(0, 15, ROWS)
+    repeats = repeated_training_sets(Y, 4, 3, random_state=1, groups=groups)
+    assert (repeats[0] != repeats[1]).any()
+    for training in repeats:
+        assert ((~training).sum(axis=0) == 1).all()
+        for mask in training:
+            assert not set(groups[mask]) & set(groups[~mask])
+
+
+def test_groups_stay_together_within_some_rows_too() -> None:
+    groups = np.arange(ROWS) // 4
+    for mask in training_sets(Y, SOME, 3, random_state=2, groups=groups):
+        assert not mask[~SOME].any()
+        assert not set(groups[mask]) & set(groups[SOME & ~mask])
