@@ -44,7 +44,7 @@ def main() -> None:
     """Print a table of both, and of the difference with its interval."""
     dataset, recipe = load_heart(), find_recipe("heart")
     y, seed = dataset.classes.astype(np.float64), recipe.random_state
-    validation = judge(recipe.procedure, dataset, seed, lambda _: None)
+    validation = judge(recipe.procedure.planned(dataset), dataset, seed, lambda _: None)
     training = np.array([repeat.training for repeat in validation.repeats])
     ours, theirs = validation.probabilities, logistic(dataset, training)
     counts = bootstrap_counts(len(y), RESAMPLES, seed)

@@ -148,7 +148,7 @@ def procedure(candidates: Sequence[Candidate], dataset: Dataset, training: Mask)
 
 def procedures(dataset: Dataset) -> Iterator[tuple[str, Array]]:
     recipe = find_recipe("heart")
-    seed, judged = recipe.random_state, recipe.procedure
+    seed, judged = recipe.random_state, recipe.procedure.planned(dataset)
     training = repeated_training_sets(dataset.classes, judged.folds, judged.repeats, seed)
 
     def candidates(design: Design, *penalties: float) -> list[Candidate]:

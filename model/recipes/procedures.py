@@ -31,6 +31,7 @@ from model.network.network import averaged
 from model.network.training import History
 from model.recipes.baseline import LogisticBaseline
 from model.recipes.design import Design, Fitted, Watch
+from model.recipes.refusals import check_training_sets
 from model.schema.classes import predicted_classes
 
 THRESHOLD = 0.5
@@ -45,8 +46,25 @@ OnFit: TypeAlias = Callable[[float], None]
 """Called with the number of networks just fitted, or with a fraction of one."""
 
 
-class Procedure(Protocol):
+class Runnable(Protocol):
     """How a recipe gets from a data set to an artifact."""
+
+    @property
+    def fits(self) -> int:
+        """Number of networks that `run` fits."""
+        ...
+
+    def planned(self, dataset: Dataset) -> Procedure:
+        """Return the procedure for a data set, where it follows what this holds."""
+        ...
+
+    def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
+        """Return an artifact."""
+        ...
+
+
+class Procedure(Runnable, Protocol):
+    """A procedure whose every setting is known, and which can be judged."""
 
     @property
     def folds(self) -> int:
@@ -69,21 +87,12 @@ class Procedure(Protocol):
         ...
 
     @property
-    def fits(self) -> int:
-        """Number of networks that `run` fits."""
-        ...
-
-    @property
     def fits_of_a_fold(self) -> int:
         """Number of networks that `fit_folds` fits for a set of rows."""
         ...
 
     def check(self, dataset: Dataset) -> None:
         """Raise a DataError for a data set that it cannot be fitted to or evaluated on."""
-        ...
-
-    def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
-        """Return an artifact."""
         ...
 
     def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
@@ -102,8 +111,9 @@ def judge(
 ) -> CrossValidation:
     """Run the whole procedure on every fold of its cross-validation."""
     training = repeated_training_sets(
-        dataset.classes, procedure.folds, procedure.repeats, random_state
+        dataset.classes, procedure.folds, procedure.repeats, random_state, dataset.groups
     )
+    check_training_sets(dataset, training)
     return cross_validate(
         dataset.X,
         training,
@@ -149,6 +159,10 @@ class SingleFit:
         """Number of networks that `fit_folds` fits for a set of rows."""
         return 1
 
+    def planned(self, dataset: Dataset) -> Procedure:  # noqa: ARG002  # it follows none
+        """Return the procedure itself."""
+        return self
+
     def check(self, dataset: Dataset) -> None:
         """Refuse, by a DataError, a file from which it could not learn or be judged."""
         # With fewer, a part or a fold may have none of a class.
@@ -168,7 +182,7 @@ class SingleFit:
             **fitted.settings,
             "progress": list(fitted.progress),
         }
-        return _artifact(name, dataset, dataset.X[parts["train"]], fitted, training, metrics)
+        return artifact_of(name, dataset, dataset.X[parts["train"]], fitted, training, metrics)
 
     def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
         """Return what the artifact is made of."""
@@ -247,6 +261,10 @@ class NestedCrossValidation:
         """Number of networks that `fit_folds` fits for a set of rows."""
         return len(self.members) * (self.inner_folds + 1)
 
+    def planned(self, dataset: Dataset) -> Procedure:  # noqa: ARG002  # it follows none
+        """Return the procedure itself."""
+        return self
+
     def check(self, dataset: Dataset) -> None:
         """Refuse, by a DataError, a file from which it could not learn or be judged."""
         if len(dataset.labels) > 2 or any(
@@ -271,7 +289,7 @@ class NestedCrossValidation:
             ),
             **fitted.settings,
         }
-        artifact = _artifact(name, dataset, dataset.X, fitted, training, metrics)
+        artifact = artifact_of(name, dataset, dataset.X, fitted, training, metrics)
         return replace(artifact, about={**artifact.about, "subgroups": subgroups})
 
     def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
@@ -372,7 +390,7 @@ def _accuracies(pipeline: Pipeline, dataset: Dataset, parts: Parts) -> dict[str,
     return {f"{name}_accuracy": float(right[rows].mean()) for name, rows in parts.items()}
 
 
-def _artifact(
+def artifact_of(
     name: str,
     dataset: Dataset,
     training_rows: Array,
@@ -380,6 +398,21 @@ def _artifact(
     training: Mapping[str, Any],
     metrics: Mapping[str, Any],
 ) -> Artifact:
+    """Return the artifact of a fit.
+
+    Parameters
+    ----------
+    name : str
+        Of the model and of its recipe.
+    dataset : Dataset
+        What it was fitted to.
+    training_rows : Array of shape (n, n_features)
+        Of which the ranges are noted.
+    fitted : Fitted
+        The fit.
+    training, metrics : mapping
+        How it was fitted, and how good it is, for the model card.
+    """
     golden_inputs = dataset.features.golden_inputs()
     network = fitted.pipeline.network
     is_divided = network.layer_sizes[-1] > 1 and network.output_activation != "softmax"
@@ -388,7 +421,7 @@ def _artifact(
         name=name,
         features=dataset.features.observe(training_rows),
         labels=dataset.labels,
-        threshold=THRESHOLD if has_threshold else None,
+        threshold=dataset.threshold if has_threshold else None,
         threshold_reason=dataset.threshold_reason if has_threshold else "",
         pipeline=fitted.pipeline,
         golden_inputs=golden_inputs,

@@ -21,7 +21,7 @@ from model.network.losses import BinaryCrossEntropy, SquaredError
 from model.network.optimizers import Adam, GradientDescent
 from model.recipes.baseline import LogisticBaseline
 from model.recipes.design import Design
-from model.recipes.procedures import NestedCrossValidation, OnFit, Procedure, SingleFit
+from model.recipes.procedures import NestedCrossValidation, OnFit, Runnable, SingleFit
 from model.recipes.sources import (
     ClippedBinaryCrossEntropy,
     LayerwiseDescent,
@@ -40,7 +40,7 @@ class Recipe:
         Its name on the command line.
     load : callable
         Returns its data set, or that of a file of the user's own.
-    procedure : Procedure
+    procedure : Runnable
         How the artifact is fitted and evaluated.
     random_state : int
         Default seed.
@@ -52,7 +52,7 @@ class Recipe:
 
     name: str
     load: Callable[[Path | None], Dataset]
-    procedure: Procedure
+    procedure: Runnable
     random_state: int
     beside: tuple[str, ...] = ()
     caveat: str = ""

@@ -172,7 +172,8 @@ def _in_order_of_split(dataset: Dataset) -> tuple[Dataset, Mask]:
 
 def _fit_network(recipe: Recipe, dataset: Dataset, is_training: Mask, seed: int) -> Pipeline:
     training = is_training[np.newaxis]
-    (pipeline,) = recipe.procedure.fit_folds(dataset, training, seed, lambda _: None)
+    procedure = recipe.procedure.planned(dataset)
+    (pipeline,) = procedure.fit_folds(dataset, training, seed, lambda _: None)
     return pipeline
 
 

@@ -31,6 +31,8 @@ class Evidence:
     ----------
     recipe : Recipe
         The recipe.
+    procedure : Procedure
+        Its procedure for these rows.
     random_state : int
         Seed of the run.
     dataset : Dataset
@@ -52,6 +54,7 @@ class Evidence:
     """
 
     recipe: Recipe
+    procedure: Procedure
     random_state: int
     dataset: Dataset
     validation: CrossValidation
@@ -75,7 +78,8 @@ def gather(recipe: Recipe, data: Path | None, random_state: int | None, phase: P
         When a fit leaves the finite numbers.
     """
     seed = recipe.random_state if random_state is None else random_state
-    dataset, procedure = recipe.load(data), recipe.procedure
+    dataset = recipe.load(data)
+    procedure = recipe.procedure.planned(dataset)
     procedure.check(dataset)
     fits = procedure.fits_of_a_fold
     on_fit = phase("cross-validation", procedure.folds * procedure.repeats * fits)
@@ -91,6 +95,7 @@ def gather(recipe: Recipe, data: Path | None, random_state: int | None, phase: P
     on_figures(1)
     return Evidence(
         recipe=recipe,
+        procedure=procedure,
         random_state=seed,
         dataset=dataset,
         validation=validation,
@@ -131,8 +136,9 @@ def _boundaries(
     if len(dataset.features) != 2:
         return {}
     on_fit = phase("boundaries", len(recipe.beside))
+    procedures = {name: find_recipe(name).procedure for name in recipe.beside}
     beside = {
-        name: find_recipe(name).procedure.fit(dataset, random_state, on_fit).pipeline
-        for name in recipe.beside
+        name: procedure.planned(dataset).fit(dataset, random_state, on_fit).pipeline
+        for name, procedure in procedures.items()
     }
     return {recipe.name: fitted.pipeline, **beside}

@@ -90,7 +90,7 @@ def sections(evidence: Evidence) -> Iterator[Section]:
 
 
 def _metrics(evidence: Evidence) -> Section:
-    procedure = evidence.recipe.procedure
+    procedure = evidence.procedure
     rows = [
         (
             name,
@@ -234,7 +234,7 @@ def _learning(evidence: Evidence) -> Section:
     points = evidence.learning
     head = ("training rows", "log loss of held-out rows", "of training rows")
     rows = [(str(p.rows), f"{p.held_out:.3f}", f"{p.training:.3f}") for p in points]
-    repeats = min(LEARNING_REPEATS, evidence.recipe.procedure.repeats)
+    repeats = min(LEARNING_REPEATS, evidence.procedure.repeats)
     text = (
         "The same procedure with stratified subsets of the training rows of each fold, "
         f"{_times(repeats)}.\n\n{table(head, rows)}"
@@ -328,7 +328,7 @@ def _leaks(evidence: Evidence) -> Section:
     sentences = [
         f"Duplicate rows, of which one could be a training row and the other a held-out row: "
         f"{repeated}.",
-        *evidence.recipe.procedure.safeguards,
+        *evidence.procedure.safeguards,
         *(f"Not ruled out: {caveat}" for caveat in evidence.caveats),
     ]
     return Section("Data leakage", "\n".join(f"- {sentence}" for sentence in sentences))

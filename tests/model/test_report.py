@@ -310,7 +310,7 @@ def test_the_committed_report_tells_of_the_committed_recipe(name: str) -> None:
     recipe = find_recipe(name)
     headings = re.findall(r"^## (.+)$", page, re.MULTILINE)
     assert headings[:2] == ["Data", "Metrics"]
-    assert f"{recipe.procedure.folds}-fold" in page
+    assert f"{recipe.procedure.planned(recipe.load(None)).folds}-fold" in page
     linked = re.findall(r"\]\((\S+\.png)\)", page)
     assert sorted(linked) == sorted(path.name for path in folder.glob("*.png"))
     assert page.count("](") == (folder / "report.html").read_text().count("<img ")

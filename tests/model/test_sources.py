@@ -10,7 +10,7 @@ import pytest
 from numpy.lib.introspect import opt_func_info
 from sklearn.datasets import load_iris, make_moons
 from sklearn.model_selection import train_test_split
-from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_info
 
 from model.artifact.artifact import Artifact
 from model.network.descent import Descent

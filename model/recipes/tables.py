@@ -1,0 +1,254 @@
+"""Tables: the procedure that fits what any table shows, and the recipe made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from model.arrays import Array
+from model.artifact.artifact import Artifact
+from model.data import Dataset
+from model.evaluation.calibration import fit_temperature, platt
+from model.evaluation.figures import dataset_metrics, subgroup_metrics
+from model.evaluation.validation import Mask, Rows
+from model.inference.pipeline import Pipeline
+from model.network.initializers import glorot_uniform
+from model.network.losses import BinaryCrossEntropy, CategoricalCrossEntropy
+from model.network.optimizers import Adam
+from model.network.training import History
+from model.recipes.design import Design, Fitted
+from model.recipes.parallel import OnShare, in_parallel
+from model.recipes.plans import Plan, inner_sets, plan_for
+from model.recipes.procedures import OnFit, artifact_of, judge
+from model.recipes.recipes import Recipe
+from model.recipes.refusals import check_classes, check_limits, check_values
+from model.recipes.stacks import EncodedTable, Stacks
+from model.schema.encoding import Encoding
+
+PENALTIES = (10.0, 15.0, 20.0)
+
+TWO_CLASSES = Design(
+    encode=Encoding.for_table,
+    hidden_layer_sizes=(8,),
+    hidden_activation="tanh",
+    initializer=glorot_uniform,
+    loss=BinaryCrossEntropy(),
+    optimizer=partial(Adam, learning_rate=0.05),
+    iterations=100,
+)
+SEVERAL_CLASSES = replace(TWO_CLASSES, loss=CategoricalCrossEntropy())
+
+
+@dataclass(frozen=True)
+class PlannedTableFit:
+    """Averages networks and calibrates the mean, for a table of any size.
+
+    Parameters
+    ----------
+    plan : Plan
+        How often the table is divided.
+    stacks : Stacks
+        The networks: of one sigmoid for two classes, else of a softmax.
+
+    Notes
+    -----
+    As `model.recipes.procedures.NestedCrossValidation`, but that the number of divisions follows
+    the number of rows, that a softmax is calibrated by one temperature, and that rows may have
+    weights and groups. All that is learned, means that stand in for missing values included, is
+    learned from the training rows of a fold.
+    """
+
+    plan: Plan
+    stacks: Stacks
+    fewest_rows: ClassVar[int] = 2
+    safeguards: ClassVar[tuple[str, ...]] = (
+        "Scaler, and means in place of missing values, are those of the training rows of each "
+        "fold only, in the inner division of the training rows of the inner fold.",
+        "The strength of the penalty is not chosen: networks of several strengths are averaged.",
+        "The calibration is fitted to held-out probabilities of an inner division of the training "
+        "rows of each outer fold.",
+        "Rows of one group, where the table has groups, are never divided, neither in the outer "
+        "nor in the inner division.",
+        "The threshold for the cost comes from the cost matrix; it is not fitted to the rows.",
+    )
+
+    @property
+    def folds(self) -> int:
+        """Folds of the cross-validation that judges the procedure."""
+        return self.plan.folds
+
+    @property
+    def repeats(self) -> int:
+        """Times that it is repeated."""
+        return self.plan.repeats
+
+    @property
+    def fits(self) -> int:
+        """Number of networks that `run` fits."""
+        return self.fits_of_a_fold * (self.repeats * self.folds + 1)
+
+    @property
+    def fits_of_a_fold(self) -> int:
+        """Number of networks that `fit_folds` fits for a set of rows, at most."""
+        return len(self.stacks.penalties) * (self.plan.inner_folds + 1)
+
+    def planned(self, dataset: Dataset) -> PlannedTableFit:  # noqa: ARG002  # it is already
+        """Return the procedure itself."""
+        return self
+
+    def check(self, dataset: Dataset) -> None:
+        """Refuse, by a DataError, a table from which it could not learn or be judged."""
+        check_limits(dataset, len(self.stacks.design.encode(dataset.features)))
+        check_values(dataset)
+        check_classes(dataset, self.folds)
+
+    def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
+        """Return an artifact."""
+        self.check(dataset)
+        probabilities = judge(self, dataset, random_state, on_fit).probabilities
+        metrics = dataset_metrics(dataset, probabilities, random_state)
+        subgroups = subgroup_metrics(dataset, probabilities, random_state)
+        fitted = self.fit(dataset, random_state, on_fit)
+        training = {
+            "seed": random_state,
+            "protocol": f"{self.plan.protocol}; served weights fitted on all {len(dataset)} rows",
+            **fitted.settings,
+        }
+        artifact = artifact_of(name, dataset, dataset.X, fitted, training, metrics)
+        return replace(artifact, about={**artifact.about, "subgroups": subgroups})
+
+    def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
+        """Return what the artifact is made of; its loss is the mean of the members'."""
+        everything = np.ones((1, len(dataset)), dtype=bool)
+        (fitted,) = self._fit_sets(dataset, everything, random_state, on_fit)
+        return fitted
+
+    def fit_folds(
+        self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
+    ) -> list[Pipeline]:
+        """Return what the whole procedure gives for each set of rows, of shape (K, n)."""
+        fitted = self._fit_sets(dataset, training, random_state, on_fit)
+        return [one.pipeline for one in fitted]
+
+    def _fit_sets(
+        self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
+    ) -> list[Fitted]:
+        table = EncodedTable.of(dataset, self.stacks.design)
+        inner = [
+            inner_sets(dataset, mask, self.plan.inner_folds, random_state) for mask in training
+        ]
+        sets = np.concatenate([*inner, training])
+        owners = np.repeat(np.arange(len(training)), list(map(len, inner)))
+        within = np.concatenate([training[owners], training])
+        tasks = [
+            partial(self._fit_chunk, table, sets[chunk], within[chunk], random_state)
+            for chunk in self.stacks.chunks(sets)
+        ]
+        of_a_set = self.fits_of_a_fold * len(training) / len(sets)
+        done = in_parallel(tasks, lambda number: on_fit(number * of_a_set))
+        found = [one for chunk in done for one in chunk]
+        return [
+            self._calibrated(
+                dataset.classes,
+                table,
+                served.fitted,
+                [one for one, owner in zip(found, owners, strict=False) if owner == index],
+            )
+            for index, served in enumerate(found[len(owners) :])
+        ]
+
+    def _fit_chunk(
+        self, table: EncodedTable, sets: Mask, within: Mask, random_state: int, on_share: OnShare
+    ) -> list[_Found]:
+        """Fit to sets of rows, and predict those of the rows within that a set leaves out."""
+        stack, losses = self.stacks.fit(
+            table, sets, random_state, lambda share: on_share(share * len(sets))
+        )
+        found = []
+        for index, held_out in enumerate(within & ~sets):
+            pipeline, rows = stack.member(index), np.flatnonzero(held_out)
+            fitted = Fitted(pipeline, History(list(losses[:, index])))
+            found.append(_Found(fitted, rows, table.logits(pipeline, rows)))
+        return found
+
+    def _calibrated(
+        self, classes: Rows, table: EncodedTable, fitted: Fitted, inner: Sequence[_Found]
+    ) -> Fitted:
+        """Calibrate a fit by what those of the inner division say of the rows they left out."""
+        rows = np.concatenate([one.rows for one in inner])
+        logits = np.concatenate([one.logits for one in inner])
+        counts = table.counts(rows)
+        members = {"l2_of_members": list(self.stacks.penalties)}
+        if logits.ndim == 1:
+            intercept, slope = platt(logits, classes[rows].astype(np.float64), counts)
+            settings = {"platt_intercept": intercept, "platt_slope": slope}
+        else:
+            intercept, slope = 0.0, fit_temperature(logits, classes[rows], counts)
+            settings = {"softmax_slope": slope}
+        pipeline = fitted.pipeline.calibrated(intercept, slope)
+        return replace(fitted, pipeline=pipeline, settings={**members, **settings})
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """A fit, and the logits that it gives rows that it has not seen."""
+
+    fitted: Fitted
+    rows: Rows
+    logits: Array
+
+
+@dataclass(frozen=True)
+class TableFit:
+    """The procedure for any table; its plan is made when the table is known.
+
+    Parameters
+    ----------
+    folds, repeats : int, optional
+        Of the cross-validation that judges; by the number of rows where they are left out.
+    """
+
+    folds: int | None = None
+    repeats: int | None = None
+    fits: ClassVar[int] = 1
+    """So that it can be told before the table is known, `run` reports shares of one fit."""
+
+    def planned(self, dataset: Dataset) -> PlannedTableFit:
+        """Return the procedure for a table."""
+        design = TWO_CLASSES if len(dataset.labels) == 2 else SEVERAL_CLASSES
+        plan = plan_for(dataset, self.folds, self.repeats)
+        return PlannedTableFit(plan, Stacks(design, PENALTIES))
+
+    def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
+        """Return an artifact."""
+        procedure = self.planned(dataset)
+        return procedure.run(
+            name, dataset, random_state, lambda number: on_fit(number / procedure.fits)
+        )
+
+
+def table_recipe(
+    name: str,
+    load: Callable[[Path | None], Dataset],
+    *,
+    folds: int | None = None,
+    repeats: int | None = None,
+) -> Recipe:
+    """Return a recipe that fits any table.
+
+    Parameters
+    ----------
+    name : str
+        Name of its model.
+    load : callable
+        Returns the data set, or that of another file with the same columns. What it returns is
+        kept: a run needs it more than once.
+    folds, repeats : int, optional
+        See `TableFit`.
+    """
+    return Recipe(name, cache(load), TableFit(folds, repeats), random_state=0)
