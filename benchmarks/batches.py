@@ -51,7 +51,7 @@ def answers() -> Callable[[bytes], bytes]:
 
     def answer(body: bytes) -> bytes:
         written, outcome = scorer.predict_batch(body)
-        meter.predicted(outcome.probabilities, outcome.classes, outcome.unseen)
+        meter.predicted(outcome.probabilities, outcome.classes, outcome.unseen, outcome.missing)
         meter.answered_batch(len(outcome.classes))
         return written
 
