@@ -252,7 +252,9 @@ class Feature:
             is_whole=self.kind == "count",
             observed=self.observed,
             is_optional=self.is_optional,
-            missing_cells=frozenset(self.missing_cells),
+            missing_cells=frozenset(
+                c if isinstance(c, str) else float(c) for c in self.missing_cells
+            ),
             is_boolean=self.is_boolean,
             other=None if self.other is None else float(self.other),
         )

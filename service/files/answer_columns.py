@@ -9,7 +9,7 @@ import polars as pl
 
 from model.arrays import Array
 from model.inference.predictor import Predictor
-from service.faults import as_text, unseen_warning
+from service.faults import as_text, missing_warning, unseen_warning
 from service.files.columns import joined
 from service.inference.outcome import Outcomes
 
@@ -47,7 +47,12 @@ class Answers:
         self._outcomes = Outcomes(predictor)
         self._is_binary = predictor.threshold is not None
         self._labels = pl.Series("label", predictor.labels, pl.String)
-        self._warnings = [as_text(unseen_warning(feature)) for feature in predictor.features]
+        features = predictor.features
+        self._warnings = [
+            as_text(describe(feature))
+            for feature in features
+            for describe in (unseen_warning, missing_warning)
+        ]
 
     def table(self, rows: pl.DataFrame, X: Array) -> pl.DataFrame:
         """Return the answers beside the columns that say whose they are.
@@ -63,7 +68,8 @@ class Answers:
         parts = [self._outcomes.of_rows(X[start : start + ROWS]) for start in starts]
         probabilities = np.concatenate([part.probabilities for part in parts])
         classes = np.concatenate([part.classes for part in parts])
-        warnings = joined(self._warnings, np.concatenate([part.unseen for part in parts]))
+        told = [np.stack([part.unseen, part.missing], axis=-1) for part in parts]
+        warnings = joined(self._warnings, np.concatenate(told).reshape(len(X), len(self._warnings)))
         return rows.with_columns(
             *self._probability_columns(probabilities),
             pl.Series("predicted_class", classes, pl.Int64),

@@ -7,7 +7,7 @@ line end. So a stray quotation mark spoils its own row and no other.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,11 +56,11 @@ class CellReader:
     ----------
     names : sequence of str
         Names of the columns.
-    numbers : container of str
-        Names of those that hold numbers.
+    numbers : mapping of str to sequence of str
+        Those that hold numbers, with the texts that mean a missing one.
     """
 
-    def __init__(self, names: Sequence[str], numbers: Container[str]) -> None:
+    def __init__(self, names: Sequence[str], numbers: Mapping[str, Sequence[str]]) -> None:
         self._names = list(names)
         self._schema = dict.fromkeys(names, pl.String())
         # With a line before them Polars takes no block for one that has a byte order mark or is
@@ -69,15 +69,29 @@ class CellReader:
         kinds = [pl.Float64() if name in numbers else pl.String() for name in names]
         self._texts = dict.fromkeys(places, pl.String())
         self._numbers = dict(zip(places, kinds, strict=True))
+        # Polars takes one such text for each column; a block with another is not read at once.
+        self._missing = {
+            place: numbers[name][0]
+            for place, name in zip(places, names, strict=True)
+            if numbers.get(name)
+        }
         self._head = f"{','.join(places)}\n".encode()
 
     def read_numbers(self, block: bytes) -> pl.DataFrame | None:
-        """Return the rows of a block with numbers as such; None where it holds anything else."""
+        """Return the rows of a block with numbers as such; None where it holds anything else.
+
+        A missing number is null.
+        """
         rows = self._rows_if_plain(block)
         try:
-            return self._cut(block, rows, self._numbers) if rows else None
+            table = self._cut(block, rows, self._numbers, self._missing) if rows else None
         except pl.exceptions.ComputeError:
             return None
+        # To Polars, the text "nan" is a number.
+        has_nan = table is not None and any(
+            column.is_nan().any() for column in table.select(pl.col(pl.Float64))
+        )
+        return None if has_nan else table
 
     def read(self, block: bytes) -> CsvRows:
         """Return the rows of a block, numbered from 1; blank lines are none."""
@@ -135,11 +149,18 @@ class CellReader:
             return shown, BAD_QUOTES
         return shown, TOO_FEW if len(cells) < width else TOO_MANY if len(cells) > width else ""
 
-    def _cut(self, block: bytes, rows: int, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    def _cut(
+        self,
+        block: bytes,
+        rows: int,
+        schema: Mapping[str, pl.DataType],
+        missing: Mapping[str, str] | None = None,
+    ) -> pl.DataFrame:
         """Cut lines that are plain, which a comma and a line feed always do."""
         if not rows:  # of which Polars makes an error
             return pl.DataFrame(schema=self._schema)
-        table = pl.read_csv(self._head + block, schema=schema, quote_char=None)
+        nulls = dict(missing) if missing else None
+        table = pl.read_csv(self._head + block, schema=schema, quote_char=None, null_values=nulls)
         table.columns = self._names
         if table.height != rows:
             raise RowsLost(f"{rows} lines were read as {table.height} rows")

@@ -59,7 +59,11 @@ class CsvScorer:
         features = predictor.features
         self._tables = TableScorer(predictor, reads_text=True)
         own = given_names(features, names)
-        numbers = {own[feature.name] for feature in features if not feature.named_only}
+        numbers = {
+            own[feature.name]: feature.rule.missing_texts if feature.is_optional else []
+            for feature in features
+            if not feature.takes_names_only
+        }
         self._cells = CellReader(names, numbers)
 
     def score(self, block: bytes) -> Scored:

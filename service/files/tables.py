@@ -14,6 +14,10 @@ from model.schema.rules import VALUE_FAULTS, Rule
 from service.faults import as_text, kept_names, value_fault
 from service.files.answer_columns import Answers, Scored
 from service.files.columns import TEXTS, Mask, check_ids, given_names, joined
+from service.files.missing_cells import are_missing, as_texts, with_missing
+
+BOOLEANS = {"false": 0.0, "true": 1.0}
+"""What a cell of CSV holds in JSON's notation; in other files true and false are no texts."""
 
 MAX_KIND = max(map(len, VALUE_FAULTS))
 
@@ -56,6 +60,8 @@ class TableScorer:
         values = self._numbers(given)
         X = values.to_numpy()
         accepted = self._features.rules.accepts(X)
+        for column in self._features.rules.optional:
+            accepted[:, column] &= values.to_series(column).is_not_null().to_numpy()
         good: Mask = np.logical_and.reduce(accepted, axis=1)
         row = pl.Series("row", np.arange(1, table.height + 1) if numbers is None else numbers)
         places = table.select(row, *(name for name in table.columns if name in self._kept))
@@ -71,29 +77,45 @@ class TableScorer:
         )
 
     def _numbers(self, given: pl.DataFrame) -> pl.DataFrame:
-        """Return the columns as numbers, null where there is none."""
+        """Return the columns as numbers, NaN for a missing value and null where there is none."""
         rules = self._features.rules.rules
         numbers = given.select(
             pl.col(name).cast(pl.Float64, strict=False)
-            if not rule.is_named_only
-            and (dtype.is_numeric() or (self._reads_text and dtype == pl.String))
+            if self._may_be_number(dtype, rule)
             else pl.repeat(None, pl.len(), dtype=pl.Float64).alias(name)
             for (name, dtype), rule in zip(given.schema.items(), rules, strict=True)
         )
         # What is no number at first sight may be the name of a code, or stand among spaces.
-        return numbers.with_columns(
-            numbers[name].fill_null(self._read(given[name].cast(pl.String), rule))
+        read = numbers.with_columns(
+            numbers[name].fill_null(self._read(given[name], rule))
             for name, rule in zip(given.columns, rules, strict=True)
             if given.schema[name] in TEXTS and numbers[name].null_count()
         )
+        return read.with_columns(
+            with_missing(read[name], given[name], rule, is_csv=self._reads_text)
+            for name, rule in zip(given.columns, rules, strict=True)
+            if rule.is_optional
+        )
 
-    def _read(self, texts: pl.Series, rule: Rule) -> pl.Series:
-        if self._reads_text:
-            texts = texts.str.strip_chars()
-        named = texts.replace_strict(rule.by_name, default=None, return_dtype=pl.Float64)
-        if rule.is_named_only or not self._reads_text:
-            return named
-        return texts.cast(pl.Float64, strict=False).fill_null(named)
+    def _may_be_number(self, dtype: pl.DataType, rule: Rule) -> bool:
+        if dtype == pl.Boolean:
+            return rule.is_boolean
+        is_number = dtype.is_numeric() or (self._reads_text and dtype == pl.String)
+        return is_number and not rule.is_named_only
+
+    def _read(self, cells: pl.Series, rule: Rule) -> pl.Series:
+        texts = as_texts(cells, is_csv=self._reads_text)
+        codes = rule.by_name
+        if rule.is_boolean and self._reads_text:
+            codes = BOOLEANS | codes
+        found = texts.replace_strict(codes, default=None, return_dtype=pl.Float64)
+        if self._reads_text and not rule.is_named_only:
+            found = texts.cast(pl.Float64, strict=False).fill_null(found)
+        if rule.other is None:
+            return found
+        is_text = ~are_missing(cells, rule, is_csv=self._reads_text)
+        code = pl.when(found.is_null() & is_text).then(rule.other).otherwise(found)
+        return pl.select(code).to_series()
 
     def _reasons(
         self, given: pl.DataFrame, numbers: pl.DataFrame, accepted: Mask
@@ -102,14 +124,11 @@ class TableScorer:
         columns = zip(self._features, given, numbers, ~accepted.T, strict=True)
         for feature, texts, values, bad in columns:
             cells = texts.filter(bad)
-            if self._reads_text and texts.dtype == pl.String:
-                cells = cells.str.strip_chars().replace("", None)
+            is_missing = are_missing(cells, feature.rule, is_csv=self._reads_text)
             of_bad = values.filter(bad)
             is_number = of_bad.is_not_null().to_numpy()
             kinds = np.full(len(bad), "", f"<U{MAX_KIND}")
-            kinds[bad] = feature.rule.faults(
-                of_bad.to_numpy(), cells.is_null().to_numpy(), is_number
-            )
+            kinds[bad] = feature.rule.faults(of_bad.to_numpy(), is_missing.to_numpy(), is_number)
             notes = np.full(len(bad), "", object)
             notes[bad] = _notes(feature, cells, of_bad)
             for kind, note in sorted({*zip(kinds[bad], notes[bad], strict=True)}):

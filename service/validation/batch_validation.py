@@ -200,7 +200,7 @@ class BatchValidator:
                 effort += (LISTED_ROWS - 1) * needed
         if findings:
             raise findings.refusal()
-        return np.concatenate([*good, self._matrix(read)]), ids
+        return _all_of(len(rows), [*good, self._matrix(read)]), ids
 
     def _matrix(self, rows: Sequence[Sequence[float]]) -> Array:
         return np.array(rows, np.float64).reshape(-1, len(self._features))
@@ -208,6 +208,14 @@ class BatchValidator:
     def _check_length(self, rows: Member | None) -> None:
         if rows and rows.n_items > self._max_rows:
             raise ContentTooLarge(f"A batch holds at most {self._max_rows} records; split it.")
+
+
+def _all_of(rows: int, parts: Sequence[Array]) -> Array:
+    """Return the parts as one; a row that is neither read nor refused must not vanish."""
+    X = np.concatenate(parts)
+    if len(X) != rows:
+        raise RuntimeError("a row that cannot be read has no fault")
+    return X
 
 
 def _add_heads(columns: list[Any], findings: Findings) -> Steps[None]:

@@ -59,11 +59,10 @@ class Findings:
             yield from self._add(place, self._wholes[place])
 
     def add_row(self, place: Loc, bad: Bad) -> Steps[None]:
-        """List what is wrong with a row that cannot be read."""
-        if not any(bad):  # it must not vanish among the others
-            raise RuntimeError("a row that cannot be read has no fault")
-        self._bad_rows += 1
-        yield from self._add(place, bad)
+        """List what is wrong with a row, if anything is."""
+        if any(bad):
+            self._bad_rows += 1
+            yield from self._add(place, bad)
 
     def count_row(self) -> None:
         """Count a bad row whose faults are not listed."""

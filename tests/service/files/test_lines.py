@@ -310,7 +310,7 @@ def test_the_names_of_the_columns_may_be_quoted(predictor: Predictor, tmp_path: 
 
 
 def test_the_reader_of_plain_lines_takes_none_for_another_format() -> None:
-    reader = CellReader(["id", "age"], ["age"])
+    reader = CellReader(["id", "age"], {"age": []})
     for start in ("\ufeff", "x\x01", "x\x9c", "#", "\x28\x35"):
         table = reader.read_numbers(f"{start}a,5\n".encode())
         assert table is not None
