@@ -50,6 +50,37 @@ def cli() -> None:
 
 
 @cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--target", required=True, help="Name of the column to predict.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The schema's file.  [default: that of the rows, ending in .toml]",
+)
+@click.option("--force", is_flag=True, help="Replace an existing schema.")
+def init(file: Path, target: str, output: Path | None, *, force: bool) -> None:
+    """Write a schema for the rows of FILE: CSV, NDJSON or Parquet.
+
+    The schema says what each column holds, and which are left out. It is inferred; comments mark
+    what was guessed. Read and edit it before you train a model by it.
+    """
+    with _parts("inferring a schema", "train"):
+        from model.data.first_schema import FirstSchema
+
+    first = FirstSchema(output or file.with_suffix(".toml"), file, force)
+    with finishing():
+        first.check()
+    inferred = first.infer(target)
+    with finishing():
+        first.check()  # another run may have written the file meanwhile
+        first.write(inferred)
+    _say(f"schema     {first.path}")
+    for line in inferred.summary:
+        _say(line)
+
+
+@cli.command()
 @click.argument("name")
 @click.option("--data", type=click.Path(path_type=Path), help="A file with your own rows.")
 @click.option(
@@ -246,7 +277,7 @@ def main() -> None:
     try:
         cli()
     except HeartlineError as error:
-        _fail(str(error))
+        _fail("\n".join([str(error), *getattr(error, "__notes__", ())]))
     except OSError as error:  # a file or an output that cannot be written
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or type(error).__name__}")
