@@ -137,7 +137,7 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         settings=", ".join(f"{key} {_setting(value)}" for key, value in settings.items()),
         decision=_decision(card),
         metric_rows="\n".join(
-            f"| {name} | {MEANINGS.get(name, '')} | {_cells(figure)}|"
+            f"| {name} | {_meaning(name, card)} | {_cells(figure)}|"
             for name, figure in card["metrics"].items()
         ),
         subgroups_table=_subgroups(card.get("subgroups", {})),
@@ -145,6 +145,18 @@ def card_markdown(card: Mapping[str, Any]) -> str:
             f"| `{feature['name']}` | {feature['description']} | {feature['expected']} |"
             for feature in card["features"]
         ),
+    )
+
+
+def _meaning(name: str, card: Mapping[str, Any]) -> str:
+    """Return what a metric is, for the costs of the model's own data where it tells them."""
+    costs = card.get("costs")
+    if name != "cost" or costs is None:
+        return MEANINGS.get(name, "")
+    otherwise, positive = card["labels"]
+    return (
+        f"per row at threshold {costs['threshold']:.4g}: {costs['false_negative']:g} for "
+        f"{positive} called {otherwise}, {costs['false_positive']:g} for the reverse"
     )
 
 

@@ -1,5 +1,6 @@
 """Calibration: whether seven in ten rows with probability 0.7 are positive, and its correction."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ HALVINGS = 30
 BISECTIONS = 100
 LARGEST_SLOPE = 1000.0
 SAMPLES = 1000
+SLICE = 2**23
+"""Numbers that are held at once: 64 MiB."""
 
 
 def logit(probabilities: Array) -> Array:
@@ -252,7 +255,9 @@ def reliability(y: Array, probabilities: Array, random_state: int, bins: int = 1
     filled = per_patient.sum(axis=0) > 0
     members, per_patient = members[..., filled], per_patient[:, filled]
     rows = per_patient.sum(axis=0)
-    simulated = _simulated_labels(probabilities, random_state) @ per_patient / rows
+    simulated = np.concatenate(
+        [labels @ per_patient / rows for labels in _simulated_labels(probabilities, random_state)]
+    )
     low, high = np.quantile(simulated, [0.025, 0.975], axis=0)
     predicted = np.einsum("rn,rnb->b", probabilities, members) / rows
     return Reliability(predicted, y @ per_patient / rows, rows.astype(np.int64), low, high)
@@ -288,8 +293,11 @@ def calibration_error(
     """
     members = np.stack([_bin_members(repeat, bins) for repeat in probabilities])
     value = _calibration_errors(y[np.newaxis], probabilities, members)[0]
-    samples = _calibration_errors(
-        _simulated_labels(probabilities, random_state), probabilities, members
+    samples = np.concatenate(
+        [
+            _calibration_errors(labels, probabilities, members)
+            for labels in _simulated_labels(probabilities, random_state)
+        ]
     )
     expected, high = np.quantile(samples, [0.5, 0.95])
     # Errors that differ only by rounding are equal.
@@ -325,8 +333,14 @@ def _bin_members(probabilities: Array, bins: int) -> Array:
     return np.asarray(lies_in[..., np.newaxis] == np.arange(bins), dtype=np.float64)
 
 
-def _simulated_labels(probabilities: Array, random_state: int) -> Array:
-    """Draw a label for each patient from its mean probability, of shape (samples, n)."""
+def _simulated_labels(probabilities: Array, random_state: int) -> Iterator[Array]:
+    """Draw a label for each patient from its mean probability, of shape (samples, n).
+
+    All samples are yielded at once, or so many at a time as memory allows.
+    """
     rng = np.random.default_rng(random_state)
     chances = probabilities.mean(axis=0)
-    return np.asarray(rng.uniform(size=(SAMPLES, chances.size)) < chances, dtype=np.float64)
+    at_once = max(1, SLICE // chances.size)
+    for start in range(0, SAMPLES, at_once):
+        drawn = rng.uniform(size=(min(at_once, SAMPLES - start), chances.size))
+        yield np.asarray(drawn < chances, dtype=np.float64)

@@ -1,12 +1,12 @@
 """Curves: how a model performs at every threshold, with 95 % bands over bootstrap samples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from model.arrays import Array
-from model.evaluation.metrics import bootstrap_counts
+from model.evaluation.metrics import bootstrap_slices
 
 GRID_STEPS = 100
 RESAMPLES = 200
@@ -133,7 +133,8 @@ def net_benefit(y: Array, probabilities: Array, thresholds: Array, random_state:
     """
     treated = (probabilities[:, np.newaxis] > thresholds[:, np.newaxis]).mean(axis=0)
     benefits = treated * _benefits_of_treatment(y, thresholds)
-    return _with_band(thresholds, _resamples(len(y), random_state) @ benefits.T / len(y))
+    slices = _resamples(len(y), random_state)
+    return _with_band(thresholds, np.concatenate([c @ benefits.T / len(y) for c in slices]))
 
 
 def net_benefit_of_treating_all(y: Array, thresholds: Array) -> Array:
@@ -164,9 +165,14 @@ def _benefits_of_treatment(y: Array, thresholds: Array) -> Array:
     return np.where(y == 1, 1.0, -odds[:, np.newaxis])
 
 
-def _resamples(rows: int, random_state: int) -> Array:
-    """Return how often each row counts: once in the first row, then in each bootstrap sample."""
-    return np.vstack([np.ones(rows), bootstrap_counts(rows, RESAMPLES, random_state)])
+def _resamples(rows: int, random_state: int) -> Iterator[Array]:
+    """Yield how often each row counts: once in the first row, then in each bootstrap sample.
+
+    All are yielded at once, or so many at a time as memory allows.
+    """
+    slices = bootstrap_slices(rows, RESAMPLES, random_state)
+    yield np.vstack([np.ones(rows), next(slices)])
+    yield from slices
 
 
 def _with_band(x: Array, curves: Array) -> Curve:
@@ -185,12 +191,14 @@ def _ranking_curve(
     """Return the mean over the repeats of the curve that `read` interpolates."""
     if np.all(y == y[0]):
         raise ValueError("the curve needs rows of both classes")
-    counts = _resamples(len(y), random_state)
-    positives = counts @ y
-    # A resample with one class only has no rates.
-    counts = counts[(positives > 0) & (positives < len(y))]
-    curves = [read(*_called(y, repeat, counts), grid) for repeat in probabilities]
-    return _with_band(grid, np.mean(curves, axis=0))
+    curves = []
+    for counts in _resamples(len(y), random_state):
+        positives = counts @ y
+        # A resample with one class only has no rates.
+        usable = counts[(positives > 0) & (positives < len(y))]
+        of_repeats = [read(*_called(y, repeat, usable), grid) for repeat in probabilities]
+        curves.append(np.mean(of_repeats, axis=0))
+    return _with_band(grid, np.concatenate(curves))
 
 
 def _called(y: Array, probabilities: Array, counts: Array) -> tuple[Array, Array]:

@@ -202,7 +202,7 @@ def metrics_with_intervals(
     training rows: nothing is fitted again.
     """
     samples: dict[str, list[Array]] = {name: [] for name in metrics}
-    for counts in _bootstrap_slices(len(y), random_state):
+    for counts in bootstrap_slices(len(y), resamples_for(len(y)), random_state):
         weighted = counts if sample_weight is None else counts * sample_weight
         for name, metric in metrics.items():
             samples[name].append(metric(y, probabilities, weighted))
@@ -226,10 +226,9 @@ def resamples_for(rows: int) -> int:
     return RESAMPLES if rows <= MANY_ROWS else FEW_RESAMPLES
 
 
-def _bootstrap_slices(rows: int, random_state: int) -> Iterator[Array]:
+def bootstrap_slices(rows: int, resamples: int, random_state: int) -> Iterator[Array]:
     """Yield what `bootstrap_counts` returns, so much of it at once as memory allows."""
     rng = np.random.default_rng(random_state)
-    resamples = resamples_for(rows)
     at_once = max(1, SLICE // rows)
     for start in range(0, resamples, at_once):
         yield _drawn(rng, rows, min(at_once, resamples - start))

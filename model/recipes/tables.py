@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import ClassVar
@@ -120,7 +120,10 @@ class PlannedTableFit:
             **fitted.settings,
         }
         artifact = artifact_of(name, dataset, dataset.X, fitted, training, metrics)
-        return replace(artifact, about={**artifact.about, "subgroups": subgroups})
+        about = {**artifact.about, "subgroups": subgroups}
+        if dataset.costs is not None:
+            about["costs"] = {**asdict(dataset.costs), "threshold": dataset.costs.threshold}
+        return replace(artifact, about=about)
 
     def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
         """Return what the artifact is made of; its loss is the mean of the members'."""

@@ -21,6 +21,7 @@ Phase: TypeAlias = Callable[[str, float], OnFit]
 """Called with the name of a phase and its number of fits; returns what is called after each."""
 
 LEARNING_REPEATS = 3
+MAX_PLOTTED_CLASSES = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +134,8 @@ def _boundaries(
     recipe: Recipe, dataset: Dataset, fitted: Fitted, random_state: int, phase: Phase
 ) -> dict[str, Pipeline]:
     """Return the recipe's pipeline and those of the recipes beside it, on two columns."""
-    if len(dataset.features) != 2:
+    too_many = len(dataset.labels) > MAX_PLOTTED_CLASSES
+    if len(dataset.features) != 2 or any(one.is_coded for one in dataset.features) or too_many:
         return {}
     on_fit = phase("boundaries", len(recipe.beside))
     procedures = {name: find_recipe(name).procedure for name in recipe.beside}

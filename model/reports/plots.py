@@ -76,7 +76,7 @@ def calibration_plot(reliabilities: Mapping[str, Reliability]) -> Figure:
 
 def decision_plot(curves: Mapping[str, Curve], treat_all: Array) -> Figure:
     """Draw the net benefit over the threshold, beside treating all and treating none."""
-    figure, axes = _axes("Threshold probability", "Net benefit per patient")
+    figure, axes = _axes("Threshold probability", "Net benefit per row")
     (curve,) = curves.values()
     axes.plot(curve.x, treat_all, color=COLOURS[1], linestyle="--", label="treat all")
     axes.axhline(0.0, color=GREY, linestyle=":", label="treat none")
@@ -146,11 +146,11 @@ def boundary_plot(dataset: Dataset, pipelines: Mapping[str, Pipeline]) -> Figure
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     _points(panels[0], dataset)
     panels[0].set_title("the points")
-    low, high = dataset.X.min(axis=0) - 0.5, dataset.X.max(axis=0) + 0.5
+    low, high = np.nanmin(dataset.X, axis=0) - 0.5, np.nanmax(dataset.X, axis=0) + 0.5
     grid = np.meshgrid(*(np.linspace(low[axis], high[axis], 200) for axis in (0, 1)))
     plane = np.column_stack([axis.ravel() for axis in grid])
     for panel, (name, pipeline) in zip(panels[1:], pipelines.items(), strict=False):
-        threshold = 0.5 if len(dataset.labels) == 2 else None
+        threshold = dataset.threshold if len(dataset.labels) == 2 else None
         classes = predicted_classes(pipeline.class_probabilities(plane), threshold)
         levels = np.arange(len(dataset.labels) + 1) - 0.5
         shades = COLOURS[: len(dataset.labels)]

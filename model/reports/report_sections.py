@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,6 +18,7 @@ from model.evaluation.curves import (
     precision_recall_curve,
     roc_curve,
 )
+from model.evaluation.metrics import resamples_for
 from model.reports import plots
 from model.reports.evidence import LEARNING_REPEATS, Evidence
 from model.reports.markdown import table
@@ -24,6 +26,15 @@ from model.schema.classes import predicted_classes
 
 INTERVAL = "95 % interval"
 THRESHOLDS = np.arange(1, 71) / 100
+WEIGHTED = (
+    " In these figures, and in those of subgroups, a row counts by its weight; in all that follows "
+    "each row counts once."
+)
+CURVES = len(plots.COLOURS)
+"""Of so many classes, those with the most rows, curves are drawn."""
+
+IMPORTANCES = 40
+"""Of so many columns the importance is shown."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +114,9 @@ def _metrics(evidence: Evidence) -> Section:
     text = (
         f"Stratified {procedure.folds}-fold cross-validation of the whole procedure, "
         f"{_times(procedure.repeats)}. The probability of each row comes from a fit without that "
-        "row. The interval is the percentile interval of 1,000 bootstrap samples of the rows; the "
-        "spread is the standard deviation between the repeats.\n\n"
+        f"row. The interval is the percentile interval of {resamples_for(len(evidence.dataset)):,} "
+        "bootstrap samples of the rows; the spread is the standard deviation between the repeats."
+        f"{WEIGHTED if evidence.dataset.weights is not None else ''}\n\n"
     )
     return Section("Metrics", text + table(("metric", "value", INTERVAL, "spread"), rows))
 
@@ -133,7 +145,7 @@ def _published_costs(evidence: Evidence) -> Section:
 def _confusion(evidence: Evidence) -> Section:
     dataset = evidence.dataset
     classes = range(len(dataset.labels))
-    thresholds: list[float | None] = [None if len(dataset.labels) > 2 else 0.5]
+    thresholds: list[float | None] = [None if len(dataset.labels) > 2 else dataset.threshold]
     if dataset.costs is not None:
         thresholds.append(dataset.costs.threshold)
     texts = ["Mean number of rows over the repeats."]
@@ -161,7 +173,7 @@ def _roc(evidence: Evidence) -> Section:
         for label, curve in curves.items()
     ]
     area = evidence.metrics["roc_auc"]
-    text = f"Area {area['value']:.3f} ({_range(area)}). The band is the {INTERVAL}."
+    text = f"Area {area['value']:.3f} ({_range(area)}). The band is the {INTERVAL}.{_few(evidence)}"
     alt = f"ROC curve. {'; '.join(points)}."
     return Section("ROC", text, Picture("roc", plots.roc_plot(curves), alt))
 
@@ -177,7 +189,7 @@ def _precision_recall(evidence: Evidence) -> Section:
     ]
     picture = plots.precision_recall_plot(curves, shares)
     alt = f"Precision over recall. {'; '.join(points)}."
-    text = f"The band is the {INTERVAL}; the dotted line is the share of the class."
+    text = f"The band is the {INTERVAL}; the dotted line is the share of the class.{_few(evidence)}"
     return Section("Precision and recall", text, Picture("precision-recall", picture, alt))
 
 
@@ -187,7 +199,8 @@ def _calibration(evidence: Evidence) -> Section:
         "Expected calibration error in ten bins of equal size, compared with 1,000 simulated "
         "samples in which every probability is correct: their error is above zero as well. The "
         "last column is the share of these samples with at least this error. The band is the range "
-        f"of the observed frequency in 95 % of them.\n\n{_calibration_errors(cases, seed)}"
+        f"of the observed frequency in 95 % of them.{_few(evidence)}\n\n"
+        f"{_calibration_errors(cases, seed)}"
     )
     found = {label: reliability(y, p, seed) for label, y, p in cases}
     points = [
@@ -216,15 +229,16 @@ def _decision(evidence: Evidence) -> Section:
     treat_all = net_benefit_of_treating_all(y, THRESHOLDS)
     better = int(np.sum(curve.y > np.maximum(treat_all, 0.0)))
     text = (
-        "Net benefit is the share of patients treated correctly, minus the share treated "
+        "Net benefit is the share of rows treated correctly, minus the share treated "
         "unnecessarily, weighted by the odds of the threshold. The curve lies above those of "
         f"treating all and treating none at {better} of the {len(THRESHOLDS)} thresholds from "
         f"{THRESHOLDS[0]:g} to {THRESHOLDS[-1]:g}; the band is the {INTERVAL}."
     )
+    threshold = evidence.dataset.costs.threshold if evidence.dataset.costs else 0.5
     alt = (
-        f"Decision curve. At a threshold of 1/6 the net benefit is "
-        f"{_at(curve.x, curve.y, 1 / 6):.2f}, that of treating all "
-        f"{_at(curve.x, treat_all, 1 / 6):.2f}."
+        f"Decision curve. At a threshold of {Fraction(threshold).limit_denominator(100)} the net "
+        f"benefit is {_at(curve.x, curve.y, threshold):.2f}, that of treating all "
+        f"{_at(curve.x, treat_all, threshold):.2f}."
     )
     picture = plots.decision_plot({label: curve}, treat_all)
     return Section("Decision curve", text, Picture("decision", picture, alt))
@@ -286,12 +300,14 @@ def _subgroups(evidence: Evidence) -> Section:
 
 
 def _importance(evidence: Evidence) -> Section:
-    importances = evidence.importances
+    importances = evidence.importances[:IMPORTANCES]
     text = (
         "How much the log loss of held-out rows grows when a column is shuffled among the rows: "
         "mean and standard deviation of five shuffles. A column whose information is in another "
         "column as well has a low importance."
     )
+    if len(importances) < len(evidence.importances):
+        text += f" Shown are the {IMPORTANCES} highest of {len(evidence.importances)}."
     values = ", ".join(f"{one.feature} {one.value:.3f}" for one in importances)
     alt = f"Bars by column, the longest first: {values}."
     picture = Picture("importance", plots.importance_plot(importances), alt)
@@ -300,8 +316,9 @@ def _importance(evidence: Evidence) -> Section:
 
 def _boundaries(evidence: Evidence) -> Section:
     dataset = evidence.dataset
+    threshold = dataset.threshold if len(dataset.labels) == 2 else None
     accuracies = {
-        name: float(np.mean(predicted_classes(p.class_probabilities(dataset.X), 0.5)
+        name: float(np.mean(predicted_classes(p.class_probabilities(dataset.X), threshold)
                             == dataset.classes))
         for name, p in evidence.boundaries.items()
     }  # fmt: skip
@@ -335,13 +352,24 @@ def _leaks(evidence: Evidence) -> Section:
 
 
 def _one_vs_rest(evidence: Evidence) -> Iterator[tuple[str, Array, Array]]:
-    """Yield a label, which rows have it, and its probabilities; of two classes only the last."""
+    """Yield a label, which rows have it, and its probabilities; of two classes only the last.
+
+    Of many classes, only those with the most rows.
+    """
     dataset, probabilities = evidence.dataset, evidence.validation.probabilities
     if len(dataset.labels) == 2:
         yield dataset.labels[1], dataset.classes.astype(np.float64), probabilities
         return
-    for index, label in enumerate(dataset.labels):
-        yield label, (dataset.classes == index).astype(np.float64), probabilities[..., index]
+    rows = np.bincount(dataset.classes, minlength=len(dataset.labels))
+    for index in np.sort(np.argsort(-rows, kind="stable")[:CURVES]).tolist():
+        of_class = (dataset.classes == index).astype(np.float64)
+        yield dataset.labels[index], of_class, probabilities[..., index]
+
+
+def _few(evidence: Evidence) -> str:
+    """Return a sentence where not every class has a curve."""
+    classes = len(evidence.dataset.labels)
+    return f" Shown are the {CURVES} of {classes} classes with the most rows." * (classes > CURVES)
 
 
 def _at(x: Array, y: Array, where: float) -> float:
