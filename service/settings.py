@@ -112,10 +112,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the service listens on.")
     port: int = Field(
         8000,
-        ge=1,
+        ge=0,
         le=65535,
         validation_alias=AliasChoices("HEARTLINE_PORT", "PORT"),
-        description="TCP port that the service listens on; `PORT` is read where this is unset.",
+        description="TCP port that the service listens on, 0: any free port; `PORT` is read where "
+        "this is unset.",
     )
     workers: int = Field(1, ge=1, le=64, description="Number of worker processes.")
     worker_timeout_seconds: float = Field(

@@ -65,6 +65,7 @@ def serve(settings: Settings) -> None:
         signal.signal(number, _exit)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     listening = bind(settings)
+    settings = settings.model_copy(update={"port": listening.getsockname()[1]})
     if keys is None and not ipaddress.ip_address(listening.getsockname()[0]).is_loopback:
         logger.warning(
             "the service listens on a public address without authentication: set "

@@ -5,6 +5,7 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -46,17 +47,20 @@ def signals_restored() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def test_the_log_has_the_url_of_an_ipv6_address_with_brackets(
+def test_the_log_has_the_chosen_port_after_an_ipv6_address_in_brackets(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     logging_restored: None,
     signals_restored: None,
 ) -> None:
-    with socket.socket(socket.AF_INET6) as probe:
-        probe.bind(("::1", 0))
-        port = probe.getsockname()[1]
-    monkeypatch.setattr(server, "answer", lambda *given: given[-1].close())
-    server.serve(Settings(host="::1", port=port, artifact=ARTIFACT))
+    ports = []
+
+    def answer(*given: Any) -> None:
+        with given[-1] as listening:
+            ports.append(listening.getsockname()[1])
+
+    monkeypatch.setattr(server, "answer", answer)
+    server.serve(Settings(host="::1", port=0, artifact=ARTIFACT))
     logging.getLogger().handlers[0].flush()
     (line,) = capfd.readouterr().out.splitlines()
-    assert json.loads(line)["url"] == f"http://[::1]:{port}"
+    assert json.loads(line)["url"] == f"http://[::1]:{ports[0]}"

@@ -111,7 +111,7 @@ OUT_OF_BOUNDS = [
     ("HEARTLINE_THRESHOLD", "half"),
     ("HEARTLINE_CODES", "codes"),
     ("HEARTLINE_CODES", "Names"),
-    ("HEARTLINE_PORT", "0"),
+    ("HEARTLINE_PORT", "-1"),
     ("HEARTLINE_PORT", "65536"),
     ("HEARTLINE_PORT", "8000.5"),
     ("HEARTLINE_MAX_BATCHES", "0"),
@@ -316,7 +316,7 @@ def test_a_name_in_lower_case_is_the_same_setting(monkeypatch: pytest.MonkeyPatc
 
 
 def test_all_faults_of_the_settings_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HEARTLINE_PORT", "0")
+    monkeypatch.setenv("HEARTLINE_PORT", "-1")
     monkeypatch.setenv("HEARTLINE_WORKERS", "0")
     monkeypatch.setenv("HEARTLINE_WORKER", "0")
     with pytest.raises(
@@ -327,7 +327,7 @@ def test_all_faults_of_the_settings_are_told_in_one_line(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(
     ("flag", "value", "named"),
-    [("--port", "0", "HEARTLINE_PORT"), ("--workers", "65", "HEARTLINE_WORKERS"),
+    [("--port", "-1", "HEARTLINE_PORT"), ("--workers", "65", "HEARTLINE_WORKERS"),
      ("--log-level", "loud", "HEARTLINE_LOG_LEVEL")],
 )  # fmt: skip
 def test_a_flag_out_of_bounds_is_refused_too(flag: str, value: str, named: str) -> None:
