@@ -24,7 +24,7 @@ from tests.end_to_end.hostile import (
     half_closed,
     streamed,
 )
-from tests.end_to_end.processes import COMMAND, PATIENCE, free_port, started, wait_until_ready
+from tests.end_to_end.processes import COMMAND, PATIENCE, started, wait_until_ready
 from tests.service.questions import question
 
 PACKETS = 1000
@@ -99,11 +99,10 @@ class Client:
 @click.option("--requests", default=2_000_000, show_default=True)
 def main(requests: int) -> None:
     """Send the requests over and over and print the memory."""
-    port, warm, number = free_port(), 0, 0
-    command = [COMMAND, "serve", "--port", str(port), "--log-level", "warning"]
+    warm = number = 0
+    command = [COMMAND, "serve", "--log-level", "warning"]
     with TemporaryDirectory() as folder, started(command, Path(folder) / "log") as process:
-        wait_until_ready(port, process)
-        client, sending = Client(port), exchanges(Random(1))  # noqa: S311
+        client, sending = Client(wait_until_ready(process)), exchanges(Random(1))  # noqa: S311
         begun = time.monotonic()
         while client.sent < requests:
             client.send(sending[number % len(sending)])

@@ -20,7 +20,7 @@ from model.inference.predictor import Predictor
 from tests.conftest import ARTIFACT
 from tests.end_to_end.connection import Connection
 from tests.end_to_end.hostile import OWN_ID, Exchange, Sent, exchange
-from tests.end_to_end.processes import COMMAND, free_port, started, stop, wait_until_ready
+from tests.end_to_end.processes import COMMAND, started, stop, wait_until_ready
 from tests.service.asking import Answer
 from tests.service.hostile import without_loc
 from tests.service.questions import check, marks_in
@@ -131,16 +131,16 @@ def children(pid: int) -> set[str]:
 @click.option("--patience", default=10.0, show_default=True, help="Seconds that tell a hang.")
 def main(requests: int, seed: int, patience: float) -> None:
     """Fuzz a server until the first wrong answer, which is shown with the seed."""
-    rng, port = Random(seed), free_port()
+    rng = Random(seed)
     click.echo(f"seed {seed}")
-    command = [COMMAND, "serve", "--port", str(port), "--workers", "2", "--log-level", "warning"]
+    command = [COMMAND, "serve", "--workers", "2", "--log-level", "warning"]
     # A batch refused for want of a place would tell nothing of itself.
     places = {"HEARTLINE_MAX_BATCHES": "1000"}
     with (
         TemporaryDirectory() as folder,
         started(command, log := Path(folder) / "log", **places) as process,
     ):
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         workers = children(process.pid)
         predictor = Artifact.load(ARTIFACT).predictor()
         fuzzer, begun = Fuzzer(port, predictor, patience), time.monotonic()

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from tests.conftest import ROOT
 
@@ -25,10 +26,12 @@ PATIENCE = 60.0
 
 def environment(**variables: str) -> dict[str, str]:
     """Return this process's environment, with settings of its own; nothing drains."""
-    return {**os.environ, "HEARTLINE_DRAIN_SECONDS": "0", **variables}
+    ours = {"HEARTLINE_DRAIN_SECONDS": "0", "HEARTLINE_PORT": "0"}
+    return {**os.environ, **ours, **variables}
 
 
 def free_port() -> int:
+    """Return a port for a program that does not accept 0; another process may take it meanwhile."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -87,16 +90,40 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE
+def listening_port(process: subprocess.Popen[bytes]) -> int:
+    """Wait until a process listens, and return its port."""
+    ports: list[int] = []
+
+    def is_listening() -> bool:
+        assert process.poll() is None, "the process has ended"
+        connections = psutil.Process(process.pid).net_connections("tcp")
+        ports.extend(each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN)
+        return bool(ports)
+
+    wait_until(is_listening)
+    return ports[0]
+
+
+def served_url(log: Path) -> str:
+    """Wait until a service has logged where it is going to listen, and return that."""
+    wait_until(lambda: '"serving"' in log.read_text())
+    (url,) = (str(line["url"]) for line in logged(log) if line["message"] == "serving")
+    return url
+
+
+def wait_until_ready(process: subprocess.Popen[bytes]) -> int:
+    """Wait until a service is ready, and return its port."""
+    port = listening_port(process)
+
+    def is_ready() -> bool:
+        assert process.poll() is None, "the service has ended"
+        with suppress(httpx.TransportError):
+            return client.get("/readyz").status_code == httpx.codes.OK
+        return False
+
     with calling(f"http://127.0.0.1:{port}") as client:
-        while process.poll() is None and time.monotonic() < deadline:
-            try:
-                if client.get("/readyz").status_code == httpx.codes.OK:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.05)
-    raise AssertionError("the service did not get ready")
+        wait_until(is_ready)
+    return port
 
 
 def calling(url: str) -> httpx.Client:

@@ -15,7 +15,7 @@ from model.artifact.artifact import Artifact
 from service.protocols.native.scoring import Scorer
 from tests.conftest import ARTIFACT
 from tests.end_to_end.load import BODY, Answer, Load, load
-from tests.end_to_end.processes import COMMAND, PATIENCE, free_port, started, wait_until_ready
+from tests.end_to_end.processes import COMMAND, PATIENCE, started, wait_until_ready
 from tests.variants import shifted
 
 
@@ -36,17 +36,17 @@ def swap_under_load(swaps: int, workers: int, clients: int) -> Swaps:
     Each swap waits until every process has logged it.
     """
     with tempfile.TemporaryDirectory() as folder:
-        path, log, port = Path(folder) / "heart.npz", Path(folder) / "log", free_port()
+        path, log = Path(folder) / "heart.npz", Path(folder) / "log"
         first = Artifact.load(ARTIFACT).save(path)
         models = (first, shifted(first, 0.5).save(path))
-        command = [COMMAND, "serve", "--port", str(port), "--workers", str(workers)]
+        command = [COMMAND, "serve", "--workers", str(workers)]
         settings = {
             "HEARTLINE_ARTIFACT": str(path),
             "HEARTLINE_RELOAD_SECONDS": "0.1",
             "HEARTLINE_LOG_LEVEL": "warning",
         }
         with started(command, log, **settings) as process:
-            wait_until_ready(port, process)
+            port = wait_until_ready(process)
             told = _lines(log)
             with load(port, clients) as running:
                 running.wait_for_answers(clients)

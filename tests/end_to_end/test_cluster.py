@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from model.inference.predictor import Predictor
 from tests.end_to_end.processes import (
     COMMAND,
     environment,
-    free_port,
+    listening_port,
     run,
     started,
     stop,
@@ -46,13 +47,12 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """The address of a scheduler, and its two workers."""
-    address = f"tcp://127.0.0.1:{free_port()}"
-    host, port = address.removeprefix("tcp://").split(":")
-    scheduler = [DASK, "scheduler", "--host", host, "--port", port, "--no-dashboard"]
-    worker = [DASK, "worker", address, "--host", host, "--no-nanny", "--no-dashboard"]
+    here = ["--host", "127.0.0.1", "--no-dashboard"]
     with ExitStack() as stack:
         log = tmp_path / "scheduler"
-        stack.enter_context(started(scheduler, log))
+        scheduler = stack.enter_context(started([DASK, "scheduler", *here, "--port", "0"], log))
+        address = f"tcp://127.0.0.1:{listening_port(scheduler)}"
+        worker = [DASK, "worker", address, *here, "--no-nanny"]
         workers = [
             stack.enter_context(
                 started([*worker, "--nthreads", "1"], tmp_path / f"worker-{number}")
@@ -114,8 +114,10 @@ def test_codes_are_refused_on_a_cluster_too(tmp_path: Path) -> None:
 
 
 def test_a_scheduler_that_is_not_there_is_said_in_a_line(data: Path, tmp_path: Path) -> None:
-    address = f"tcp://127.0.0.1:{free_port()}"
-    ended = run("predict", f"{data}/*", "-o", str(tmp_path / "scored"), "--cluster", address)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        ended = run("predict", f"{data}/*", "-o", str(tmp_path / "scored"), "--cluster", address)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == f"heartline: {address}: no Dask scheduler answers there\n"
 

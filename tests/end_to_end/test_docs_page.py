@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.end_to_end.processes import COMMAND, free_port, started, wait_until_ready
+from tests.end_to_end.processes import COMMAND, started, wait_until_ready
 
 CHROMIUM = shutil.which("chromium")
 
@@ -66,13 +66,11 @@ def test_the_docs_show_every_operation(page: Page, address: str) -> None:
 
 
 def test_the_authorize_button_opens_what_needs_a_key(page: Page, tmp_path: Path) -> None:
-    port, key = free_port(), "a-key-to-try-the-docs-with"
+    key = "a-key-to-try-the-docs-with"
     errors: list[str] = []
     page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
-    with started(
-        [COMMAND, "serve", "--port", str(port)], tmp_path / "log", HEARTLINE_API_KEYS=f"me:{key}"
-    ) as process:
-        wait_until_ready(port, process)
+    with started([COMMAND, "serve"], tmp_path / "log", HEARTLINE_API_KEYS=f"me:{key}") as process:
+        port = wait_until_ready(process)
         page.goto(f"http://127.0.0.1:{port}/docs")
         operation = page.locator("#operations-Operations-get_model")
         operation.locator(".opblock-summary-control").click()

@@ -24,7 +24,7 @@ def test_scripts_serve_answers_the_curl_that_it_prints(
 ) -> None:
     port, log = free_port(), tmp_path / "log"
     with started(["scripts/serve"], log, clone, HEARTLINE_PORT=str(port)) as process:
-        wait_until_ready(port, process)
+        assert wait_until_ready(process) == port
         printed = log.read_text()
         curl = printed[printed.index("curl ") : printed.index("}'") + 2]
         answer = subprocess.run(

@@ -11,7 +11,7 @@ from tests.end_to_end.connection import Connection
 from tests.end_to_end.fuzz import CONNECTIONS, Fuzzer, WrongAnswer, check_answer, children
 from tests.end_to_end.hostile import KINDS, NO_HTTP, Exchange, Sent, asking, exchange
 from tests.end_to_end.planted import LosesBodiesOfUpgrades, LosesWhatIsHeld, Proxy, proxied
-from tests.end_to_end.processes import COMMAND, PATIENCE, free_port, started, wait_until_ready
+from tests.end_to_end.processes import COMMAND, PATIENCE, started, wait_until_ready
 from tests.service.questions import Question
 from tests.service.samples import example
 
@@ -25,11 +25,11 @@ GOOD = asking(GOOD_ONE)
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A service of two workers that must all be there at the end, and have logged no error."""
-    port, log = free_port(), tmp_path_factory.mktemp("hostile") / "log"
-    command = [COMMAND, "serve", "--port", str(port), "--workers", "2"]
+    log = tmp_path_factory.mktemp("hostile") / "log"
+    command = [COMMAND, "serve", "--workers", "2"]
     # A batch refused for want of a place would tell nothing of itself.
     with started(command, log, HEARTLINE_MAX_BATCHES="1000") as process:
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         workers = children(process.pid)
         yield port
         assert children(process.pid) == workers

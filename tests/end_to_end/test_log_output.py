@@ -19,7 +19,6 @@ from tests.end_to_end.processes import (
     COMMAND,
     calling,
     environment,
-    free_port,
     started,
     stop,
     wait_until,
@@ -34,10 +33,8 @@ REQUESTS = 100
 
 
 @contextmanager
-def serving(
-    port: int, workers: int, stdout: int, errors: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    command = [COMMAND, "serve", "--port", str(port), "--workers", str(workers)]
+def serving(workers: int, stdout: int, errors: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [COMMAND, "serve", "--workers", str(workers)]
     with errors.open("wb") as stderr:
         process = subprocess.Popen(command, env=environment(), stdout=stdout, stderr=stderr)
     try:
@@ -57,18 +54,18 @@ def ask(port: int) -> None:
 def test_a_log_that_is_not_read_stops_neither_the_service_nor_its_stop(
     tmp_path: Path, workers: int
 ) -> None:
-    port, errors = free_port(), tmp_path / "errors"
+    errors = tmp_path / "errors"
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
-    with serving(port, workers, writer, errors) as process:
+    with serving(workers, writer, errors) as process:
         os.close(writer)
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         ask(port)
         if workers > 1:  # the parent logs too
             before = workers_of(process)
             os.kill(min(before), signal.SIGKILL)
             wait_until(lambda: len(workers_of(process) - before) == 1)
-            wait_until_ready(port, process)
+            wait_until_ready(process)
         assert stop(process) == 0
     with os.fdopen(reader) as lines:
         *whole, _ = lines.read().split("\n")
@@ -77,12 +74,11 @@ def test_a_log_that_is_not_read_stops_neither_the_service_nor_its_stop(
 
 
 def test_a_log_whose_reader_comes_back_has_every_line(tmp_path: Path) -> None:
-    port = free_port()
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
-    with serving(port, 1, writer, tmp_path / "errors") as process:
+    with serving(1, writer, tmp_path / "errors") as process:
         os.close(writer)
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         ask(port)
         process.send_signal(signal.SIGTERM)
         with os.fdopen(reader) as lines:
@@ -98,15 +94,15 @@ def test_a_log_whose_reader_comes_back_has_every_line(tmp_path: Path) -> None:
 def test_lines_that_cannot_be_written_are_counted(
     tmp_path: Path, output: str, workers: int
 ) -> None:
-    port, errors = free_port(), tmp_path / "errors"
+    errors = tmp_path / "errors"
     if output == "a disk that is full":
         stdout = os.open("/dev/full", os.O_WRONLY)
     else:
         reader, stdout = os.pipe()
         os.close(reader)
-    with serving(port, workers, stdout, errors) as process:
+    with serving(workers, stdout, errors) as process:
         os.close(stdout)
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         ask(port)
 
         def dropped() -> float:
@@ -123,21 +119,20 @@ def test_lines_that_cannot_be_written_are_counted(
 def test_a_terminal_gets_lines_for_people_from_every_process(
     tmp_path: Path, variables: dict[str, str], is_text: bool
 ) -> None:
-    port = free_port()
     terminal, stdout = pty.openpty()
-    command = [COMMAND, "serve", "--port", str(port), "--workers", "2"]
+    command = [COMMAND, "serve", "--workers", "2"]
     settings = {f"HEARTLINE_{name}": value for name, value in variables.items()}
     with (tmp_path / "errors").open("wb") as errors:
         process = subprocess.Popen(
             command, env=environment(**settings), stdout=stdout, stderr=errors
         )
     try:
-        wait_until_ready(port, process)
+        wait_until_ready(process)
         wait_until(lambda: len(workers_of(process)) == 2)
         before = workers_of(process)
         os.kill(min(before), signal.SIGKILL)  # the parent logs too
         wait_until(lambda: len(workers_of(process) - before) == 1)
-        wait_until_ready(port, process)  # a worker that is killed may lose its lines
+        wait_until_ready(process)  # a worker that is killed may lose its lines
     finally:
         stop(process)
     os.close(stdout)
@@ -161,11 +156,10 @@ def everything(terminal: int) -> bytes:
 def test_standard_streams_that_are_closed_are_no_sockets_and_no_crash(
     tmp_path: Path, closed: str, workers: int
 ) -> None:
-    port = free_port()
     close = " ".join(f"{number}>&-" for number in closed)
-    words = f"exec {COMMAND} serve --port {port} --workers {workers} {close}"
+    words = f"exec {COMMAND} serve --workers {workers} {close}"
     with started(["sh", "-c", words], tmp_path / "log") as process:
-        wait_until_ready(port, process)
+        wait_until_ready(process)
         for pid in (process.pid, *workers_of(process)):
             for number in closed:
                 assert Path(f"/proc/{pid}/fd/{number}").readlink() == Path(os.devnull)
@@ -176,11 +170,10 @@ def test_standard_streams_that_are_closed_are_no_sockets_and_no_crash(
 def test_a_process_that_is_killed_loses_the_lines_of_one_turn_at_most(
     tmp_path: Path, path: str
 ) -> None:
-    port = free_port()
     reader, writer = os.pipe()
-    with serving(port, 1, writer, tmp_path / "errors") as process:
+    with serving(1, writer, tmp_path / "errors") as process:
         os.close(writer)
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         with calling(f"http://127.0.0.1:{port}") as client:
             statuses = [client.post(path, json=example()).status_code for _ in range(REQUESTS)]
             process.kill()
@@ -193,7 +186,7 @@ def test_a_process_that_is_killed_loses_the_lines_of_one_turn_at_most(
 
 @pytest.mark.parametrize("sink", ["a pipe", "a file", "a socket"])
 def test_a_stop_writes_the_line_of_every_request(tmp_path: Path, sink: str) -> None:
-    port, path = free_port(), tmp_path / "log"
+    path = tmp_path / "log"
     with ExitStack() as stack:
         if sink == "a pipe":
             reader, writer = os.pipe()
@@ -203,9 +196,9 @@ def test_a_stop_writes_the_line_of_every_request(tmp_path: Path, sink: str) -> N
             writer = os.open(path, os.O_WRONLY | os.O_CREAT)
             reader = os.open(path, os.O_RDONLY)
         lines = stack.enter_context(os.fdopen(reader))
-        with serving(port, 1, writer, tmp_path / "errors") as process:
+        with serving(1, writer, tmp_path / "errors") as process:
             os.close(writer)
-            wait_until_ready(port, process)
+            port = wait_until_ready(process)
             with calling(f"http://127.0.0.1:{port}") as client:
                 for _ in range(REQUESTS):
                     assert client.post("/predict", json=example()).status_code == 200

@@ -20,7 +20,6 @@ from tests.end_to_end.processes import (
     COMMAND,
     PATIENCE,
     calling,
-    free_port,
     started,
     stop,
     wait_until_ready,
@@ -61,10 +60,10 @@ class Service:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    port, log = free_port(), tmp_path / "log"
-    command = [COMMAND, "serve", "--port", str(port), "--workers", "2", "--log-level", "warning"]
+    log = tmp_path / "log"
+    command = [COMMAND, "serve", "--workers", "2", "--log-level", "warning"]
     with started(command, log) as process:
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         with calling(f"http://127.0.0.1:{port}") as client:
             service = Service(client, process, log)
             service.scrape_until("heartline_workers", 2)

@@ -17,7 +17,14 @@ import pytest
 
 from model.artifact.artifact import Artifact
 from tests.conftest import ROOT
-from tests.end_to_end.processes import COMMAND, PATIENCE, free_port, started, wait_until_ready
+from tests.end_to_end.processes import (
+    COMMAND,
+    PATIENCE,
+    listening_port,
+    started,
+    wait_until,
+    wait_until_ready,
+)
 
 RULES = ROOT / "deploy" / "prometheus"
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "heartline.json").read_text())
@@ -96,12 +103,11 @@ class Prometheus:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, artifact: Artifact) -> Iterator[str]:
     """The address of two workers under some traffic."""
-    port = free_port()
     log = tmp_path_factory.mktemp("service") / "log"
     stopped = Event()
-    command = [COMMAND, "serve", "--port", str(port), "--workers", "2"]
+    command = [COMMAND, "serve", "--workers", "2"]
     with started(command, log) as process:
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         arguments = (stopped, f"http://127.0.0.1:{port}", artifact.features.example())
         traffic = Thread(target=send_traffic, args=arguments)
         traffic.start()
@@ -122,20 +128,16 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory, service: str) -> Iterat
         assert theirs in example
         example = example.replace(theirs, ours)
     (folder / "prometheus.yml").write_text(example)
-    address = f"127.0.0.1:{free_port()}"
     command = [
         "prometheus",
         f"--config.file={folder}/prometheus.yml",
         f"--storage.tsdb.path={folder}/data",
-        f"--web.listen-address={address}",
+        "--web.listen-address=127.0.0.1:0",
     ]
     with started(command, folder / "log", folder) as process:
-        deadline = time.monotonic() + PATIENCE
-        while not is_ready(f"http://{address}"):
-            assert process.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline, "Prometheus does not get ready"
-            time.sleep(0.1)
-        with httpx.Client(base_url=f"http://{address}/api/v1") as client:
+        url = f"http://127.0.0.1:{listening_port(process)}"
+        wait_until(lambda: is_ready(url))
+        with httpx.Client(base_url=f"{url}/api/v1") as client:
             yield Prometheus(client)
 
 

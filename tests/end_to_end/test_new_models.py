@@ -12,7 +12,6 @@ from tests.end_to_end.load import load
 from tests.end_to_end.processes import (
     COMMAND,
     calling,
-    free_port,
     logged,
     started,
     wait_until,
@@ -73,19 +72,19 @@ def reloads(port: int) -> tuple[float, ...]:
 def test_bad_files_change_nothing_and_a_good_one_is_swapped_in(
     tmp_path: Path, artifact: Artifact, workers: int
 ) -> None:
-    path, port, log = tmp_path / "heart.npz", free_port(), tmp_path / "log"
+    path, log = tmp_path / "heart.npz", tmp_path / "log"
     served = artifact.save(path)
 
     def wait_for_lines(message: str, number: int) -> None:
         wait_until(lambda: [line["message"] for line in logged(log)].count(message) == number)
 
     with started(
-        [COMMAND, "serve", "--port", str(port), "--workers", str(workers)],
+        [COMMAND, "serve", "--workers", str(workers)],
         log,
         HEARTLINE_ARTIFACT=str(path),
         HEARTLINE_RELOAD_SECONDS="0.1",
     ) as process:
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         with load(port, clients=4) as clients:
             spoils: list[Callable[[Path], None]] = [
                 with_a_lone_surrogate_in_its_name,
@@ -112,15 +111,15 @@ def test_bad_files_change_nothing_and_a_good_one_is_swapped_in(
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sighup_swaps_at_once(tmp_path: Path, artifact: Artifact, workers: int) -> None:
-    path, port, log = tmp_path / "heart.npz", free_port(), tmp_path / "log"
+    path, log = tmp_path / "heart.npz", tmp_path / "log"
     artifact.save(path)
     with started(
-        [COMMAND, "serve", "--port", str(port), "--workers", str(workers)],
+        [COMMAND, "serve", "--workers", str(workers)],
         log,
         HEARTLINE_ARTIFACT=str(path),
         HEARTLINE_RELOAD_SECONDS="3600",
     ) as process:
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         good = shifted(artifact, 0.5).save(path)
         process.send_signal(signal.SIGHUP)
         wait_until(lambda: log.read_text().count("model swapped") == followers(workers))

@@ -16,7 +16,6 @@ from tests.end_to_end.processes import (
     COMMAND,
     PATIENCE,
     environment,
-    free_port,
     started,
     wait_until_ready,
     workers_of,
@@ -27,13 +26,13 @@ NEEDED = 2 * (MOST + 64) + 64
 FILE = b"GET /static/swagger-ui/swagger-ui-bundle.js HTTP/1.1\r\nHost: heartline\r\n\r\n"
 
 
-def serve(port: int, limits: str, workers: int = 1) -> list[str]:
-    return ["sh", "-c", f"{limits}; exec {COMMAND} serve --port {port} --workers {workers}"]
+def serve(limits: str, workers: int = 1) -> list[str]:
+    return ["sh", "-c", f"{limits}; exec {COMMAND} serve --workers {workers}"]
 
 
 def test_too_few_open_files_are_one_line_and_a_code() -> None:
     ended = subprocess.run(
-        serve(free_port(), f"ulimit -n {NEEDED - 1}"),
+        serve(f"ulimit -n {NEEDED - 1}"),
         cwd=ROOT,
         env=environment(HEARTLINE_MAX_CONNECTIONS=str(MOST)),
         capture_output=True,
@@ -50,23 +49,21 @@ def test_too_few_open_files_are_one_line_and_a_code() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_limit_that_may_be_raised_is(tmp_path: Path, workers: int) -> None:
-    port = free_port()
-    command = serve(port, f"ulimit -Sn {NEEDED - 50}", workers)
+    command = serve(f"ulimit -Sn {NEEDED - 50}", workers)
     with started(command, tmp_path / "log", HEARTLINE_MAX_CONNECTIONS=str(MOST)) as process:
-        wait_until_ready(port, process)
+        wait_until_ready(process)
         for pid in {process.pid} | workers_of(process):
             limits = Path(f"/proc/{pid}/limits").read_text()
             assert re.search(rf"^Max open files +{NEEDED} ", limits, flags=re.MULTILINE)
 
 
 def test_probes_are_answered_whatever_others_hold(tmp_path: Path) -> None:
-    port = free_port()
-    command = serve(port, f"ulimit -n {NEEDED}")
+    command = serve(f"ulimit -n {NEEDED}")
     with (
         started(command, tmp_path / "log", HEARTLINE_MAX_CONNECTIONS=str(MOST)) as process,
         ExitStack() as stack,
     ):
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         for _ in range(2 * NEEDED):
             held = stack.enter_context(socket.socket())
             held.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -13,8 +13,8 @@ import pytest
 from tests.conftest import ARTIFACT, ROOT
 from tests.end_to_end.processes import (
     COMMAND,
-    free_port,
     run,
+    served_url,
     started,
     stop,
     wait_until,
@@ -26,10 +26,9 @@ from tests.end_to_end.processes import (
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_service_with_code_0(tmp_path: Path, workers: int, number: int) -> None:
-    port = free_port()
-    command = [COMMAND, "serve", "--port", str(port), "--workers", str(workers)]
+    command = [COMMAND, "serve", "--workers", str(workers)]
     with started(command, tmp_path / "log") as process:
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         assert stop(process, number) == 0
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://127.0.0.1:{port}/livez")
@@ -54,8 +53,7 @@ def test_a_bad_artifact_is_one_line_and_a_code(
     tmp_path: Path, kind: str, check: str, workers: str
 ) -> None:
     path = broken_artifact(tmp_path, kind)
-    port = str(free_port())
-    ended = run("serve", "--port", port, "--workers", workers, HEARTLINE_ARTIFACT=str(path))
+    ended = run("serve", "--workers", workers, HEARTLINE_ARTIFACT=str(path))
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1
@@ -65,7 +63,7 @@ def test_a_bad_artifact_is_one_line_and_a_code(
 def test_the_line_of_a_missing_artifact_says_how_to_name_one(tmp_path: Path) -> None:
     path = tmp_path / "none.npz"
     line = f"heartline: {path}: the file check failed: No such file or directory; "
-    served = run("serve", "--port", str(free_port()), HEARTLINE_ARTIFACT=str(path))
+    served = run("serve", HEARTLINE_ARTIFACT=str(path))
     assert served.stderr == (
         f"{line}set HEARTLINE_ARTIFACT or name the file: heartline serve FILE\n"
     )
@@ -76,11 +74,10 @@ def test_the_line_of_a_missing_artifact_says_how_to_name_one(tmp_path: Path) -> 
 
 
 def test_the_file_of_the_command_line_goes_before_the_setting(tmp_path: Path) -> None:
-    port = free_port()
     file = str(ROOT / "artifacts" / "iris.npz")
-    command = [COMMAND, "serve", file, "--port", str(port), "--workers", "2"]
+    command = [COMMAND, "serve", file, "--workers", "2"]
     with started(command, tmp_path / "log", HEARTLINE_ARTIFACT=str(ARTIFACT)) as process:
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         assert httpx.get(f"http://127.0.0.1:{port}/model").json()["name"] == "iris"
 
 
@@ -104,7 +101,11 @@ def test_a_taken_port_is_one_line_and_a_code(workers: str) -> None:
         ([], {"HEARTLINE_API_KEY": "no-name-before-it"}, "HEARTLINE_API_KEY: no setting has this "),
         ([], {"HEARTLINE_API_KEYS": "no-name-before-it"}, "HEARTLINE_API_KEYS: entry 1 is not "),
         ([], {"HEARTLINE_API_KEYS_FILE": "nowhere"}, "HEARTLINE_API_KEYS_FILE: cannot be read: "),
-        (["--host", "nowhere.invalid"], {}, "cannot listen on nowhere.invalid:8000: "),
+        (
+            ["--host", "nowhere.invalid"],
+            {"HEARTLINE_PORT": ""},
+            "cannot listen on nowhere.invalid:8000: ",
+        ),
     ],
 )
 def test_a_bad_setting_is_one_line_and_a_code(
@@ -129,8 +130,8 @@ def test_a_bad_setting_is_one_line_and_a_code(
 def test_an_open_address_without_keys_is_warned_of_once_for_all_workers(
     tmp_path: Path, host: str, keys: str, workers: int, warnings: int
 ) -> None:
-    port, log = free_port(), tmp_path / "log"
-    command = [COMMAND, "serve", "--port", str(port), "--host", host, "--workers", str(workers)]
+    log = tmp_path / "log"
+    command = [COMMAND, "serve", "--host", host, "--workers", str(workers)]
     with started(command, log, HEARTLINE_API_KEYS=keys):
         # The second worker may still be on its way when the first is ready.
         wait_until(lambda: log.read_text().count("Application startup complete") == workers)
@@ -142,7 +143,7 @@ def test_an_open_address_without_keys_is_warned_of_once_for_all_workers(
 
 def test_workers_that_cannot_start_end_the_service_with_a_code(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    command = [COMMAND, "serve", "--port", str(free_port()), "--workers", "2"]
+    command = [COMMAND, "serve", "--workers", "2"]
     with started(command, log) as process:
 
         def has_ended() -> bool:
@@ -159,36 +160,35 @@ def test_workers_that_cannot_start_end_the_service_with_a_code(tmp_path: Path) -
 def test_workers_start_with_the_model_that_was_verified(tmp_path: Path) -> None:
     path = tmp_path / "heart.npz"
     shutil.copy(ARTIFACT, path)
-    port, log = free_port(), tmp_path / "log"
-    command = [COMMAND, "serve", "--port", str(port), "--workers", "2"]
+    log = tmp_path / "log"
+    command = [COMMAND, "serve", "--workers", "2"]
     with started(command, log, HEARTLINE_ARTIFACT=str(path)) as process:
-        wait_until(lambda: '"serving"' in log.read_text())
+        served_url(log)
         path.write_bytes(b"")
-        wait_until_ready(port, process)
+        wait_until_ready(process)
 
 
 @pytest.mark.parametrize(
-    ("flag", "own", "common", "serving"),
-    [(True, True, True, "flag"), (False, True, True, "own"), (False, False, True, "common")],
+    ("flag", "own", "common"), [("taken", "0", "0"), ("", "taken", "0"), ("", "", "taken")]
 )
 def test_the_port_is_the_flag_then_heartline_port_then_port(
-    tmp_path: Path, flag: bool, own: bool, common: bool, serving: str
+    flag: str, own: str, common: str
 ) -> None:
-    ports = {name: str(free_port()) for name in ("flag", "own", "common")}
-    variables = {"HEARTLINE_PORT": ports["own"]} if own else {}
-    variables |= {"PORT": ports["common"]} if common else {}
-    command = [COMMAND, "serve", *(["--port", ports["flag"]] if flag else [])]
-    with started(command, tmp_path / "log", **variables) as process:
-        wait_until_ready(int(ports[serving]), process)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        flag, own, common = (port if each == "taken" else each for each in (flag, own, common))
+        arguments = ["--port", flag] if flag else []
+        ended = run("serve", *arguments, HEARTLINE_PORT=own, PORT=common)
+    assert ended.stderr == f"heartline: cannot listen on 127.0.0.1:{port}: Address already in use\n"
 
 
 def test_uvicorn_can_serve_the_factory_and_writes_our_log_alone(tmp_path: Path) -> None:
-    port = free_port()
     log = tmp_path / "log"
     uvicorn = str(Path(sys.executable).parent / "uvicorn")
-    command = [uvicorn, "--factory", "service.app:create_app", "--port", str(port)]
+    command = [uvicorn, "--factory", "service.app:create_app"]
     with started(command, log) as process:
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         httpx.get(f"http://127.0.0.1:{port}/model?age=98765.4321")
     lines = log.read_text().splitlines()
     requests = [json.loads(line) for line in lines if "heartline.access" in line]

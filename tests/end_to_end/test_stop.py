@@ -18,7 +18,8 @@ from tests.end_to_end.load import BODY, load
 from tests.end_to_end.processes import (
     COMMAND,
     PATIENCE,
-    free_port,
+    listening_port,
+    served_url,
     started,
     stop,
     wait_until,
@@ -34,8 +35,8 @@ UNFINISHED = (
 )
 
 
-def command(port: int, workers: int) -> list[str]:
-    return [COMMAND, "serve", "--port", str(port), "--workers", str(workers)]
+def command(workers: int) -> list[str]:
+    return [COMMAND, "serve", "--workers", str(workers)]
 
 
 def wait_until_not_ready(url: str) -> httpx.Response:
@@ -57,10 +58,9 @@ def wait_until_refused(port: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_no_request_is_lost_when_the_service_stops_under_load(tmp_path: Path, workers: int) -> None:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    with started(command(port, workers), tmp_path / "log", HEARTLINE_DRAIN_SECONDS="2") as process:
-        wait_until_ready(port, process)
+    with started(command(workers), tmp_path / "log", HEARTLINE_DRAIN_SECONDS="2") as process:
+        port = wait_until_ready(process)
+        url = f"http://127.0.0.1:{port}"
         with load(port, clients=8) as clients:
             clients.wait_for_answers(100)
             process.send_signal(signal.SIGTERM)
@@ -80,7 +80,6 @@ def test_no_request_is_lost_when_the_service_stops_under_load(tmp_path: Path, wo
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the door cannot be shut")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_who_comes_in_while_the_door_is_shut_is_answered(tmp_path: Path, workers: int) -> None:
-    port = free_port()
     answers: list[tuple[float, bytes]] = []
 
     def call_until_refused() -> None:
@@ -90,8 +89,8 @@ def test_who_comes_in_while_the_door_is_shut_is_answered(tmp_path: Path, workers
                 answer = ask_from_afar(port)
                 answers.append((time.monotonic() - started_at, answer))
 
-    with started(command(port, workers), tmp_path / "log") as process:
-        wait_until_ready(port, process)
+    with started(command(workers), tmp_path / "log") as process:
+        port = wait_until_ready(process)
         callers = [Thread(target=call_until_refused) for _ in range(4)]
         for caller in callers:
             caller.start()
@@ -117,21 +116,22 @@ def ask_from_afar(port: int) -> bytes:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_before_it_is_ready_the_service_is_not_there(tmp_path: Path, workers: int) -> None:
-    port = free_port()
-    with started(command(port, workers), tmp_path / "log"):
+    log = tmp_path / "log"
+    with started(command(workers), log):
+        url = served_url(log)
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             with suppress(httpx.ConnectError):
-                assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+                assert httpx.get(f"{url}/readyz").status_code == 200
                 return
     raise AssertionError("the service did not get ready")
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_second_ctrl_c_ends_the_service_at_once(tmp_path: Path, workers: int) -> None:
-    port, log = free_port(), tmp_path / "log"
-    with started(command(port, workers), log, HEARTLINE_DRAIN_SECONDS="300") as process:
-        wait_until_ready(port, process)
+    log = tmp_path / "log"
+    with started(command(workers), log, HEARTLINE_DRAIN_SECONDS="300") as process:
+        port = wait_until_ready(process)
         process.send_signal(signal.SIGINT)
         assert wait_until_not_ready(f"http://127.0.0.1:{port}").status_code == 503
         process.send_signal(signal.SIGINT)
@@ -141,23 +141,26 @@ def test_a_second_ctrl_c_ends_the_service_at_once(tmp_path: Path, workers: int) 
 
 
 def test_a_second_sigterm_does_not_cut_the_drain_short(tmp_path: Path) -> None:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    with started(command(port, 1), tmp_path / "log", HEARTLINE_DRAIN_SECONDS="300") as process:
-        wait_until_ready(port, process)
+    dates = set()
+
+    def has_ticked() -> bool:
+        """Return whether the server's loop, which sets the date, has outlived two changes of it."""
+        dates.add(httpx.get(f"{url}/livez").raise_for_status().headers["date"])
+        return len(dates) > 2
+
+    with started(command(1), tmp_path / "log", HEARTLINE_DRAIN_SECONDS="300") as process:
+        url = f"http://127.0.0.1:{wait_until_ready(process)}"
         process.send_signal(signal.SIGTERM)
         wait_until_not_ready(url)
         process.send_signal(signal.SIGTERM)
-        time.sleep(1)
-        assert httpx.get(f"{url}/livez").status_code == 200
+        wait_until(has_ticked)
         assert stop(process, signal.SIGINT) == 0
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_request_that_does_not_end_is_cut_off(tmp_path: Path, workers: int) -> None:
-    port = free_port()
-    with started(command(port, workers), tmp_path / "log", HEARTLINE_FINISH_SECONDS="1") as process:
-        wait_until_ready(port, process)
+    with started(command(workers), tmp_path / "log", HEARTLINE_FINISH_SECONDS="1") as process:
+        port = wait_until_ready(process)
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(UNFINISHED)
             process.send_signal(signal.SIGTERM)
@@ -166,11 +169,8 @@ def test_a_request_that_does_not_end_is_cut_off(tmp_path: Path, workers: int) ->
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_request_in_flight_is_finished_after_the_drain(tmp_path: Path, workers: int) -> None:
-    port = free_port()
-    with started(
-        command(port, workers), tmp_path / "log", HEARTLINE_FINISH_SECONDS="30"
-    ) as process:
-        wait_until_ready(port, process)
+    with started(command(workers), tmp_path / "log", HEARTLINE_FINISH_SECONDS="30") as process:
+        port = wait_until_ready(process)
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(UNFINISHED)
             process.send_signal(signal.SIGTERM)
@@ -187,18 +187,15 @@ def test_a_request_in_flight_is_finished_after_the_drain(tmp_path: Path, workers
 def test_clients_that_do_not_read_do_not_hold_up_the_stop(
     tmp_path: Path, kind: str, finish: str, write: str
 ) -> None:
-    port, service = free_port(), self_signed(tmp_path, "service")
+    service = self_signed(tmp_path, "service")
     flags = ["--ssl-certfile", str(service.certificate), "--ssl-keyfile", str(service.key)]
     settings = {"HEARTLINE_FINISH_SECONDS": finish, "HEARTLINE_MAX_WRITE_SECONDS": write}
     context = ssl.create_default_context(cafile=service.certificate) if kind == "https" else None
     with (
-        started(
-            command(port, 1) + (flags if context else []), tmp_path / "log", **settings
-        ) as process,
+        started(command(1) + (flags if context else []), tmp_path / "log", **settings) as process,
         ExitStack() as stack,
     ):
-        wait_until(lambda: "startup complete" in (tmp_path / "log").read_text())
-        caller = Client(("127.0.0.1", port), context)
+        caller = Client(("127.0.0.1", listening_port(process)), context)
         stack.enter_context(caller.silent())
         for request in (FILE, FILE * 20):
             reading = stack.enter_context(caller.connected())

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import ssl
 import subprocess
-import time
 from pathlib import Path
 
 import httpx
@@ -12,7 +11,7 @@ import pytest
 from service.server.tls import tls_context
 from service.settings import Settings
 from tests.end_to_end.certificates import Certificate, locked, self_signed
-from tests.end_to_end.processes import COMMAND, PATIENCE, free_port, run, started
+from tests.end_to_end.processes import COMMAND, PATIENCE, listening_port, run, started
 
 UNLOCKS = "a-password-of-the-key"
 
@@ -37,26 +36,19 @@ def _trusting(service: Certificate) -> ssl.SSLContext:
 
 
 def _livez(port: int, context: ssl.SSLContext) -> httpx.Response:
-    """Wait for the answer of a service that is starting."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            with httpx.Client(verify=context, trust_env=False) as client:
-                return client.get(f"https://127.0.0.1:{port}/livez")
-        except httpx.ConnectError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+    with httpx.Client(verify=context, trust_env=False) as client:
+        return client.get(f"https://127.0.0.1:{port}/livez")
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_with_a_certificate_the_service_speaks_https_alone(
     tmp_path: Path, service: Certificate, workers: str
 ) -> None:
-    port, log = free_port(), tmp_path / "log"
-    command = [COMMAND, "serve", "--port", str(port), "--workers", workers]
+    log = tmp_path / "log"
+    command = [COMMAND, "serve", "--workers", workers]
     command += ["--ssl-certfile", str(service.certificate), "--ssl-keyfile", str(service.key)]
-    with started(command, log):
+    with started(command, log) as process:
+        port = listening_port(process)
         assert _livez(port, _trusting(service)).json() == {"status": "alive"}
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             httpx.get(f"https://127.0.0.1:{port}/livez", trust_env=False)
@@ -69,9 +61,8 @@ def test_with_a_certificate_the_service_speaks_https_alone(
 def test_a_locked_key_opens_with_its_password_which_is_nowhere(
     tmp_path: Path, service: Certificate
 ) -> None:
-    port, log = free_port(), tmp_path / "log"
+    log = tmp_path / "log"
     variables = {
-        "HEARTLINE_PORT": str(port),
         "HEARTLINE_SSL_CERTFILE": str(service.certificate),
         "HEARTLINE_SSL_KEYFILE": str(locked(service.key, UNLOCKS)),
     }
@@ -82,7 +73,8 @@ def test_a_locked_key_opens_with_its_password_which_is_nowhere(
         assert refused.stderr.count("\n") == 1
     variables["HEARTLINE_SSL_KEYFILE_PASSWORD"] = UNLOCKS
     variables["HEARTLINE_LOG_LEVEL"] = "debug"
-    with started([COMMAND, "serve"], log, **variables):
+    with started([COMMAND, "serve"], log, **variables) as process:
+        port = listening_port(process)
         assert _livez(port, _trusting(service)).status_code == 200
     assert UNLOCKS not in log.read_text()
 
@@ -90,12 +82,12 @@ def test_a_locked_key_opens_with_its_password_which_is_nowhere(
 def test_with_authorities_a_client_needs_a_certificate_of_theirs(
     tmp_path: Path, service: Certificate, caller: Certificate
 ) -> None:
-    port = free_port()
-    command = [COMMAND, "serve", "--port", str(port), "--ssl-ca-certs", str(caller.certificate)]
+    command = [COMMAND, "serve", "--ssl-ca-certs", str(caller.certificate)]
     command += ["--ssl-certfile", str(service.certificate), "--ssl-keyfile", str(service.key)]
     known, stranger = _trusting(service), _trusting(service)
     known.load_cert_chain(caller.certificate, caller.key)
-    with started(command, tmp_path / "log"):
+    with started(command, tmp_path / "log") as process:
+        port = listening_port(process)
         assert _livez(port, known).status_code == 200
         with (
             httpx.Client(verify=stranger, trust_env=False) as client,
@@ -105,13 +97,14 @@ def test_with_authorities_a_client_needs_a_certificate_of_theirs(
 
 
 def test_ciphers_are_those_of_the_setting(tmp_path: Path, service: Certificate) -> None:
-    port, cipher = free_port(), "ECDHE-RSA-AES256-GCM-SHA384"
-    command = [COMMAND, "serve", "--port", str(port), "--ssl-ciphers", cipher]
+    cipher = "ECDHE-RSA-AES256-GCM-SHA384"
+    command = [COMMAND, "serve", "--ssl-ciphers", cipher]
     command += ["--ssl-certfile", str(service.certificate), "--ssl-keyfile", str(service.key)]
     other = _trusting(service)
     other.maximum_version = ssl.TLSVersion.TLSv1_2
     other.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
-    with started(command, tmp_path / "log"):
+    with started(command, tmp_path / "log") as process:
+        port = listening_port(process)
         assert _livez(port, _trusting(service)).status_code == 200
         with (
             httpx.Client(verify=other, trust_env=False) as client,
@@ -140,10 +133,10 @@ def test_ciphers_of_tls_1_2_have_forward_secrecy_and_authenticated_encryption(
     ciphers = [f"{exchange}-RSA-{cipher}" for exchange in ("ECDHE", "DHE") for cipher in good]
     ciphers += ["AES128-GCM-SHA256", "AES128-SHA", "ECDHE-RSA-AES256-SHA"]
     ciphers += ["ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES256-SHA384"]
-    port = free_port()
-    command = [COMMAND, "serve", "--port", str(port)]
+    command = [COMMAND, "serve"]
     command += ["--ssl-certfile", str(service.certificate), "--ssl-keyfile", str(service.key)]
-    with started(command, tmp_path / "log"):
+    with started(command, tmp_path / "log") as process:
+        port = listening_port(process)
         assert _livez(port, _trusting(service)).status_code == 200
         offered = {cipher for cipher in ciphers if _offers(port, cipher)}
     assert offered == {f"ECDHE-RSA-{cipher}" for cipher in good}

@@ -14,7 +14,6 @@ from tests.end_to_end.processes import (
     COMMAND,
     PATIENCE,
     calling,
-    free_port,
     logged,
     started,
     wait_until,
@@ -25,8 +24,8 @@ from tests.end_to_end.swaps import followers
 from tests.variants import shifted
 
 
-def command(port: int, workers: int) -> list[str]:
-    return [COMMAND, "serve", "--port", str(port), "--workers", str(workers)]
+def command(workers: int) -> list[str]:
+    return [COMMAND, "serve", "--workers", str(workers)]
 
 
 def wait_for_workers(process: subprocess.Popen[bytes], log: Path, number: int) -> set[int]:
@@ -44,9 +43,9 @@ def wait_for_workers(process: subprocess.Popen[bytes], log: Path, number: int) -
 def test_a_killed_worker_is_replaced_and_no_more_than_its_own_requests_fail(
     tmp_path: Path,
 ) -> None:
-    port, log = free_port(), tmp_path / "log"
-    with started(command(port, 3), log) as process:
-        wait_until_ready(port, process)
+    log = tmp_path / "log"
+    with started(command(3), log) as process:
+        port = wait_until_ready(process)
         wait_for_workers(process, log, 3)
         with load(port, clients=6) as clients:
             for _ in range(3):
@@ -63,9 +62,9 @@ def test_a_killed_worker_is_replaced_and_no_more_than_its_own_requests_fail(
 
 
 def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
-    port, log = free_port(), tmp_path / "log"
-    with started(command(port, 2), log, HEARTLINE_WORKER_TIMEOUT_SECONDS="5") as process:
-        wait_until_ready(port, process)
+    log = tmp_path / "log"
+    with started(command(2), log, HEARTLINE_WORKER_TIMEOUT_SECONDS="5") as process:
+        wait_until_ready(process)
         hung = min(wait_for_workers(process, log, 2))
         os.kill(hung, signal.SIGSTOP)
         wait_until(lambda: hung not in workers_of(process))
@@ -73,9 +72,9 @@ def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_worker_told_to_stop_loses_nothing_and_is_replaced(tmp_path: Path) -> None:
-    port, log = free_port(), tmp_path / "log"
-    with started(command(port, 2), log) as process:
-        wait_until_ready(port, process)
+    log = tmp_path / "log"
+    with started(command(2), log) as process:
+        port = wait_until_ready(process)
         told = min(wait_for_workers(process, log, 2))
         with load(port, clients=4) as clients:
             clients.wait_for_answers(20)
@@ -89,12 +88,12 @@ def test_a_worker_told_to_stop_loses_nothing_and_is_replaced(tmp_path: Path) -> 
 
 
 def test_a_new_worker_starts_with_the_last_good_model(tmp_path: Path, artifact: Artifact) -> None:
-    path, port, log = tmp_path / "heart.npz", free_port(), tmp_path / "log"
+    path, log = tmp_path / "heart.npz", tmp_path / "log"
     artifact.save(path)
     with started(
-        command(port, 2), log, HEARTLINE_ARTIFACT=str(path), HEARTLINE_RELOAD_SECONDS="0.1"
+        command(2), log, HEARTLINE_ARTIFACT=str(path), HEARTLINE_RELOAD_SECONDS="0.1"
     ) as process:
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         workers = wait_for_workers(process, log, 2)
         last_good = shifted(artifact, 0.5).save(path)
         wait_until(lambda: log.read_text().count("model swapped") == followers(2))
@@ -112,10 +111,10 @@ def test_a_new_worker_starts_with_the_last_good_model(tmp_path: Path, artifact: 
 
 
 def test_a_new_worker_has_the_keys_of_the_others(tmp_path: Path) -> None:
-    file, port, log = tmp_path / "keys", free_port(), tmp_path / "log"
+    file, log = tmp_path / "keys", tmp_path / "log"
     file.write_text(f"lab:{'k' * 16}")
-    with started(command(port, 2), log, HEARTLINE_API_KEYS_FILE=str(file)) as process:
-        wait_until_ready(port, process)
+    with started(command(2), log, HEARTLINE_API_KEYS_FILE=str(file)) as process:
+        port = wait_until_ready(process)
         workers = wait_for_workers(process, log, 2)
         file.unlink()
         for worker in workers:
@@ -129,9 +128,9 @@ def test_a_new_worker_has_the_keys_of_the_others(tmp_path: Path) -> None:
 
 
 def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    port, log = free_port(), tmp_path / "log"
-    with started(command(port, 2), log) as process:
-        wait_until_ready(port, process)
+    log = tmp_path / "log"
+    with started(command(2), log) as process:
+        port = wait_until_ready(process)
         workers = wait_for_workers(process, log, 2)
         process.kill()
         process.wait(PATIENCE)

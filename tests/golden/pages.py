@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ARTIFACT, ROOT
-from tests.end_to_end.processes import COMMAND, free_port, started, wait_until_ready
+from tests.end_to_end.processes import COMMAND, started, wait_until_ready
 
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 SERVICE = "http://127.0.0.1:8000"
@@ -27,11 +27,10 @@ def shown(figure: dict[str, float]) -> str:
 
 def refresh() -> None:
     """Write the pages anew."""
-    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        command = [COMMAND, "serve", "--port", str(port)]
+        command = [COMMAND, "serve"]
         with started(command, Path(folder) / "log") as process:
-            wait_until_ready(port, process)
+            port = wait_until_ready(process)
             for path in PAGES:
                 page = with_pictures(with_figures(path.read_text()))
                 path.write_text(with_answers(page, f"http://127.0.0.1:{port}"))

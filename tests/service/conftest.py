@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import ARTIFACT
 from tests.end_to_end.certificates import Certificate, self_signed
-from tests.end_to_end.processes import COMMAND, free_port, logged, started, wait_until_ready
+from tests.end_to_end.processes import COMMAND, logged, started, wait_until_ready
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,10 @@ class Server:
 
 @contextmanager
 def running_server(log: Path, **settings: str) -> Iterator[Server]:
-    port = free_port()
-    ours = {"HEARTLINE_ARTIFACT": str(ARTIFACT), "HEARTLINE_PORT": str(port)}
-    with started([COMMAND, "serve"], log, **{**ours, **settings}) as process:
-        wait_until_ready(port, process)
-        yield Server(f"http://127.0.0.1:{port}", log)
+    with started(
+        [COMMAND, "serve"], log, **{"HEARTLINE_ARTIFACT": str(ARTIFACT), **settings}
+    ) as process:
+        yield Server(f"http://127.0.0.1:{wait_until_ready(process)}", log)
 
 
 @pytest.fixture(scope="session")

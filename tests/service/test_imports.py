@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 
 from tests.conftest import ARTIFACT
-from tests.end_to_end.processes import free_port, started, stop, wait_until_ready
+from tests.end_to_end.processes import started, stop, wait_until_ready
 from tests.service.samples import example
 
 PACKAGES = {
@@ -50,10 +50,10 @@ main()
 
 
 def test_a_service_that_has_answered_has_imported_nothing_else(tmp_path: Path) -> None:
-    port, log = free_port(), tmp_path / "log"
-    command = [sys.executable, "-c", SERVE, "serve", "--port", str(port), "--log-level", "error"]
+    log = tmp_path / "log"
+    command = [sys.executable, "-c", SERVE, "serve", "--log-level", "error"]
     with started(command, log, HEARTLINE_ARTIFACT=str(ARTIFACT)) as process:
-        wait_until_ready(port, process)
+        port = wait_until_ready(process)
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
             answers = [
                 client.post("/predict", json=example()),

@@ -16,7 +16,7 @@ import pytest
 
 from service.faults import FAULT_TYPES, MAX_NAME
 from tests.conftest import ARTIFACT
-from tests.end_to_end.processes import free_port, started, wait_until_ready
+from tests.end_to_end.processes import started, wait_until_ready
 from tests.service.collector import Collector, attributes, running_collector
 from tests.service.samples import JSON, PROBLEM, raw, with_pairs
 
@@ -151,8 +151,8 @@ def _send_no_http(port: int) -> None:
 )  # fmt: skip
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     level, keys = request.param
-    port, log = free_port(), tmp_path_factory.mktemp("privacy") / "log"
-    command = [sys.executable, "-m", "tests.service.crashing", "serve", "--port", str(port)]
+    log = tmp_path_factory.mktemp("privacy") / "log"
+    command = [sys.executable, "-m", "tests.service.crashing", "serve"]
     with running_collector() as collector:
         settings: dict[str, Any] = {
             **collector.settings,
@@ -164,9 +164,9 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             "HEARTLINE_API_KEYS": f"lab:{KEY}" if keys else "",
         }
         headers = {**HEADERS, "Authorization": f"Bearer {KEY}"}
-        url = f"http://127.0.0.1:{port}"
         with started(command, log, **settings) as process:
-            wait_until_ready(port, process)
+            port = wait_until_ready(process)
+            url = f"http://127.0.0.1:{port}"
             with httpx.Client(base_url=url, headers=headers, trust_env=False) as client:
                 answers = list(_requests(client))
                 _send_no_http(port)
