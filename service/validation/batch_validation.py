@@ -46,10 +46,11 @@ class Valid(NamedTuple):
 
     X: Array
     is_table: bool
-    ids: Sequence[Id] = ()
+    ids: Sequence[Id] | None
+    """None in a table without a column of them."""
 
 
-Checked: TypeAlias = tuple[Array, Sequence[Id]]
+Checked: TypeAlias = tuple[Array, list[Id]]
 
 
 class BatchValidator:
@@ -76,7 +77,7 @@ class BatchValidator:
         self._max_openings = SPARE_MARKS + OPENINGS * max_rows
         self._reader = RecordReader(features)
         self._batch_faults = FaultFinder(features, BATCH, kept_names(features))
-        self._table_faults = FaultFinder(features, TABLE)
+        self._table_faults = FaultFinder(features, TABLE, kept_names(features))
 
     def valid(self, body: bytes) -> Steps[Valid]:
         """Return the rows of a batch or table.
@@ -129,12 +130,10 @@ class BatchValidator:
         found = yield from members(body, {*BATCH, *TABLE}, take_names)
         parts = {part.name: part for part in found}
         if parts.keys().isdisjoint(BATCH) and parts:
-            X, _ = yield from self._table(parts, as_table.bad())
-            return Valid(X, is_table=True)
-        X, ids = yield from self._batch(parts, as_batch.bad())
-        return Valid(X, is_table=False, ids=ids)
+            return (yield from self._table(parts, as_table.bad()))
+        return (yield from self._batch(parts, as_batch.bad()))
 
-    def _batch(self, parts: Mapping[str, Member], outer: Sequence[BadName]) -> Steps[Checked]:
+    def _batch(self, parts: Mapping[str, Member], outer: Sequence[BadName]) -> Steps[Valid]:
         instances = parts.get("instances")
         self._check_length(instances)
         _, names = yield from self._columns(parts.get("columns"))
@@ -142,9 +141,10 @@ class BatchValidator:
         rows = Records(instances, self._reader, self._batch_faults)
         findings = Findings(self._batch_faults, wholes)
         yield from findings.add_wholes()
-        return (yield from self._checked(rows, findings))
+        X, ids = yield from self._checked(rows, findings)
+        return Valid(X, is_table=False, ids=ids)
 
-    def _table(self, parts: Mapping[str, Member], outer: Sequence[BadName]) -> Steps[Checked]:
+    def _table(self, parts: Mapping[str, Member], outer: Sequence[BadName]) -> Steps[Valid]:
         columns, data = parts.get("columns"), parts.get("data")
         self._check_length(data)
         texts, names = yield from self._columns(columns)
@@ -155,7 +155,8 @@ class BatchValidator:
             raise findings.refusal()
         yield from _add_heads(texts, findings)
         rows = TableRows(data, texts, self._features, self._table_faults)
-        return (yield from self._checked(rows, findings))
+        X, ids = yield from self._checked(rows, findings)
+        return Valid(X, is_table=True, ids=ids if rows.has_ids else None)
 
     def _columns(self, columns: Member | None) -> Steps[tuple[list[Any], Sequence[BadName]]]:
         """Return the names of a table's columns, and what is wrong with those that are texts."""

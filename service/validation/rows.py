@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -10,11 +11,13 @@ from pydantic_core import from_json
 from model.schema.features import FeatureSet
 from service.faults import BadValue, FaultFinder, FaultType, Loc
 from service.validation.findings import Bad
-from service.wire.cutting import Member, members
+from service.wire.cutting import Member, items, members
 from service.wire.ids import ID, is_id
 from service.wire.record_reader import Id, RecordReader
-from service.wire.record_types import cell_type, decoded
+from service.wire.record_types import cell_type, decoded, each_decoded
 from service.wire.steps import Steps
+
+_texts = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Rows(Protocol):
@@ -101,13 +104,20 @@ class TableRows:
         self._width = len(columns)
         has_names = all(isinstance(name, str) for name in columns)
         self._places = {name: place for place, name in enumerate(columns)} if has_names else {}
+        self._place_of_id = self._places.pop(ID, None) if finder.takes_ids else None
         cell = cell_type(features.rules)
-        self._cells: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[cell])  # type: ignore[valid-type]
+        self._cell: msgspec.json.Decoder[Any] = msgspec.json.Decoder(cell)
+        self._row: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[cell])  # type: ignore[valid-type]
         self._read = [
             (self._places[name], read)
             for feature, read in zip(features, features.rules.reads, strict=True)
             for name in [name for name in feature.accepted_names if name in self._places][:1]
         ]
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether one of the columns has ids."""
+        return self._place_of_id is not None
 
     def __len__(self) -> int:
         return self._data.n_items if self._data else 0
@@ -116,13 +126,26 @@ class TableRows:
         return self._data.item(number) if self._data else b""
 
     def record(self, text: bytes) -> tuple[Id, list[float]] | None:
-        cells = decoded(self._cells, text)
+        own, cells = self._cells(text)
         if cells is None or len(cells) != self._width:
             return None
         try:
-            return msgspec.UNSET, [read(cells[place]) for place, read in self._read]
+            return own, [read(cells[place]) for place, read in self._read]
         except (KeyError, TypeError, ValueError):
             return None
+
+    def _cells(self, text: bytes) -> tuple[Id, Sequence[Any] | None]:
+        """Return the id and the cells of a row; no cells where the id is not valid."""
+        if self._place_of_id is None:
+            return msgspec.UNSET, decoded(self._row, text)
+        texts = decoded(_texts, text)
+        if texts is None or len(texts) != self._width:
+            return msgspec.UNSET, None
+        own = texts.pop(self._place_of_id)
+        cells = each_decoded(self._cell, texts) if is_id(bytes(own)) else None
+        if cells is None:
+            return own, None
+        return own, [*cells[: self._place_of_id], None, *cells[self._place_of_id :]]
 
     def bad(self, number: int, text: bytes) -> Steps[Bad]:
         yield
@@ -132,7 +155,12 @@ class TableRows:
         if len(values) != self._width:
             return [BadValue(place, "wrong_length")], []
         record = {name: values[place] for name, place in self._places.items()}
-        return self._finder.values_at(place, record), []
+        found = self._finder.values_at(place, record)
+        if self._place_of_id is not None:
+            texts = yield from items(text)
+            if not is_id(texts[self._place_of_id]):
+                found.append(BadValue((*place, ID), "invalid_id"))
+        return found, []
 
 
 def unfit(place: Loc, kind: FaultType, text: bytes) -> BadValue:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import TypeAlias
 
 import msgspec
@@ -101,6 +101,20 @@ def members(document: bytes, wanted: Collection[str], take_names: Names) -> Step
                 found.append(_member(name, document, (colon, end), inner[low:high]))
         yield
     return found
+
+
+def items(document: bytes) -> Steps[list[bytes]]:
+    """Return the items of an array.
+
+    Parameters
+    ----------
+    document : bytes
+        An array, known to be valid JSON in UTF-8.
+    """
+    own, _ = yield from _separators(document)
+    places = own.tolist()
+    found = [document[start + 1 : end].strip() for start, end in pairwise(places)]
+    return [] if found == [b""] else found
 
 
 def member_names(document: bytes) -> list[str]:

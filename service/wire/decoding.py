@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Annotated, Any
 
@@ -13,8 +14,9 @@ from msgspec.structs import astuple
 from model.arrays import Array
 from model.schema.features import FeatureSet
 from model.schema.rules import MISSING, Cell, Rule
+from service.faults import kept_names
 from service.wire.csv_cells import as_cell
-from service.wire.ids import is_id
+from service.wire.ids import ID, is_id
 from service.wire.record_reader import Id, explains
 from service.wire.record_types import RecordTypes, cell_type, decoded, each_decoded, struct
 
@@ -46,10 +48,15 @@ class Decoder:
         self._width = len(features)
         self._in_order = tuple(range(self._width))
         self._types = RecordTypes(features, max_rows)
-        row: Any = tuple[(cell_type(self._rules),) * self._width]  # type: ignore[misc]
-        rows = Annotated[list[row], msgspec.Meta(max_length=max_rows)]
+        self._cell = cell_type(self._rules)
+        self._takes_ids = ID in kept_names(features)
+        self._most = msgspec.Meta(max_length=max_rows)
+        rows = self._rows_of([self._cell] * self._width)
         table = struct("Table", [("columns", list[str]), ("data", rows)])
         self._table = msgspec.json.Decoder(table)
+        parts = struct("Parts", [("columns", list[str]), ("data", msgspec.Raw)])
+        self._parts = msgspec.json.Decoder(parts)
+        self._data_with_ids = lru_cache(self._decoder_with_ids)
         self._number = msgspec.json.Decoder(float)
 
     def batch(self, body: bytes) -> tuple[Array, Sequence[Id]] | None:
@@ -133,11 +140,41 @@ class Decoder:
         if found is None:
             return None
         names, rows = astuple(found)
+        return self._matrix(body, names, rows)
+
+    def table_with_ids(self, body: bytes) -> tuple[Array, Sequence[Id]] | None:
+        """Return the rows of a table one column of which has their ids, and these."""
+        found = decoded(self._parts, body) if self._takes_ids else None
+        names, data = ([], b"") if found is None else astuple(found)
+        if ID not in names or len(names) != self._width + 1:
+            return None
+        place = names.index(ID)
+        rows = decoded(self._data_with_ids(place), data)
+        if rows is None:
+            return None
+        ids = [row[place] for row in rows]
+        cells = [row[:place] + row[place + 1 :] for row in rows]
+        within = sum(bytes(own).count(b":") for own in ids)
+        X = self._matrix(body, names[:place] + names[place + 1 :], cells, within)
+        return (X, ids) if X is not None and _are_valid(ids) else None
+
+    def _matrix(
+        self, body: bytes, names: list[str], rows: Sequence[Sequence[Cell]], within_ids: int = 0
+    ) -> Array | None:
+        """Return the rows of a table if each part and each column is there once."""
         places = self._rules.places(names)
-        others = count(body, COLON) - len(("columns", "data"))
+        others = count(body, COLON) - len(("columns", "data")) - within_ids
         if places is None or (others and not explains(body, others, [*chain.from_iterable(rows)])):
             return None
         return self._rules.matrix(rows, places)
+
+    def _decoder_with_ids(self, place: int) -> msgspec.json.Decoder[Any]:
+        cells = [self._cell] * self._width
+        return msgspec.json.Decoder(self._rows_of([*cells[:place], msgspec.Raw, *cells[place:]]))
+
+    def _rows_of(self, cells: list[Any]) -> Any:
+        row: Any = tuple[tuple(cells)]  # type: ignore[misc]
+        return Annotated[list[row], self._most]
 
 
 def _parted(

@@ -168,7 +168,9 @@ def _batch_rows(document: Any) -> list[Row] | None:
     if sorted(names) != ["columns", "data"]:
         return None
     columns = parts["columns"]
-    if not all(type(name) is str for name in columns) or not _are_names(columns):
+    if not all(type(name) is str for name in columns) or columns.count(ID) > 1:
+        return None
+    if not _are_names([name for name in columns if name != ID]):
         return None
     return [_table_row(columns, row) for row in parts["data"]]
 
@@ -176,7 +178,7 @@ def _batch_rows(document: Any) -> list[Row] | None:
 def _table_row(columns: Sequence[str], row: Any) -> Row:
     if type(row) is not list or len(row) != len(columns):
         return BAD
-    return _row(Pairs(zip(columns, row, strict=True)))
+    return _row(Pairs(zip(columns, row, strict=True)), may_have_id=True)
 
 
 def _csv_rows(lines: Sequence[bytes]) -> list[Row] | None:

@@ -170,10 +170,14 @@ def _good_record(rng: Random, names: Sequence[str], ids: Sequence[str]) -> str:
     return as_object(pairs)
 
 
-def table(rng: Random) -> str:
+def table(rng: Random, ids: Sequence[str] = ()) -> str:
     """Return a table: a good one, or one with up to three things wrong."""
     columns = [name for name, _ in good_pairs(rng)]
     rows = [[text for _, text in good_pairs(rng)] for _ in range(rng.choice([0, 1, 2, 3, 5]))]
+    if ids and rng.random() < 0.5:
+        columns.append('"id"')
+        for row in rows:
+            row.append(rng.choice(ids))
     for _ in range(rng.choice([0, 0, 1, 2, 3])):
         cells = rng.choice([columns, *rows])
         place = rng.randrange(len(cells) + 1)
@@ -191,7 +195,7 @@ def table(rng: Random) -> str:
 
 def batch(rng: Random, ids: Sequence[str] = ()) -> str:
     if rng.random() < 0.3:
-        return table(rng)
+        return table(rng, ids)
     names = rng.choice([(), some_names(rng)])
     write = rng.choice([record, _good_record])
     rows = ", ".join(write(rng, names, ids) for _ in range(rng.choice([0, 1, 1, 2, 3, 5])))

@@ -107,7 +107,7 @@ def body(rng: Random, form: Form) -> bytes:
     text = {
         "record": lambda: hostile.record(rng, ids=IDS),
         "batch": lambda: hostile.batch(rng, IDS),
-        "table": lambda: hostile.table(rng),
+        "table": lambda: hostile.table(rng, IDS),
     }[form]()
     whole = text.encode("utf-8", "surrogatepass")[:MAX_BYTES]
     mangled = rng.choice(hostile.MANGLINGS)(rng, whole) if rng.random() < 0.25 else whole
@@ -155,8 +155,7 @@ def _check_prediction(
     assert given["label"] == predictor.labels[number], given
     assert _warned(given["warnings"]) == careful.unseen(row.numbers or {}), given
     assert _missing(given["warnings"]) == careful.missing(row.numbers or {}), given
-    if asked.form != "table":
-        assert given.get(ID) == _id_in(asked.form, row), given
+    assert given.get(ID) == _id_in(asked.form, row), given
 
 
 def _warned(warnings: Any) -> list[str]:
@@ -207,17 +206,19 @@ def row_answers(asked: Question, answer: Answer) -> list[RowAnswer]:
         return [_members(line) for line in answer.body.decode().split("\n") if line]
     if asked.form == "record":
         return [_members(answer.body.decode())]
-    document = json.loads(answer.body)
+    document, kept = json.loads(answer.body), dict(careful.read_json(answer.body.decode()))
     if "predictions" in document:
-        kept = dict(careful.read_json(answer.body.decode()))["predictions"]
-        return [row | _ids(own) for row, own in zip(document["predictions"], kept, strict=True)]
-    return _table_rows(document)
+        pairs = zip(document["predictions"], kept["predictions"], strict=True)
+        return [row | _ids(own) for row, own in pairs]
+    return _table_rows(document, kept["data"])
 
 
-def _table_rows(document: RowAnswer) -> list[RowAnswer]:
-    rows = [dict(zip(document["columns"], row, strict=True)) for row in document["data"]]
-    for row in rows:
-        row["warnings"] = []
+def _table_rows(document: RowAnswer, kept: list[list[Any]]) -> list[RowAnswer]:
+    names = document["columns"]
+    rows = []
+    for cells, written in zip(document["data"], kept, strict=True):
+        own = _ids(Pairs(zip(names, written, strict=True)))
+        rows.append({**dict(zip(names, cells, strict=True)), **own, "warnings": []})
     for warning in document["warnings"]:
         rows[warning["loc"][2]]["warnings"].append(warning)
     return rows

@@ -249,3 +249,47 @@ async def test_any_other_id_of_a_record_of_json_is_refused(
         fault = answer.json()["errors"][-1]
         assert fault["type"] in ("invalid_id", "json_invalid")
         assert fault["loc"][-1] == "id" or fault["type"] == "json_invalid"
+
+
+def table(*ids: str, place: int = 0, name: str = "id") -> bytes:
+    """Return a table of the example under these ids, which stand there as they are."""
+    names, cells = ([*map(json.dumps, part)] for part in (FEATURES.names, example().values()))
+    columns = [*names[:place], f'"{name}"', *names[place:]]
+    rows = ", ".join(f"[{', '.join([*cells[:place], own, *cells[place:]])}]" for own in ids)
+    return f'{{"columns": [{", ".join(columns)}], "data": [{rows}]}}'.encode()
+
+
+@pytest.mark.parametrize("own", GOOD, ids=lambda own: own[:20])
+@pytest.mark.parametrize("place", [0, 5, 13])
+@pytest.mark.parametrize("name", ["id", "\\u0069d"])
+def test_a_table_may_have_a_column_of_ids(
+    artifact: Artifact, own: str, place: int, name: str
+) -> None:
+    scorer = Scorer(artifact.predictor(), 10)
+    body = table(own, "7", own, place=place, name=name)
+    quick, careful = scorer.predict_batch(body).body, scorer.predict_row_by_row(body).body
+    assert quick == careful
+    assert quick.startswith(b'{"columns":["id","probability","predicted_class","label"],"data":')
+    assert b"[[%b,0." % own.encode() in quick
+    assert b",[%b,0." % own.encode() in quick
+    assert [row[0] for row in json.loads(quick)["data"]] == [json.loads(own), 7, json.loads(own)]
+
+
+@pytest.mark.parametrize("own", BAD, ids=lambda own: own[:20])
+async def test_any_other_id_of_a_table_is_refused(client: httpx.AsyncClient, own: str) -> None:
+    answer = await client.post(PATH, content=table('"a"', own), headers=JSON)
+    faults = [(fault["loc"], fault["type"]) for fault in answer.json()["errors"]]
+    places = [(["body", "data", 1, "id"], "invalid_id")]
+    assert faults == places if own != "9" * 5000 else faults[0][1] == "json_invalid"
+
+
+async def test_a_column_of_ids_is_named_once(client: httpx.AsyncClient) -> None:
+    body = table("1").replace(b'"columns": [', b'"columns": ["id", ').replace(b"[[", b"[[2, ")
+    answer = await client.post(PATH, content=body, headers=JSON)
+    faults = [(fault["loc"], fault["type"]) for fault in answer.json()["errors"]]
+    assert faults == [(["body", "columns", "id"], "duplicate_field")]
+
+
+async def test_an_empty_table_has_the_column_of_its_ids(client: httpx.AsyncClient) -> None:
+    answer = await client.post(PATH, content=table(), headers=JSON)
+    assert (answer.json()["columns"][0], answer.json()["data"]) == ("id", [])

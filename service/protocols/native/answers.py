@@ -13,6 +13,7 @@ from model.inference.predictor import Predictor
 from model.schema.classes import probability_names
 from service.faults import missing_warning, unseen_warning
 from service.inference.outcome import Outcome, RowOutcome
+from service.wire.ids import ID
 from service.wire.record_reader import Id
 
 Warnings: TypeAlias = list[dict[str, Any]]
@@ -113,17 +114,21 @@ class Answers:
             for row, (probability, number) in enumerate(pairs)
         ]
 
-    def table(self, outcome: Outcome) -> bytes:
-        """Answer the rows of a table in a table."""
+    def table(self, outcome: Outcome, ids: Iterable[Id] | None) -> bytes:
+        """Answer the rows of a table in a table, with a column of their ids if it has one."""
         shown = [outcome.probabilities] if self._is_binary else outcome.probabilities.T
         columns = [column.tolist() for column in (*shown, outcome.classes)]
-        rows = list(zip(*columns, self._labels_of(outcome), strict=True))
+        columns.append(self._labels_of(outcome))
+        names = self._columns
+        if ids is not None:
+            columns, names = [ids, *columns], [ID, *names]
+        rows = list(zip(*columns, strict=True))
         warnings = [
             {**warning, "loc": ["body", "data", row, warning["loc"][-1]]}
             for row, found in self._warnings(outcome).items()
             for warning in found
         ]
-        table = {"columns": self._columns, "data": rows, "warnings": warnings}
+        table = {"columns": names, "data": rows, "warnings": warnings}
         return encode({**table, **self._model})
 
     def _probabilities(self, outcome: Outcome) -> list[Any]:

@@ -110,8 +110,8 @@ class TableRows(BaseModel):
     """The predictions for a table."""
 
     columns: list[str] = Field(
-        description="`probability`, or `probability_` and a label for each class; then "
-        "`predicted_class` and `label`."
+        description="`id`, if the table had a column of them; `probability`, or `probability_` "
+        "and a label for each class; `predicted_class` and `label`."
     )
     data: list[list[float | str]] = Field(description="Of each row the values in this order.")
     warnings: list[Fault] = Field(
@@ -219,7 +219,7 @@ def table_type(record: Any, max_rows: int) -> Any:
         WithJsonSchema(_tuple(heads, {"type": "string"})),
         Field(
             description="The names of all columns. They are shown in the model's order; any other "
-            "order is accepted, and so are aliases."
+            "order is accepted, and so are aliases and a column `id`."
         ),
     ]
     rows: Any = Annotated[

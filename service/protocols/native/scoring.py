@@ -102,8 +102,7 @@ class Scorer:
         if valid is None:
             if not is_short:
                 yield
-            X = self.decoder.table(body)
-            valid = None if X is None else Valid(X, is_table=True)
+            valid = self._table(body)
         if valid is None:
             yield
             return (yield from self._row_by_row(body))
@@ -115,6 +114,11 @@ class Scorer:
     def _batch(self, body: bytes) -> Valid | None:
         read = self.decoder.batch(body)
         return Valid(read[0], is_table=False, ids=read[1]) if read else None
+
+    def _table(self, body: bytes) -> Valid | None:
+        X = self.decoder.table(body)
+        read = (X, None) if X is not None else self.decoder.table_with_ids(body)
+        return Valid(read[0], is_table=True, ids=read[1]) if read else None
 
     def _row_by_row(self, body: bytes) -> Steps[Answered[Outcome]]:
         try:
@@ -128,5 +132,5 @@ class Scorer:
         outcome = self.outcomes.of_rows(valid.X)
         yield
         if valid.is_table:
-            return Answered(self.answers.table(outcome), outcome)
-        return Answered(self.answers.batch(outcome, valid.ids), outcome)
+            return Answered(self.answers.table(outcome, valid.ids), outcome)
+        return Answered(self.answers.batch(outcome, valid.ids or ()), outcome)
