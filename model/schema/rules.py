@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain, starmap
-from math import isnan
+from math import inf, isnan
 from operator import itemgetter
 from struct import Struct
 from struct import error as NotANumber  # noqa: N812  # the only error of packing cells as floats
@@ -92,6 +92,12 @@ class Rule:
     def is_named_only(self) -> bool:
         """Whether the codes are accepted by their names alone."""
         return self.is_coded and len(self.by_name) == len(self.codes)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the codes, or the range and wholeness, decide alone what is a value."""
+        is_missing_known = self.is_optional or self.missing_cells
+        return not (is_missing_known or self.is_boolean or self.other is not None)
 
     @cached_property
     def missing_numbers(self) -> list[float]:
@@ -224,7 +230,7 @@ def _as_float(number: int) -> float:
     try:
         return float(number)
     except OverflowError:
-        return np.inf
+        return inf
 
 
 def _read_measurement(low: float, high: float, is_whole: bool, cell: Any) -> float:  # noqa: FBT001
@@ -265,6 +271,16 @@ def _read_given(
     return read(cell)
 
 
+class _Reads:
+    """Stands in the place of codes where there is more to a cell: its number is looked for."""
+
+    def __init__(self, read: Callable[[Cell], float]) -> None:
+        self._read = read
+
+    def __getitem__(self, cell: Cell) -> float:
+        return self._read(cell)
+
+
 class RuleTable:
     """The rules of all columns of a record, by column and by accepted name.
 
@@ -291,7 +307,7 @@ class RuleTable:
         self.optional = tuple(n for n, rule in enumerate(rules) if rule.is_optional)
         self.takes_booleans = any(rule.is_boolean for rule in rules)
         self.reads = [rule.strict_read if self.takes_booleans else rule.read for rule in rules]
-        self._readers = {name: (column, self.reads[column]) for name, column in names.items()}
+        self._of_name = {name: self._accepted(column) for name, column in names.items()}
 
     def row(self, record: Mapping[str, Cell]) -> list[float] | None:
         """Return the numbers of a record in the order of the columns.
@@ -302,16 +318,31 @@ class RuleTable:
             None where a name is unknown, missing or stands there beside its alias, or a cell is
             no value of its column.
         """
-        row: list[float | None] = [None] * len(self.rules)
+        row = [inf] * len(self.rules)  # no value of any column
+        of_name = self._of_name
+        cell: Any
         try:
             for name, cell in record.items():
-                column, read = self._readers[name]
-                row[column] = read(cell)
+                column, codes, low, high, is_whole = of_name[name]
+                if codes is not None:
+                    row[column] = codes[cell]
+                elif low <= cell <= high and (not is_whole or cell.is_integer()):
+                    row[column] = cell
+                else:
+                    return None
         except (KeyError, TypeError, ValueError):
             return None
-        if len(record) != len(row) or None in row:
-            return None
-        return row  # type: ignore[return-value]
+        return None if len(record) != len(row) or inf in row else row
+
+    def _accepted(self, column: int) -> tuple[int, Any, float, float, bool]:
+        """Return what `row` compares a cell with: codes, or what has a cell read; else a range.
+
+        A call for each cell of a record would cost more than all comparisons.
+        """
+        rule = self.rules[column]
+        is_plain = rule.is_plain and not self.takes_booleans
+        codes = (rule.codes or None) if is_plain else _Reads(self.reads[column])
+        return column, codes, rule.low, rule.high, rule.is_whole
 
     @property
     def unseen_columns(self) -> list[int]:

@@ -83,9 +83,12 @@ def shown(number: float) -> Told:
 
 
 def scalar(rule: Rule, cell: Cell) -> Told:
-    """Evaluate a cell, as one of a record, and beside true and false."""
+    """Evaluate a cell, as one of a record, alone and beside true and false."""
     table = RuleTable([rule, BOOLEAN], {"x": 0, "y": 1})
     row = table.row({"y": True, "x": cell})
+    if rule.is_boolean or not isinstance(cell, bool):
+        alone = RuleTable([rule], {"x": 0}).row({"x": cell})
+        assert (alone and shown(alone[0])) == (row and shown(row[0]))
     assert (row is None) == (rule.fault(cell) is not None)
     if row is not None and not isinstance(cell, bool):
         assert shown(rule.read(cell)) == shown(row[0])
