@@ -41,4 +41,4 @@ def request_id_of(given: str) -> str:
 
 def new_request_id() -> str:
     """Return an id that no other request has."""
-    return f"{IDS.getrandbits(128):032x}"
+    return IDS.getrandbits(128).to_bytes(16).hex()
