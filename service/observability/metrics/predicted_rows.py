@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from threading import Lock
 from typing import Any
@@ -81,7 +81,7 @@ class PredictionMeter:
             _possible_faults(artifact.features),
         )
         self._warnings = WarningMeter(registry, artifact.features)
-        self._batches = registry.histogram(
+        batches = registry.histogram(
             "heartline_batch_rows", "Rows of answered batches and streams.", {}, BATCH_ROWS
         )
         self._rows = list(rows.places.values())
@@ -91,22 +91,28 @@ class PredictionMeter:
             name: feature.name for name, feature in artifact.features.by_accepted_name.items()
         }
         self._cells = registry.cells
+        self._observers = [self._histogram.observer(self._cells, to) for to in self._probabilities]
+        self._observe = self._observers[0]
+        self._count_batch = batches.observer(self._cells, batches.places[()])
         self._lock = Lock()
 
     def predicted_row(
         self,
         probability: float | list[float],
         number: int,
-        unseen: Iterable[int],
-        missing: Iterable[int],
+        unseen: Sequence[int],
+        missing: Sequence[int],
     ) -> None:
         """Count a row: its probability, or one for each class, its class and its warnings."""
-        told = probability if isinstance(probability, list) else (probability,)
         with self._lock:
             self._cells[self._rows[number]] += 1
-            for place, value in zip(self._probabilities, told, strict=True):
-                self._histogram.observe(self._cells, place, value)
-            self._warnings.count_row(unseen, missing)
+            if isinstance(probability, list):
+                for observe, value in zip(self._observers, probability, strict=True):
+                    observe(value)
+            else:
+                self._observe(probability)
+            if unseen or missing:
+                self._warnings.count_row(unseen, missing)
 
     def predicted(
         self,
@@ -128,7 +134,7 @@ class PredictionMeter:
     def answered_batch(self, rows: int) -> None:
         """Count a batch or stream of so many rows, those with faults included."""
         with self._lock:
-            self._batches.observe(self._cells, self._batches.places[()], rows)
+            self._count_batch(rows)
 
     def refused(self, faults: Iterable[Mapping[str, Any]]) -> None:
         """Count the faults of a body that is rejected."""

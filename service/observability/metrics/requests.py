@@ -41,7 +41,7 @@ class RequestMeter:
             {"route": routes, "status": [*statuses, OTHER]},
             {(route, status) for route in routes for status in expected[route]},
         )
-        self._seconds = registry.histogram(
+        seconds = registry.histogram(
             "heartline_request_duration_seconds",
             "Time from the request's headers to the response's headers.",
             {"route": routes},
@@ -53,7 +53,7 @@ class RequestMeter:
             route: (
                 {status: requests.places[route, status] for status in statuses},
                 requests.places[route, OTHER],
-                self._seconds.places[(route,)],
+                seconds.observer(registry.cells, seconds.places[(route,)]),
             )
             for route in routes
         }
@@ -64,9 +64,9 @@ class RequestMeter:
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count an answer."""
-        statuses, other, seconds_place = self._places.get(route) or self._places[UNMATCHED]
+        statuses, other, observe = self._places.get(route) or self._places[UNMATCHED]
         self._cells[statuses.get(status, other)] += 1
-        self._seconds.observe(self._cells, seconds_place, seconds)
+        observe(seconds)
 
     def ended(self) -> None:
         """Count a request as in flight no longer."""
