@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
+from itertools import groupby
+from struct import pack
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -14,6 +17,9 @@ IF_MISSING: Literal["missing"] = "missing"
 """What an encoded column indicates that is 1 where the value is missing."""
 
 Indicated: TypeAlias = float | Literal["missing"] | None
+
+Bits: TypeAlias = tuple[float, ...]
+"""Values of indicators."""
 
 
 class Encoding:
@@ -48,6 +54,7 @@ class Encoding:
         self._codes = np.array([_compared(code) for _, code in self.columns])
         self.may_be_missing = bool(self._if_missing.any())
         sources = self._sources[self._if_missing]
+        self._packed = f"{len(self.columns)}d"
         self.is_filled = ~self.is_indicator & np.isin(self._sources, sources)
 
     def __len__(self) -> int:
@@ -106,9 +113,30 @@ class Encoding:
         -------
         Array of shape (len(self),)
         """
-        encoded = np.array(row).take(self._sources)
-        np.copyto(encoded, encoded == self._codes, where=self.is_indicator)
-        return encoded
+        encoded: list[float] = []
+        for source, indicators, of_others in self._of_row:
+            if indicators is None:
+                encoded.append(row[source])
+            else:
+                encoded += indicators.get(row[source], of_others)
+        return np.frombuffer(pack(self._packed, *encoded))
+
+    @cached_property
+    def _of_row(self) -> list[tuple[int, dict[float, Bits] | None, Bits]]:
+        """What is made of one row, in the order of the encoded columns: numbers and indicators.
+
+        A number is copied; the code of a column has the values of all its indicators that stand
+        side by side, and what is none of their codes has others.
+        """
+        steps: list[tuple[int, dict[float, Bits] | None, Bits]] = []
+        for (source, is_copy), group in groupby(self.columns, lambda of: (of[0], of[1] is None)):
+            codes = [_compared(code) for _, code in group]
+            if is_copy:
+                steps += [(source, None, ())] * len(codes)
+            else:
+                indicators = {code: tuple(float(code == own) for own in codes) for code in codes}
+                steps.append((source, indicators, (0.0,) * len(codes)))
+        return steps
 
     def filled_row(self, values: Array, row: Sequence[float]) -> Array:
         """Return what `filled` makes of one encoded row, of shape (len(self),)."""

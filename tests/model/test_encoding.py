@@ -49,6 +49,22 @@ def test_a_row_is_encoded_the_same_whatever_it_comes_with(rows: int, seed: int) 
     np.testing.assert_array_equal(encoding.transform(np.asfortranarray(X)), encoded)
 
 
+NUMBERS = st.sampled_from([-2.0, -0.0, 0.0, 1.0, 3.0, 6.5, 7.0])
+
+
+@PROPERTY
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.none() | NUMBERS), min_size=1, max_size=12),
+    st.lists(NUMBERS, min_size=4, max_size=4),
+)
+def test_one_row_alone_is_encoded_as_among_others_to_the_bit(
+    columns: list[tuple[int, float | None]], row: list[float]
+) -> None:
+    encoding = Encoding(columns)
+    among_others = encoding.transform(np.array([row, row[::-1]]))[0]
+    assert encoding.transform_row(row).tobytes() == among_others.tobytes()
+
+
 def test_no_row_is_encoded_as_no_row() -> None:
     assert Encoding.one_hot(HEART_FEATURES).transform(np.empty((0, 13))).shape == (0, 22)
 
