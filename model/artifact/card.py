@@ -115,6 +115,12 @@ def _feature_card(feature: Feature) -> dict[str, Any]:
         "maximum": None if feature.is_coded else feature.maximum,
         "codes": [{"code": code, "name": name} for code, name in feature.codes],
         "named_only": feature.named_only,
+        "missing": feature.missing,
+        "missing_cells": list(feature.missing_cells),
+        "texts_only": feature.texts_only,
+        "is_boolean": feature.is_boolean,
+        "other": feature.other,
+        "can_change": feature.can_change,
         "expected": feature.expected,
         "observed": list(feature.observed),
     }

@@ -28,6 +28,10 @@ ON_ERROR = {
 }
 
 
+NULL = "\0null"
+"""In place of null in the example of a body: FastAPI leaves null out of the document."""
+
+
 class Example(NamedTuple):
     """What an operation answers by the served model."""
 
@@ -50,13 +54,22 @@ def json_body(examples: Mapping[str, tuple[str, object]], *schemas: str) -> dict
                 "application/json": {
                     "schema": _one_of(*schemas),
                     "examples": {
-                        name: {"summary": summary, "value": value}
+                        name: {"summary": summary, "value": _replaced(value, None, NULL)}
                         for name, (summary, value) in examples.items()
                     },
                 }
             },
         }
     }
+
+
+def _replaced(value: Any, old: object, new: object) -> Any:
+    """Return a JSON document with one value in place of another, wherever that stands."""
+    if isinstance(value, dict):
+        return {name: _replaced(part, old, new) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_replaced(part, old, new) for part in value]
+    return new if value == old else value
 
 
 def batch_body(examples: Mapping[str, tuple[str, dict[str, Any]]]) -> dict[str, Any]:
@@ -130,7 +143,8 @@ def routes_document(app: FastAPI, types: Mapping[str, Any], *, needs_keys: bool)
     needs_keys : bool
         Whether requests need an API key.
     """
-    document = {**app.openapi(), "components": {"schemas": _schemas(types)}}
+    document: dict[str, Any] = _replaced(app.openapi(), NULL, None)
+    document["components"] = {"schemas": _schemas(types)}
     if needs_keys:
         _add_security(document)
     return to_json(document)

@@ -16,7 +16,9 @@ import httpx
 import pytest
 from openapi_spec_validator import validate
 
-from tests.conftest import ROOT
+from model.artifact.artifact import Artifact
+from tests.conftest import ARTIFACT, ROOT
+from tests.optional import optional_artifact
 from tests.service.conftest import running_server
 
 HERE = Path(__file__).parent
@@ -58,12 +60,15 @@ class Served:
         return {"records": [*records, record], "table": table, "bad": bad}
 
 
-@pytest.fixture(scope="module", params=["heart", "moons", "iris"])
+@pytest.fixture(scope="module", params=["heart", "moons", "iris", "optional"])
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp(request.param)
     artifact = ROOT / "artifacts" / f"{request.param}.npz"
+    if request.param == "optional":
+        artifact = folder / "optional.npz"
+        optional_artifact(Artifact.load(ARTIFACT)).save(artifact)
     with running_server(folder / "log", HEARTLINE_ARTIFACT=str(artifact)) as server:
         document = httpx.get(f"{server.url}/openapi.json", trust_env=False).json()
         served = Served(server.url, folder, document)

@@ -125,6 +125,12 @@ def test_the_card_lists_every_feature_with_what_was_seen(artifact: Artifact) -> 
         "maximum": 110,
         "codes": [],
         "named_only": False,
+        "missing": "refuse",
+        "missing_cells": [],
+        "texts_only": False,
+        "is_boolean": False,
+        "other": None,
+        "can_change": True,
         "expected": "a number from 18 to 110 (years)",
         "observed": [29.0, 77.0],
     }

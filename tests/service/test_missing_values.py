@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator
 
 from model.artifact.artifact import Artifact
 from model.schema.features import FeatureSet
@@ -231,3 +232,62 @@ def test_a_model_with_another_policy_does_not_take_the_place_of_the_served_one(
     optional_artifact(MODEL, FeatureSet([*OPTIONAL[:2], weight, *OPTIONAL[3:]])).save(path)
     with pytest.raises(OtherInputs):
         file.read_again(id)
+
+
+SENT: list[Any] = [
+    *(None, True, False, -9, 99.5, 99, 0, 1, 2, 3, 5, 1.5, 54.5, 130, 70.5, -1, 301, 3.0, -9.5),
+    *("?", "", "true", "false", "True", "unknown", "no", "yes", "1", "south", "north", "A", "0"),
+    *([], {}),
+]
+
+
+@pytest.mark.parametrize("codes", ["any", "names"])
+def test_the_document_allows_the_values_that_are_accepted(tmp_path: Path, codes: str) -> None:
+    MODEL.save(tmp_path / "optional.npz")
+    app = create_app(Settings(artifact=tmp_path / "optional.npz", codes=codes))
+    schemas = app.openapi()["components"]["schemas"]
+    features = OPTIONAL.with_names_only() if codes == "names" else OPTIONAL
+    for feature in features:
+        check = Draft202012Validator(schemas["InputRecord"]["properties"][feature.name])
+        for value in SENT:
+            assert check.is_valid(value) == (feature.rule.fault(value) is None), (feature, value)
+    assert schemas["InputRecord"]["required"] == OPTIONAL.names
+    of_any = schemas["Table"]["properties"]["data"]["items"]["items"]
+    assert [kind["type"] for kind in of_any["anyOf"]] == ["number", "string", "boolean", "null"]
+
+
+def test_what_means_a_missing_value_within_the_range_is_excluded_where_none_may_be_missing(
+    tmp_path: Path,
+) -> None:
+    weight = replace(OPTIONAL[2], missing_cells=(99,))
+    features = FeatureSet([*OPTIONAL[:2], weight, *OPTIONAL[3:]])
+    optional_artifact(MODEL, features).save(tmp_path / "optional.npz")
+    app = create_app(Settings(artifact=tmp_path / "optional.npz"))
+    schema = app.openapi()["components"]["schemas"]["InputRecord"]["properties"]["weight"]
+    check = Draft202012Validator(schema)
+    assert [check.is_valid(value) for value in (98, 99, 100, None)] == [True, False, True, False]
+
+
+def test_the_examples_of_bodies_show_a_record_without_values(client: Client) -> None:
+    document = client.get("/openapi.json").json()
+    examples = document["paths"]["/predict"]["post"]["requestBody"]["content"][JSON_TYPE][
+        "examples"
+    ]
+    assert examples["missing"]["value"] == {**GOOD, **MISSING}
+    assert warnings(predict(client, examples["missing"]["value"])) == dict.fromkeys(
+        MISSING, "missing_value"
+    )
+
+
+def test_get_model_says_which_values_may_be_missing(client: Client) -> None:
+    cards = {card["name"]: card for card in client.get("/model").json()["features"]}
+    told = ("missing", "missing_cells", "texts_only", "is_boolean", "other", "can_change")
+    assert {name: [card[key] for key in told] for name, card in cards.items()} == {
+        "age": ["indicator", [-9, 99.5, "?"], False, False, None, True],
+        "visits": ["indicator", [], False, False, None, True],
+        "weight": ["refuse", [-1, "?"], False, False, None, True],
+        "smoker": ["indicator", ["unknown"], True, True, None, True],
+        "married": ["refuse", [], False, True, None, True],
+        "area": ["indicator", [], True, False, 2, True],
+        "ward": ["indicator", [0], False, False, None, False],
+    }

@@ -16,14 +16,20 @@ from service.protocols.native.streams import STREAMS
 
 
 def named_examples(features: FeatureSet) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Return the same record with codes and with their names, where both are accepted."""
+    """Return the same record with codes and with their names, where both are accepted.
+
+    Where values may be missing, it is there without them too.
+    """
     record = features.example()
     by_names = features.with_names_only().example()
+    missing = {feature.name: None for feature in features if feature.is_optional}
+    without = {"missing": ("Without the values that may be missing", record | missing)}
     if by_names == record:
-        return {"record": ("A record", record)}
+        return {"record": ("A record", record), **(without if missing else {})}
     return {
         "codes": ("Coded columns by their codes", record),
         "names": ("Coded columns by the names of their codes", by_names),
+        **(without if missing else {}),
     }
 
 

@@ -22,29 +22,65 @@ from typing_extensions import TypedDict
 
 from model.artifact.artifact import Artifact
 from model.schema.features import Feature, FeatureSet
+from model.schema.rules import RuleTable
 from service.faults import EXPECTED_ID, kept_names
 
 ID = f"Any text or number of the client's own, sent back with the answer: {EXPECTED_ID}."
 
 
 @dataclass(frozen=True)
-class CodeOrName:
-    """Describes a coded value: one of the codes, or the name of one."""
+class Cell:
+    """Describes the values of a feature that may be of several types."""
 
     feature: Feature
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        codes, names = zip(*self.feature.codes, strict=True)
-        named = {"type": "string", "enum": [*names]}
-        if self.feature.named_only:
-            return named
-        # Two types of one kind each: generators of clients stop at an enum of numbers and texts,
-        # and name the types by their titles.
-        name = self.feature.name
-        coded = {"title": f"{name} code", "type": "integer", "enum": [*codes]}
-        return {"anyOf": [coded, {"title": f"{name} name", **named}]}
+        kinds = _codes(self.feature) if self.feature.is_coded else [_number(self.feature)]
+        if self.feature.is_optional:
+            kinds += _missing(self.feature)
+        if len(kinds) == 1:
+            return {name: value for name, value in kinds[0].items() if name != "title"}
+        return {"anyOf": kinds}
+
+
+def _number(feature: Feature) -> dict[str, Any]:
+    number: dict[str, Any] = {
+        "type": "number",
+        "minimum": feature.minimum,
+        "maximum": feature.maximum,
+    }
+    if feature.kind == "count":
+        number["multipleOf"] = 1
+    if feature.rule.missing_numbers and not feature.is_optional:
+        number["not"] = {"enum": feature.rule.missing_numbers}
+    return number
+
+
+def _codes(feature: Feature) -> list[dict[str, Any]]:
+    # Types of one kind each: generators of clients stop at an enum of numbers and texts, and name
+    # the types by their titles.
+    codes, names = zip(*feature.codes, strict=True)
+    coded = {"title": f"{feature.name} code", "type": "integer", "enum": [*codes]}
+    named = {"title": f"{feature.name} name", "type": "string", "enum": [*names]}
+    return [
+        *([] if feature.takes_names_only else [coded]),
+        named if feature.other is None else {"type": "string"},
+        *([{"type": "boolean"}] if feature.is_boolean else []),
+    ]
+
+
+def _missing(feature: Feature) -> list[dict[str, Any]]:
+    """Describe what means a missing value and is not described as a value."""
+    texts, numbers = feature.rule.missing_texts, feature.rule.missing_numbers
+    has_texts = texts and feature.other is None
+    title = f"{feature.name} missing"
+    return [
+        *({"type": "number", "minimum": number, "maximum": number} for number in sorted(numbers)),
+        *([{"title": title, "type": "string", "enum": sorted(texts)}] if has_texts else []),
+        {"type": "null"},
+    ]
 
 
 class Fault(BaseModel):
@@ -96,7 +132,7 @@ class Row(BaseModel):
     )
     label: str = Field(description="Name of the predicted class.")
     warnings: list[Fault] = Field(
-        description="Plausible values outside of what was seen in training."
+        description="Missing values, and plausible ones outside of what was seen in training."
     )
 
 
@@ -115,7 +151,8 @@ class TableRows(BaseModel):
     )
     data: list[list[float | str]] = Field(description="Of each row the values in this order.")
     warnings: list[Fault] = Field(
-        description="Plausible values outside of what was seen in training, with their rows."
+        description="Missing values, and plausible ones outside of what was seen in training, "
+        "with their rows."
     )
 
 
@@ -163,6 +200,17 @@ class FeatureCard(BaseModel):
     maximum: float | None = Field(description="Largest value; null where there are codes.")
     codes: list[CodeCard] = Field(description="Its codes; none for a measurement or a count.")
     named_only: bool = Field(description="Whether the names of codes alone are accepted.")
+    missing: Literal["refuse", "indicator"] = Field(
+        description="`refuse`: null is a fault. `indicator`: a value may be missing; the training "
+        "mean stands in for it, and a column of its own tells the network."
+    )
+    missing_cells: list[float | str] = Field(
+        description="Values beside null that mean a missing one."
+    )
+    texts_only: bool = Field(description="Whether the codes were made from texts, and are these.")
+    is_boolean: bool = Field(description="Whether true and false are accepted for 1 and 0.")
+    other: int | None = Field(description="Code of any other text; null where it is a fault.")
+    can_change: bool = Field(description="Whether a person can change the value.")
     expected: str = Field(description="What a value must be, in words.")
     observed: list[float] = Field(
         description="Lowest and highest value seen in training, or all codes that were."
@@ -204,14 +252,17 @@ def batch_type(record: Any, max_rows: int) -> Any:
     return _object_type("Batch", {"instances": instances})
 
 
-def table_type(record: Any, max_rows: int) -> Any:
+def table_type(record: Any, rules: RuleTable, max_rows: int) -> Any:
     """Return the type of a batch as the names of its columns, and its rows.
 
     It is shown with the columns in the model's own order, where each has its own schema.
     """
     shown = TypeAdapter(record).json_schema(mode="serialization")
     columns = {name: shown["properties"][name] for name in shown["required"]}
-    row = _tuple([*columns.values()], {"anyOf": [{"type": "number"}, {"type": "string"}]})
+    kinds = ["number", "string"]
+    kinds += ["boolean"] if rules.takes_booleans else []
+    kinds += ["null"] if rules.optional else []
+    row = _tuple([*columns.values()], {"anyOf": [{"type": kind} for kind in kinds]})
     # Not `const`: of several, openapi-python-client accepts the first alone.
     heads = [{"title": f"{name} column", "type": "string", "enum": [name]} for name in columns]
     names: Any = Annotated[
@@ -279,7 +330,7 @@ def prediction_schemas(artifact: Artifact, max_rows: int) -> dict[str, Any]:
     return {
         "InputRecord": record,
         "Batch": batch_type(record, max_rows),
-        "Table": table_type(record, max_rows),
+        "Table": table_type(record, artifact.features.rules, max_rows),
         "Prediction": prediction,
         "BatchPrediction": batch_prediction,
         "TablePrediction": table_prediction,
@@ -307,12 +358,12 @@ def _field_type(feature: Feature) -> Any:
         "validation_alias": AliasChoices(*feature.accepted_names),
         "title": feature.description,
         "description": _description(feature),
-        "examples": [feature.example_sent if feature.named_only else feature.example],
+        "examples": [feature.example_sent if feature.takes_names_only else feature.example],
     }
     if feature.unit:
         field["json_schema_extra"] = {"x-unit": feature.unit}
-    if feature.is_coded:
-        return Annotated[float, CodeOrName(feature), Field(**field)]
+    if feature.is_coded or feature.is_optional or feature.rule.missing_numbers:
+        return Annotated[float, Cell(feature), Field(**field)]
     bounded = Annotated[float, Field(ge=feature.minimum, le=feature.maximum, **field)]
     if feature.kind == "count":
         return Annotated[bounded, Field(json_schema_extra={"multipleOf": 1})]
