@@ -13,9 +13,11 @@ from fastapi import FastAPI
 
 from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
+from model.schema import rules
 from model.schema.features import Feature, FeatureSet
 from service.app import create_app
 from service.settings import Settings
+from service.wire import decoding
 from tests.optional import OPTIONAL, optional_artifact
 from tests.service import careful, hostile, hostile_lines, planted, questions
 from tests.service.careful import FORMS, Form
@@ -82,6 +84,21 @@ def test_missing_values_and_other_cells_are_read_alike_in_every_form(
     with closing(Examiner(app, predictor)) as examiner:
         examiner.fuzz(form, SEED, NUMBER[form] // 2)
         assert examiner.counted() == examiner.predicted > 0
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_missing_value_that_is_read_as_a_number_is_found(
+    artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Form
+) -> None:
+    optional_artifact(artifact).save(tmp_path / "optional.npz")
+    for module in (careful, hostile, hostile_lines, questions):
+        monkeypatch.setattr(module, "FEATURES", OPTIONAL)
+    app = create_app(Settings(artifact=tmp_path / "optional.npz"))
+    predictor = Artifact.load(tmp_path / "optional.npz").predictor()
+    for module in (rules, decoding):
+        monkeypatch.setattr(module, "MISSING", 1.0)
+    with closing(Examiner(app, predictor)) as examiner, pytest.raises(Finding):
+        examiner.fuzz(form, SEED, NUMBER[form])
 
 
 @pytest.mark.parametrize(
