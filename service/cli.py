@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model.artifact.artifact import Artifact
+    from model.data.infer import Inferred
     from model.inference.predictor import Predictor
     from model.recipes.recipes import Recipe
     from service.files.score_file import Tally
@@ -87,20 +88,32 @@ def init(file: Path, target: str, output: Path | None, *, force: bool) -> None:
     "--output", type=click.Path(path_type=Path), help="The artifact.  [default: artifacts/NAME.npz]"
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), help="Seed.  [default: the recipe's]")
+@click.option("--target", help="The column to predict, where NAME is a file of rows.")
+@click.option("--folds", type=click.IntRange(2, 100), help="Folds.  [default: by the rows]")
+@click.option("--repeats", type=click.IntRange(1, 100), help="Repeats.  [default: by the rows]")
 @click.option("--force", is_flag=True, help="Replace the model of a different run.")
 def train(
-    name: str, data: Path | None, output: Path | None, seed: int | None, *, force: bool
+    name: str,
+    data: Path | None,
+    output: Path | None,
+    seed: int | None,
+    *,
+    force: bool,
+    **table: Any,
 ) -> None:
-    """Run the recipe NAME and write an artifact with its model card.
+    """Fit a model and write an artifact with its model card.
+
+    NAME is a recipe; a schema file, as `heartline init` writes it; or with --target a file of rows,
+    whose schema is inferred.
 
     An existing artifact of the same run is kept. An artifact of a different run is replaced only
     with --force.
     """
-    recipe = _find_recipe(name)
+    recipe = _find_recipe(name, **table)
     from model.artifact.card import card_path, markdown_path
     from model.recipes.reruns import earlier_run
 
-    path = output or Path("artifacts") / f"{name}.npz"
+    path = output or Path("artifacts") / f"{recipe.name}.npz"
     if path.suffix != ".npz":
         raise click.BadParameter("the file name must end in .npz", param_hint="--output")
     with finishing():
@@ -133,13 +146,21 @@ def train(
     "--output", type=click.Path(path_type=Path), help="The folder.  [default: artifacts/NAME]"
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), help="Seed.  [default: the recipe's]")
-def evaluate(name: str, data: Path | None, output: Path | None, seed: int | None) -> None:
-    """Evaluate the recipe NAME by cross-validation, and write a report with plots."""
-    recipe = _find_recipe(name)
+@click.option("--target", help="The column to predict, where NAME is a file of rows.")
+@click.option("--folds", type=click.IntRange(2, 100), help="Folds.  [default: by the rows]")
+@click.option("--repeats", type=click.IntRange(1, 100), help="Repeats.  [default: by the rows]")
+def evaluate(
+    name: str, data: Path | None, output: Path | None, seed: int | None, **table: Any
+) -> None:
+    """Evaluate a recipe by cross-validation, and write a report with plots.
+
+    NAME is a recipe, a schema file, or with --target a file of rows, as for `heartline train`.
+    """
+    recipe = _find_recipe(name, **table)
     from model.reports.evidence import gather
     from model.reports.report import make_report
 
-    folder = output or Path("artifacts") / name
+    folder = output or Path("artifacts") / recipe.name
     with finishing():
         check_writable(folder / "report.html", REPORT_BYTES)
     with progress_bars() as start:
@@ -364,10 +385,15 @@ def _score_files(
         return score_files(predictor, files, folder, address, advance, stops.hold)
 
 
-def _find_recipe(name: str) -> Recipe:
+def _find_recipe(name: str, **table: Any) -> Recipe:
     with _parts("training", "train"):
-        from model.recipes.recipes import find_recipe
-    return find_recipe(name)
+        from model.recipes.own_tables import recipe_for
+    return recipe_for(name, **table, on_inferred=_say_ignored)
+
+
+def _say_ignored(inferred: Inferred) -> None:
+    for line in inferred.left_out:
+        _say(line)
 
 
 def _train(recipe: Recipe, data: Path | None, seed: int | None) -> Artifact:

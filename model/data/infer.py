@@ -73,12 +73,14 @@ class Inferred:
         if len(others) == 1:
             classes += " (positive)"
         lines = [f"target     {shown(self.schema.target.feature.name)}: {classes}"]
-        for column in self.schema.columns:
-            if isinstance(column, Ignored):
-                lines.append(f"ignored    {shown(column.name)}: {column.reason}")
-            else:
-                lines.append(f"{column.kind:<10} {column.name}")
-        return lines
+        features = (f"{feature.kind:<10} {feature.name}" for feature in self.schema.features)
+        return [*lines, *self.left_out, *features]
+
+    @property
+    def left_out(self) -> list[str]:
+        """Which columns are not used, and why, a line each."""
+        ignored = self.schema.ignored
+        return [f"ignored    {shown(column.name)}: {column.reason}" for column in ignored]
 
 
 def infer_schema(table: Table, target: str, name: str, data: str = "") -> Inferred:

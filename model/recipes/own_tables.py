@@ -1,0 +1,76 @@
+"""Own tables: the recipe for a schema file, or for a file of rows whose schema is inferred."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from model.data import Dataset
+from model.data.infer import Inferred, infer_schema
+from model.data.loading import dataset_of, load_dataset
+from model.data.sources import Table, read_source
+from model.data.table_schema import TableSchema
+from model.errors import RecipeError
+from model.recipes.recipes import Recipe, find_recipe
+from model.recipes.tables import table_recipe
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".parquet")
+"""Ends of the names of files of rows."""
+
+
+def recipe_for(
+    name: str,
+    target: str | None = None,
+    folds: int | None = None,
+    repeats: int | None = None,
+    on_inferred: Callable[[Inferred], None] = lambda _: None,
+) -> Recipe:
+    """Return the recipe of a name, of a schema file or of a file of rows.
+
+    Parameters
+    ----------
+    name : str
+        Name of a built-in recipe, or path of a file.
+    target : str, optional
+        Of a file of rows, the column that is predicted.
+    folds, repeats : int, optional
+        Of the cross-validation that judges a table of one's own.
+    on_inferred : callable
+        Called with the schema that was inferred, where one was.
+
+    Raises
+    ------
+    RecipeError
+        When there is no such recipe, or its options contradict each other.
+    SchemaError, DataError
+        When the file cannot be used.
+    """
+    path = Path(name)
+    if path.suffix == ".toml":
+        if target is not None:
+            raise RecipeError(f"{name}: the schema names the target; leave --target out")
+        schema = TableSchema.read(path)
+        load: Callable[[Path | None], Dataset] = partial(load_dataset, schema)
+    elif target is not None or path.suffix in SUFFIXES:
+        if target is None:
+            raise RecipeError(f"{name}: a file of rows needs --target, the column to predict")
+        table = read_source(path)
+        inferred = infer_schema(table, target, path.stem)
+        on_inferred(inferred)
+        schema = inferred.schema
+        load = partial(_load, schema, table)
+    else:
+        return _built_in(name, folds, repeats)
+    return table_recipe(schema.name, load, folds=folds, repeats=repeats)
+
+
+def _load(schema: TableSchema, table: Table, data: Path | None) -> Dataset:
+    return dataset_of(schema, table) if data is None else load_dataset(schema, data)
+
+
+def _built_in(name: str, folds: int | None, repeats: int | None) -> Recipe:
+    recipe = find_recipe(name)
+    if folds is not None or repeats is not None:
+        raise RecipeError(f"{name}: folds and repeats are the recipe's own; leave the options out")
+    return recipe
