@@ -46,6 +46,8 @@ DAY = r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})"
 ZONE = r"(\s?(Z|UTC|[AP]M|[+-]\d{2}:?\d{2}))?"
 DATE = re.compile(f"{DAY}([T ]{CLOCK}{ZONE})?|{CLOCK}")
 
+DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?|[-+]?\d+")
+
 POSITIVE = ("yes", "true", "positive", "present", "presence")
 """Names, in small letters, of classes that are the positive one of two."""
 
@@ -296,7 +298,7 @@ def _numeric(look: Look, notes: list[str]) -> dict[str, Any] | str:
     values = look.values
     if len(values) < 2:
         return "All rows hold the same value."
-    is_whole = bool(np.all(values == np.rint(values)) and np.abs(values).max() < 2**53)
+    is_whole = _are_whole(values)
     if is_whole and _looks_like_id(look, values):
         return (
             "All or most of its whole numbers are distinct, as ids are. If they are a measurement, "
@@ -312,6 +314,10 @@ def _numeric(look: Look, notes: list[str]) -> dict[str, Any] | str:
         notes.append(f"{len(values)} distinct whole numbers: guessed to be a count. If they are")
         notes.append('codes, put kind = "nominal" and codes = { name = number, ... }.')
     return _measured(look, values, is_whole=is_whole)
+
+
+def _are_whole(values: Array) -> bool:
+    return bool(np.all((values == np.rint(values)) & (np.abs(values) < 2**53)))
 
 
 def _looks_like_id(look: Look, values: Array) -> bool:
@@ -354,6 +360,8 @@ def _levels(look: Look, notes: list[str]) -> dict[str, Any] | str:
     counts = look.text_counts
     if all(map(DATE.fullmatch, counts)):
         return "It holds dates or times. Put numbers in their place, such as an age in days."
+    if all(map(DECIMAL_COMMA.fullmatch, counts)):
+        return "Its numbers have a decimal comma. Write them with a point."
     if len(counts) == sum(counts.values()) > FEW_NUMBERS:
         return "Every row holds another text, as an id does."
     kept = [text for text, rows in counts.items() if rows >= FEWEST_ROWS and is_name(text)]
@@ -423,8 +431,7 @@ def _number_classes(look: Look) -> list[tuple[int, str]]:
     is_other = ~look.is_missing & (look.numbers.is_null() | ~look.numbers.is_finite())
     _note_mixed(look, is_other, "a number")
     values = look.values
-    is_whole = np.all(values == np.rint(values))
-    if not is_whole or len(values) > MAX_CLASSES or np.abs(values).max() >= 2**53:
+    if not _are_whole(values) or len(values) > MAX_CLASSES:
         problem = (
             f"{len(values)} different numbers, which look continuous; a target has classes: "
             f"texts, or at most {MAX_CLASSES} whole numbers"

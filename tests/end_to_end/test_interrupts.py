@@ -27,6 +27,7 @@ VERIFY = ("verify", str(ARTIFACT))
         (("train", "heart"), "pandas", signal.SIGINT),
         (("train", "heart"), "model.recipes.reruns", signal.SIGTERM),  # the last: the work begins
         (("evaluate", "heart"), "matplotlib", signal.SIGTERM),
+        (("init", "rows.csv", "--target", "ill"), "polars", signal.SIGINT),
         (("predict", "rows.csv", "-o", "answers.csv"), "numpy", signal.SIGINT),
         (("serve", "--port", "1"), "fastapi", signal.SIGINT),
     ],

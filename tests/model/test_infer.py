@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from model.data.infer import Inferred, infer_schema
 from model.data.loading import dataset_of
@@ -176,6 +178,12 @@ DATES = [
 @pytest.mark.parametrize("dates", DATES)
 def test_dates_are_left_out(dates: list[str], tmp_path: Path) -> None:
     assert reason_of(infer(tmp_path, dates)).startswith("It holds dates or times.")
+
+
+def test_a_decimal_comma_is_named(tmp_path: Path) -> None:
+    assert reason_of(infer(tmp_path, ["1,5", "-2,25", "3", ",5"] * 10)) == (
+        "Its numbers have a decimal comma. Write them with a point."
+    )
 
 
 def test_dates_of_parquet_are_left_out(tmp_path: Path) -> None:
@@ -401,3 +409,58 @@ def test_the_rows_of_a_file_are_values_of_its_schema(kind: str, tmp_path: Path) 
     assert np.isnan(dataset.X).sum() == 5
     assert dataset.classes.tolist() == [TARGET[row] == "yes" for row in range(ROWS)]
     assert dataset.X[-1, 2] == dataset.features[2].other
+
+
+CELLS = st.sampled_from([
+    None, 0, 1, 2, -3, 2.5, 1e300, -0.0, 2**60, True, False, "", "a", "b", "1", "2.0", "3+", "NA",
+    "?", "None", "nan", "inf", "True", "false", "other", "2024-01-01", "10:30", "1,5", " x ",
+    "x" * 65, "e\u0301", 'q"', "1e400", "-9",
+])  # fmt: skip
+
+
+POOLS = st.lists(CELLS, min_size=1, max_size=4)
+PLAIN: list[list[Any]] = [
+    ["no", "yes"],
+    [0, 1, 2],
+    [True, False],
+    [0.5, 1.5, -2.5],
+    ["a", "b", "1"],
+    ["1", "2", "3+"],
+]
+PLAIN_POOLS = st.sampled_from(PLAIN)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> dict[str, list[Any]]:
+    """Return columns of few distinct cells, so that these are in more rows than one."""
+    rows = draw(st.sampled_from([3, 12, 30]))
+    names = draw(st.lists(st.sampled_from(["a", "b c", "id", "", "x:y", "ä"]), unique=True))
+    columns = {}
+    for name in [*names, "target"]:
+        pools = PLAIN_POOLS if name == "target" else PLAIN_POOLS | POOLS
+        pool = draw(pools if draw(st.integers(0, 9)) else POOLS)
+        columns[name] = [draw(st.sampled_from(pool)) for _ in range(rows)]
+    return columns
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(tables(), st.sampled_from(["csv", "ndjson"]))
+def test_what_is_inferred_of_any_table_is_what_its_rows_are(
+    tmp_path_factory: pytest.TempPathFactory, columns: dict[str, list[Any]], kind: str
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    try:
+        table = table_of(folder, columns, kind)
+        inferred = infer_schema(table, "target", "own")
+    except DataError:
+        return
+    path = folder / "own.toml"
+    path.write_bytes(as_toml(inferred.schema, inferred.notes).encode())
+    schema = TableSchema.read(path)
+    assert schema == inferred.schema
+    dataset = dataset_of(schema, table)
+    assert len(dataset) == len(table)
+    for feature, column in zip(dataset.features, dataset.X.T, strict=True):
+        assert np.isnan(column).any() <= feature.is_optional
+        assert len(np.unique(column[~np.isnan(column)])) > 1
+    assert {*dataset.classes.tolist()} == {*range(len(dataset.labels))}
