@@ -14,8 +14,6 @@ from pydantic_core import from_json
 from service.cli import main as heartline
 from service.connections.fast_connection import FastProtocol
 from service.connections.joining_transport import JoiningTransport
-from service.http.middleware.access_log import log_request
-from service.observability.log_lines import current_request_id
 from service.server.worker import protocol
 
 NATIVE = "service.protocols.native"
@@ -40,12 +38,6 @@ plain_config = uvicorn.Config.__init__
 
 def _asyncio_config(self: Any, *others: Any, **named: Any) -> None:
     plain_config(self, *others, **{**named, "loop": "asyncio"})
-
-
-def _logged(_: Any, head: Any, request_id: str, seconds: float) -> None:
-    current = current_request_id.set(request_id)
-    log_request("POST", "/predict", 200, seconds, head.key_name, head.trace)
-    current_request_id.reset(current)
 
 
 takes, keeps_open = FastProtocol._takes, FastProtocol._keeps_open
@@ -83,7 +75,7 @@ REPLACEMENTS: Mapping[str, tuple[str, Any]] = {
     "msgspec": ("service.wire.record_reader._record", _PydanticDecoder),
     "memory": ("service.server.worker.settle", lambda: None),
     "uvloop": ("uvicorn.Config.__init__", _asyncio_config),
-    "direct-lines": (f"{NATIVE}.fast_path.FastPath._log", _logged),
+    "direct-lines": (f"{NATIVE}.fast_path.only_json_handler", lambda: None),
     "lines-together": (
         "service.observability.line_handler.LineHandler._schedules_write",
         lambda _: False,

@@ -26,9 +26,15 @@ class Turn:
 
     All is computed before all is written, for a call of the system leaves the processor's caches
     cold.
+
+    Parameters
+    ----------
+    fast_path : FastPath
+        What answers.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fast_path: FastPath) -> None:
+        self._fast_path = fast_path
         self._waiting: dict[FastProtocol, None] = {}  # a set that keeps the order
 
     def wait(self, connection: FastProtocol) -> None:
@@ -41,6 +47,7 @@ class Turn:
         connections, self._waiting = self._waiting, {}
         for connection in connections:
             connection.compute()
+        self._fast_path.log()
         for connection in connections:
             connection.write()
 
@@ -162,6 +169,7 @@ class FastProtocol(LimitedProtocol):
     def _answer_now(self) -> None:
         if self._request:
             self.compute()
+            self._fast_path.log()
             self.write()
 
     def compute(self) -> None:

@@ -6,12 +6,9 @@ ways write the same line.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 import msgspec
-
-from service.observability.log_lines import timestamp
 
 encode = msgspec.json.Encoder().encode
 
@@ -41,6 +38,7 @@ def access_line(
     key_name: str | None,
     trace: Mapping[str, str],
     request_id: str,
+    timestamp: str,
 ) -> bytes:
     """Return the line of a request, none of whose fields needs more than printable ASCII."""
     line = AccessLine(
@@ -54,7 +52,7 @@ def access_line(
         key_name,
         trace.get("trace_id", msgspec.UNSET),
         trace.get("span_id", msgspec.UNSET),
-        timestamp(time.time()),
+        timestamp,
         request_id,
     )
     return encode(line) + b"\n"

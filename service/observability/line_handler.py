@@ -34,13 +34,12 @@ class LineHandler(logging.Handler):
             return
         self.add(line, is_urgent=record.levelno >= logging.WARNING)
 
-    def add(self, line: bytes, *, is_urgent: bool = False) -> None:
-        """Write a line in its order; at the end of the turn, unless it is urgent."""
+    def add(self, *lines: bytes, is_urgent: bool = False) -> None:
+        """Write lines in their order; at the end of the turn, unless they are urgent."""
         with self.lock:  # type: ignore[union-attr]  # every handler has one
-            if self._writer.fits(line):
-                self._held.append(line)
-                if is_urgent or not self._schedules_write():
-                    self._write_held()
+            self._held += filter(self._writer.fits, lines)
+            if self._held and (is_urgent or not self._schedules_write()):
+                self._write_held()
 
     def flush(self) -> None:
         """Wait until all is written, but not for long."""

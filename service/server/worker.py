@@ -88,7 +88,7 @@ def protocol(
     limit = ConnectionLimit(settings.max_connections)
     http: Callable[..., LimitedProtocol] = partial(LimitedProtocol, limit, settings)
     if fast_path:
-        http = partial(FastProtocol, fast_path, Turn(), limit, settings)
+        http = partial(FastProtocol, fast_path, Turn(fast_path), limit, settings)
     return partial(Handshake, http, tls, limit, settings.max_head_seconds) if tls else http
 
 

@@ -69,7 +69,7 @@ def test_the_line_is_the_formatters_to_the_byte(
         current = current_request_id.set(request_id)
         log_request(*facts)
         current_request_id.reset(current)
-        assert access_line(*facts, request_id) == handler.line
+        assert access_line(*facts, request_id, timestamp(now)) == handler.line
     logger.manager._clear_cache()  # type: ignore[attr-defined]
 
 

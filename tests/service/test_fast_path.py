@@ -392,6 +392,33 @@ def test_a_client_that_leaves_before_its_turn_takes_nothing_along(sent: bytes) -
     run(scenario)
 
 
+@pytest.mark.parametrize("connections", [1, 3])
+def test_a_turn_is_logged_before_any_of_its_answers_is_sent(
+    connections: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "heartline.access")
+    lines_before: list[int] = []
+
+    async def scenario() -> None:
+        opened = [Connection(OPEN) for _ in range(connections)]
+        for one in opened:
+            if connections > 1:
+                one.protocol.connections.add(object())  # else it would not wait for the turn
+            send = one.wire.write
+
+            def write(data: bytes, send: Any = send) -> None:
+                lines_before.append(len(caplog.records))
+                send(data)
+
+            one.wire.write = write  # type: ignore[method-assign]
+            one.protocol.data_received(PLAIN)
+        for one in opened:
+            assert await one.answers(1) == [200]
+
+    run(scenario)
+    assert lines_before == [connections] * connections
+
+
 def test_a_connection_remembers_few_heads() -> None:
     async def scenario() -> None:
         connection = Connection(OPEN)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from time import perf_counter
+from time import perf_counter, time
 
 from service.adapters.uvicorn_internals import HIGH_WATER_LIMIT
 from service.http.keys import ApiKeys
@@ -18,7 +18,7 @@ from service.http.middleware.access_log import logger as access_logger
 from service.http.middleware.request_id import new_request_id
 from service.http.middleware.security_headers import UNCACHED_HEADERS
 from service.observability.access_lines import access_line
-from service.observability.log_lines import current_request_id
+from service.observability.log_lines import current_request_id, timestamp
 from service.observability.logs import only_json_handler
 from service.observability.metrics.key_requests import KeyMeter
 from service.observability.metrics.predicted_rows import PredictionMeter
@@ -70,10 +70,13 @@ class FastPath:
         self._predictions = predictions
         self._meter = meter
         self._key_meter = key_meter
+        self._unlogged: list[tuple[PlainHead, str, float]] = []
         self.heads = PlainHeads(keys, min(max_bytes, HIGH_WATER_LIMIT))
 
     def answer(self, head: PlainHead, body: bytes, started: float) -> bytes | None:
         """Return the answer to a request without its status line; None where it is not plain.
+
+        Its line in the log is written by the next call of `log`.
 
         Parameters
         ----------
@@ -99,17 +102,28 @@ class FastPath:
         request_id = head.request_id or new_request_id()
         seconds = perf_counter() - started
         self._meter.answered(ROUTE, 200, seconds)
-        self._log(head, request_id, seconds)
+        if access_logger.isEnabledFor(logging.INFO):
+            self._unlogged.append((head, request_id, seconds))
         fields = (len(answer), HEADERS, request_id.encode(), answer)
         return b"content-length: %d\r\n%bx-request-id: %b\r\n\r\n%b" % fields
 
-    def _log(self, head: PlainHead, request_id: str, seconds: float) -> None:
-        if not access_logger.isEnabledFor(logging.INFO):
+    def log(self) -> None:
+        """Write the lines of the answers that were made since the last time.
+
+        Once for all answers of a turn, as most of it costs the same for one and for many.
+        """
+        unlogged, self._unlogged = self._unlogged, []
+        if not unlogged:
             return
-        facts = ("POST", ROUTE, 200, seconds, head.key_name, head.trace)
+        answered = [
+            (("POST", ROUTE, 200, seconds, head.key_name, head.trace), request_id)
+            for head, request_id, seconds in unlogged
+        ]
         if handler := only_json_handler():
-            handler.add(access_line(*facts, request_id))
-        else:
+            now = timestamp(time())
+            handler.add(*(access_line(*facts, request_id, now) for facts, request_id in answered))
+            return
+        for facts, request_id in answered:
             current = current_request_id.set(request_id)
             log_request(*facts)
             current_request_id.reset(current)
