@@ -50,9 +50,10 @@ def answers() -> Callable[[bytes], bytes]:
     scorer = Scorer(artifact.predictor(), Settings(artifact=ARTIFACT).max_batch_rows)
 
     def answer(body: bytes) -> bytes:
-        written, outcome = scorer.predict_batch(body)
+        written, outcome, rows, faults = scorer.predict_batch(body)
         meter.predicted(outcome.probabilities, outcome.classes, outcome.unseen, outcome.missing)
-        meter.answered_batch(len(outcome.classes))
+        meter.refused(faults)
+        meter.answered_batch(rows)
         return written
 
     return answer

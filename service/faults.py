@@ -13,6 +13,9 @@ from service.errors import InvalidInput
 MAX_BAD_ROWS = 100
 """Of a batch, the faults of so many rows are listed."""
 
+MAX_REPORTED_FAULTS = 32
+"""Of a row whose faults are reported in its place, so many are listed."""
+
 MAX_BAD_NAMES = 100
 """Of one record, so many missing, unknown or repeated fields are listed."""
 
@@ -76,6 +79,7 @@ PARTS = {
 """What the items of each are."""
 
 Loc: TypeAlias = tuple[str | int, ...]
+Faults: TypeAlias = list[dict[str, Any]]
 BadName: TypeAlias = tuple[str, FaultType]
 """A name, and what is wrong with it."""
 
@@ -92,6 +96,16 @@ def fault(loc: Loc, msg: str, kind: FaultType | WarningType) -> dict[str, Any]:
     """Return one entry of a problem's `errors`."""
     shown = [part[:MAX_NAME] if isinstance(part, str) else part for part in loc]
     return {"loc": ["body", *shown], "msg": msg, "type": kind}
+
+
+def cut_short(loc: Loc, bad_rows: int) -> dict[str, Any]:
+    """Return what stands in place of the first row that is not answered."""
+    return fault(loc, too_many_bad_rows(bad_rows), "cut_short")
+
+
+def too_many_bad_rows(most: int) -> str:
+    """Return why an answer ends where more rows have faults than are reported."""
+    return f"More than {most} rows have faults."
 
 
 def value_fault(loc: Loc, expected: str, kind: FaultType, note: str = "") -> dict[str, Any]:

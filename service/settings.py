@@ -207,7 +207,8 @@ class Settings(BaseSettings):
         1000,
         ge=1,
         le=1_000_000_000,
-        description="Maximum number of rows with faults before a stream ends.",
+        description="Maximum number of rows with faults that are reported; the next one ends "
+        "the results.",
     )
     max_stream_idle_seconds: float = Field(
         10,

@@ -20,10 +20,9 @@ from service.http.problems import MEDIA_TYPE, kind_of, problem_body
 ON_ERROR = {
     "name": "on_error",
     "in": "query",
-    "description": "What happens to rows with faults in CSV or NDJSON. `refuse`: one such row "
-    "rejects the whole body, with 422. `report`: each row is answered in its place, one with "
-    "faults by its `errors`, and the status is 200; `report` with a JSON body is rejected, with "
-    "422.",
+    "description": "What happens to rows with faults. `refuse`: one such row rejects the whole "
+    "body, with 422. `report`: each row is answered in its place, one with faults by its `errors`, "
+    "and the status is 200.",
     "schema": {"type": "string", "enum": ["refuse", "report"], "default": "refuse"},
 }
 

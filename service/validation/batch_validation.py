@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from pydantic_core import SchemaValidator, ValidationError, core_schema, from_json
 
 from model.arrays import Array
 from model.schema.features import FeatureSet
 from service.errors import ContentTooLarge
-from service.faults import BATCH, TABLE, BadName, FaultFinder, Loc, kept_names, not_json
-from service.validation.findings import Bad, Findings
+from service.faults import (
+    BATCH,
+    TABLE,
+    BadName,
+    FaultFinder,
+    Faults,
+    Loc,
+    kept_names,
+    not_json,
+)
+from service.validation.findings import Bad, BadRows, Findings
+from service.validation.reports import Reports
 from service.validation.rows import Records, Rows, TableRows, unfit
 from service.wire.cutting import NAMES, Member, members
 from service.wire.decoding import count
@@ -41,16 +52,28 @@ ANY_OBJECT = SchemaValidator(core_schema.typed_dict_schema({}))
 """Parses a JSON object without making objects of Python of what it holds."""
 
 
-class Valid(NamedTuple):
-    """The rows of a batch without a fault."""
+class BatchRows(NamedTuple):
+    """The rows of a batch that is answered.
+
+    Parameters
+    ----------
+    X : Array of shape (n, n_features)
+        Those without a fault.
+    is_table : bool
+        Whether they came in a table.
+    ids : sequence of Id or None
+        Of all rows, in their order; None in a table without a column of them.
+    faults : mapping of int to list, optional
+        Of each other row by its number, if they are reported in their places.
+    reported : int
+        So many rows are reported.
+    """
 
     X: Array
     is_table: bool
     ids: Sequence[Id] | None
-    """None in a table without a column of them."""
-
-
-Checked: TypeAlias = tuple[Array, list[Id]]
+    faults: Mapping[int, Faults] | None = None
+    reported: int = 0
 
 
 class BatchValidator:
@@ -79,13 +102,20 @@ class BatchValidator:
         self._batch_faults = FaultFinder(features, BATCH, kept_names(features))
         self._table_faults = FaultFinder(features, TABLE, kept_names(features))
 
-    def valid(self, body: bytes) -> Steps[Valid]:
+    def rows(self, body: bytes, max_bad_rows: int | None = None) -> Steps[BatchRows]:
         """Return the rows of a batch or table.
+
+        Parameters
+        ----------
+        body : bytes
+            The batch.
+        max_bad_rows : int, optional
+            So many rows with faults are reported. Without it the batch is rejected for one.
 
         Raises
         ------
         InvalidInput
-            With every fault of the first bad records.
+            With every fault of the first bad records, unless they are reported.
         ContentTooLarge
             When there are more than `max_rows`, or far more values than they can have.
         """
@@ -93,7 +123,7 @@ class BatchValidator:
         yield
         self._check_document(body)
         yield
-        return (yield from self._parts(body))
+        return (yield from self._parts(body, max_bad_rows))
 
     def _check_marks(self, body: bytes) -> None:
         openings = count(body, ord("[")) + count(body, ord("{"))
@@ -118,7 +148,7 @@ class BatchValidator:
         finish(findings.add_wholes())
         raise findings.refusal()
 
-    def _parts(self, body: bytes) -> Steps[Valid]:
+    def _parts(self, body: bytes, most: int | None) -> Steps[BatchRows]:
         """Return the rows of a JSON object, and whether they are those of a table."""
         as_batch, as_table = self._batch_faults.parts(), self._table_faults.parts()
 
@@ -130,10 +160,12 @@ class BatchValidator:
         found = yield from members(body, {*BATCH, *TABLE}, take_names)
         parts = {part.name: part for part in found}
         if parts.keys().isdisjoint(BATCH) and parts:
-            return (yield from self._table(parts, as_table.bad()))
-        return (yield from self._batch(parts, as_batch.bad()))
+            return (yield from self._table(parts, as_table.bad(), most))
+        return (yield from self._batch(parts, as_batch.bad(), most))
 
-    def _batch(self, parts: Mapping[str, Member], outer: Sequence[BadName]) -> Steps[Valid]:
+    def _batch(
+        self, parts: Mapping[str, Member], outer: Sequence[BadName], most: int | None
+    ) -> Steps[BatchRows]:
         instances = parts.get("instances")
         self._check_length(instances)
         _, names = yield from self._columns(parts.get("columns"))
@@ -141,10 +173,13 @@ class BatchValidator:
         rows = Records(instances, self._reader, self._batch_faults)
         findings = Findings(self._batch_faults, wholes)
         yield from findings.add_wholes()
-        X, ids = yield from self._checked(rows, findings)
-        return Valid(X, is_table=False, ids=ids)
+        bad_rows = _bad_rows(findings, self._batch_faults, most)
+        X, ids = yield from self._checked(rows, bad_rows)
+        return _answerable(X, bad_rows, is_table=False, ids=ids)
 
-    def _table(self, parts: Mapping[str, Member], outer: Sequence[BadName]) -> Steps[Valid]:
+    def _table(
+        self, parts: Mapping[str, Member], outer: Sequence[BadName], most: int | None
+    ) -> Steps[BatchRows]:
         columns, data = parts.get("columns"), parts.get("data")
         self._check_length(data)
         texts, names = yield from self._columns(columns)
@@ -155,8 +190,9 @@ class BatchValidator:
             raise findings.refusal()
         yield from _add_heads(texts, findings)
         rows = TableRows(data, texts, self._features, self._table_faults)
-        X, ids = yield from self._checked(rows, findings)
-        return Valid(X, is_table=True, ids=ids if rows.has_ids else None)
+        bad_rows = _bad_rows(findings, self._table_faults, most)
+        X, ids = yield from self._checked(rows, bad_rows)
+        return _answerable(X, bad_rows, is_table=True, ids=ids if rows.has_ids else None)
 
     def _columns(self, columns: Member | None) -> Steps[tuple[list[Any], Sequence[BadName]]]:
         """Return the names of a table's columns, and what is wrong with those that are texts."""
@@ -171,7 +207,7 @@ class BatchValidator:
             yield
         return found, check.bad()
 
-    def _checked(self, rows: Rows, findings: Findings) -> Steps[Checked]:
+    def _checked(self, rows: Rows, bad_rows: BadRows) -> Steps[tuple[Array, list[Id]]]:
         """Check rows one by one, so many in a step as are checked quickly."""
         good: list[Array] = []
         ids: list[Id] = []
@@ -181,7 +217,7 @@ class BatchValidator:
             text = rows.text(number)
             needed = max(len(text), STEP_BYTES // STEP_ROWS)
             if effort + needed > STEP_BYTES:
-                if not findings:
+                if bad_rows.keeps_rows:
                     good.append(self._matrix(read))
                 read, effort = [], 0
                 yield
@@ -191,17 +227,20 @@ class BatchValidator:
                 own, row = record
                 ids.append(own)
                 read.append(row)
-            elif findings.is_full:
-                findings.count_row()
+            elif bad_rows.is_full:
+                ids.append(msgspec.UNSET)
+                bad_rows.pass_over(rows.part, number)
+                if bad_rows.is_cut_short:
+                    break
             else:
                 if needed > STEP_BYTES:
                     yield
-                bad = yield from rows.bad(number, text)
-                yield from findings.add_row((rows.part, number), bad)
+                bad, own = yield from rows.bad(number, text)
+                ids.append(own)
+                yield from bad_rows.add_row(rows.part, number, bad)
                 effort += (LISTED_ROWS - 1) * needed
-        if findings:
-            raise findings.refusal()
-        return _all_of(len(rows), [*good, self._matrix(read)]), ids
+        bad_rows.check()
+        return _all_of(len(ids) - bad_rows.places, [*good, self._matrix(read)]), ids
 
     def _matrix(self, rows: Sequence[Sequence[float]]) -> Array:
         return np.array(rows, np.float64).reshape(-1, len(self._features))
@@ -219,13 +258,26 @@ def _all_of(rows: int, parts: Sequence[Array]) -> Array:
     return X
 
 
+def _bad_rows(findings: Findings, finder: FaultFinder, most: int | None) -> BadRows:
+    """Return what collects bad rows: what is wrong outside of them cannot be reported in them."""
+    return findings if most is None or findings else Reports(finder, most)
+
+
+def _answerable(
+    X: Array, bad_rows: BadRows, *, is_table: bool, ids: Sequence[Id] | None
+) -> BatchRows:
+    if isinstance(bad_rows, Reports):
+        return BatchRows(X, is_table, ids, bad_rows.faults, bad_rows.rows)
+    return BatchRows(X, is_table, ids)
+
+
 def _add_heads(columns: list[Any], findings: Findings) -> Steps[None]:
     """Find the names of columns that are no texts."""
     for number, name in enumerate(columns):
         if not isinstance(name, str):
             text = b"null" if name is None else b""
             place = ("columns", number)
-            yield from findings.add_row(place, ([unfit(place, "unknown_field", text)], []))
+            yield from findings.add_row(*place, ([unfit(place, "unknown_field", text)], []))
         if number % NAMES == NAMES - 1:
             yield
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from pydantic_core import from_json
@@ -20,6 +20,14 @@ from service.wire.steps import Steps
 _texts = msgspec.json.Decoder(list[msgspec.Raw])
 
 
+class BadRow(NamedTuple):
+    """What is wrong with a row."""
+
+    bad: Bad
+    id: Id = msgspec.UNSET
+    """UNSET unless the row has one, which is valid."""
+
+
 class Rows(Protocol):
     """Rows that are read one by one."""
 
@@ -34,8 +42,8 @@ class Rows(Protocol):
     def record(self, text: bytes) -> tuple[Id, list[float]] | None:
         """Return the id and the values of a row if nothing is wrong with it."""
 
-    def bad(self, number: int, text: bytes) -> Steps[Bad]:
-        """Return what is wrong with a row."""
+    def bad(self, number: int, text: bytes) -> Steps[BadRow]:
+        """Return what is wrong with a row, and its id."""
 
 
 class Records:
@@ -67,16 +75,17 @@ class Records:
     def record(self, text: bytes) -> tuple[Id, list[float]] | None:
         return self._reader.line(text)
 
-    def bad(self, number: int, text: bytes) -> Steps[Bad]:
+    def bad(self, number: int, text: bytes) -> Steps[BadRow]:
         place = (self.part, number)
         if not text.startswith(b"{"):
-            return [unfit(place, "not_an_object", text)], []
+            return BadRow(([unfit(place, "not_an_object", text)], []))
         names = self._finder.fields()
         found = yield from members(text, {ID}, names.add)
         values = self._finder.values_at(place, from_json(text))
-        if self._finder.takes_ids and found and not is_id(found[-1].text):
+        ids = [member.text for member in found] if self._finder.takes_ids else []
+        if ids and not is_id(ids[-1]):
             values.append(BadValue((*place, ID), "invalid_id"))
-        return values, names.bad()
+        return BadRow((values, names.bad()), _only_id(ids))
 
 
 class TableRows:
@@ -147,20 +156,31 @@ class TableRows:
             return own, None
         return own, [*cells[: self._place_of_id], None, *cells[self._place_of_id :]]
 
-    def bad(self, number: int, text: bytes) -> Steps[Bad]:
+    def bad(self, number: int, text: bytes) -> Steps[BadRow]:
         yield
         values, place = from_json(text), (self.part, number)
         if not isinstance(values, list):
-            return [unfit(place, "not_a_list", text)], []
+            return BadRow(([unfit(place, "not_a_list", text)], []))
+        ids = yield from self._ids(text)
         if len(values) != self._width:
-            return [BadValue(place, "wrong_length")], []
+            return BadRow(([BadValue(place, "wrong_length")], []), _only_id(ids))
         record = {name: values[place] for name, place in self._places.items()}
         found = self._finder.values_at(place, record)
-        if self._place_of_id is not None:
-            texts = yield from items(text)
-            if not is_id(texts[self._place_of_id]):
-                found.append(BadValue((*place, ID), "invalid_id"))
-        return found, []
+        if ids and not is_id(ids[0]):
+            found.append(BadValue((*place, ID), "invalid_id"))
+        return BadRow((found, []), _only_id(ids))
+
+    def _ids(self, text: bytes) -> Steps[list[bytes]]:
+        """Return what stands in the column of ids; of a row that ends before it, nothing."""
+        if self._place_of_id is None:
+            return []
+        texts = yield from items(text)
+        return texts[self._place_of_id :][:1]
+
+
+def _only_id(ids: list[bytes]) -> Id:
+    """Return the id of a row if there is one, and it is valid."""
+    return msgspec.Raw(ids[0]) if len(ids) == 1 and is_id(ids[0]) else msgspec.UNSET
 
 
 def unfit(place: Loc, kind: FaultType, text: bytes) -> BadValue:

@@ -13,12 +13,17 @@ from heartline_client.api.predictions import predict, predict_batch
 from heartline_client.models import (
     Batch,
     BatchPrediction,
+    BatchRow,
     InputRecord,
     ModelCard,
     Prediction,
     Problem,
+    RejectedRow,
     Table,
     TablePrediction,
+)
+from heartline_client.models import (
+    PredictBatchOnError as OnError,
 )
 
 
@@ -28,9 +33,13 @@ def answers(url: str, example: dict[str, Any]) -> dict[str, Any]:
         alone = [predict.sync(client=client, body=record) for record in records]
         batch = predict_batch.sync(client=client, body=Batch(instances=records))
         rows = predict_batch.sync(client=client, body=Table.from_dict(example["table"]))
+        bad = InputRecord.from_dict(example["bad"])
+        mixed = Batch(instances=[*records, bad])
+        reported = predict_batch.sync(client=client, body=mixed, on_error=OnError.REPORT)
         refused = predict.sync(client=client, body=InputRecord.from_dict(example["bad"]))
         card = get_model.sync(client=client)
     assert isinstance(batch, BatchPrediction)
+    assert isinstance(reported, BatchPrediction)
     assert isinstance(rows, TablePrediction)
     assert isinstance(refused, Problem)
     assert isinstance(card, ModelCard)
@@ -38,7 +47,9 @@ def answers(url: str, example: dict[str, Any]) -> dict[str, Any]:
     return {
         "alone": [one.to_dict() for one in alone if one],
         "batch": batch.to_dict(),
-        "labels": [str(row.label) for row in batch.predictions],
+        "labels": [str(row.label) for row in batch.predictions if isinstance(row, BatchRow)],
+        "reported": reported.to_dict(),
+        "bad": [isinstance(row, RejectedRow) for row in reported.predictions],
         "rows": rows.to_dict(),
         "faults": [fault.type_ for fault in refused.errors or ()],
     }

@@ -17,7 +17,15 @@ for (const body of records) alone.push(given(await client.POST("/predict", { bod
 
 const batch = given(await client.POST("/predict/batch", { body: { instances: records } }));
 if (typeof batch === "string" || !("predictions" in batch)) throw new Error("no predictions");
-const labels = batch.predictions.map((row) => row.label);
+const labels = batch.predictions.map((row) => {
+  if ("errors" in row) throw new Error("a good record is rejected");
+  return row.label;
+});
+
+const query = { on_error: "report" } as const;
+const mixed = { instances: [...records, bad] };
+const reported = given(await client.POST("/predict/batch", { params: { query }, body: mixed }));
+if (typeof reported === "string" || !("predictions" in reported)) throw new Error("no predictions");
 
 const rows = given(await client.POST("/predict/batch", { body: table }));
 if (typeof rows === "string" || !("columns" in rows)) throw new Error("no table");
@@ -29,4 +37,4 @@ const faults = refused.error.errors?.map((fault) => fault.type);
 const { data: card } = await client.GET("/model");
 if (card?.version !== alone[0].model_version) throw new Error("another model answers");
 
-console.log(JSON.stringify({ alone, batch, labels, rows, faults }));
+console.log(JSON.stringify({ alone, batch, labels, reported, bad: reported.predictions.map((row) => "errors" in row), rows, faults }));

@@ -96,10 +96,13 @@ def _assert_answers(found: Mapping[str, Any], served: Served) -> None:
     """Compare what a client got with what plain requests get."""
     example = served.example()
     batch = served.post("/predict/batch", {"instances": example["records"]})
+    mixed = [*example["records"], example["bad"]]
     assert found == {
         "alone": [served.post("/predict", record) for record in example["records"]],
         "batch": batch,
         "labels": [row["label"] for row in batch["predictions"]],
+        "reported": served.post("/predict/batch?on_error=report", {"instances": mixed}),
+        "bad": [record is example["bad"] for record in mixed],
         "rows": served.post("/predict/batch", example["table"]),
         "faults": ["out_of_range"],
     }

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from model.schema.features import Feature
@@ -25,6 +26,12 @@ MARK = b"\xef\xbb\xbf"
 ID = "id"
 MAX_DIGITS = 1000
 """A number with more is no id."""
+MAX_DEPTH = 200
+"""A body of JSON that is nested deeper is refused as a whole."""
+MAX_READ_DIGITS = 4300
+"""A body of JSON with a whole number of more is refused as a whole, not for its value alone."""
+SURROGATE = re.compile("[\ud800-\udfff]")
+JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -58,6 +65,13 @@ class Fraction(str):
     __slots__ = ()
 
 
+class Constant:
+    """NaN or an infinity, which is no value, but does not hide the other rows of a batch."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
 class Pairs(list[tuple[str, Any]]):
     """A JSON object that keeps repeated names."""
 
@@ -69,6 +83,8 @@ def rows_of(form: Form, body: bytes) -> list[Row] | None:
     if form == "ndjson":
         return [_row(_json(line), may_have_id=True) for line in lines_of(body)]
     document = _json(body.removeprefix(MARK))
+    if document is not None and not (_depth(body.decode()) <= MAX_DEPTH and _is_read(document)):
+        return None
     if form == "record":
         row = _row(document, may_have_id=True)
         return None if row is BAD else [row]
@@ -100,8 +116,12 @@ def lines_of(body: bytes) -> list[bytes]:
     return [line for line in lines if line.strip()]
 
 
-def read_json(text: str) -> Any:
-    """Read JSON, its numbers as digits and its objects as pairs.
+def refuse(_: str) -> None:
+    raise ValueError("no JSON")
+
+
+def read_json(text: str, constant: Callable[[str], object] = refuse) -> Any:
+    """Read JSON, its numbers as digits, its objects as pairs, and NaN or infinities as they may be.
 
     Raises
     ------
@@ -113,7 +133,7 @@ def read_json(text: str) -> Any:
         object_pairs_hook=Pairs,
         parse_int=Whole,
         parse_float=Fraction,
-        parse_constant=_refuse,
+        parse_constant=constant,
     )
 
 
@@ -121,7 +141,7 @@ def id_of(value: Any) -> str | None:
     """Return an id as JSON; None if the value is not a valid id."""
     if isinstance(value, Whole):
         return str(value) if len(value.lstrip("-")) <= MAX_DIGITS else None
-    if type(value) is str and not any("\ud800" <= letter <= "\udfff" for letter in value):
+    if type(value) is str and not SURROGATE.search(value):
         return json.dumps(value)
     return None
 
@@ -143,16 +163,29 @@ def cells_of(line: bytes) -> list[str] | None:
         text = text[1:]
 
 
-def _refuse(_: str) -> None:
-    raise ValueError("no JSON")
-
-
 def _json(body: bytes) -> Any:
     """Return the document, or None, which is valid nowhere, if it is not JSON."""
     try:
-        return read_json(body.decode())
+        return read_json(body.decode(), Constant)
     except (ValueError, RecursionError):
         return None
+
+
+def _depth(text: str) -> int:
+    """Return how deep a document is nested."""
+    marks = JSON_STRING.sub("", text)
+    return max(accumulate((mark in "[{") - (mark in "]}") for mark in marks), default=0)
+
+
+def _is_read(value: Any) -> bool:
+    """Return whether a document has no text and no number for which all of it is refused."""
+    if isinstance(value, Pairs):
+        return all(_is_read(name) and _is_read(member) for name, member in value)
+    if isinstance(value, list):
+        return all(map(_is_read, value))
+    if isinstance(value, Whole):
+        return len(value.lstrip("-")) <= MAX_READ_DIGITS
+    return not isinstance(value, str) or not SURROGATE.search(value)
 
 
 def _batch_rows(document: Any) -> list[Row] | None:

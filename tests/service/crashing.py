@@ -3,8 +3,7 @@
 from typing import NoReturn
 
 from service.cli import main
-from service.inference.outcome import Outcome, RowOutcome
-from service.protocols.native.scoring import Answered, Scorer
+from service.protocols.native.scoring import Answered, AnsweredBatch, Scorer
 from service.wire.steps import Steps
 
 score, score_batch = Scorer.predict, Scorer.batch
@@ -17,12 +16,12 @@ def _fail(body: bytes) -> NoReturn:
         raise RuntimeError(f"cannot score {body!r}") from error
 
 
-def predict(scorer: Scorer, body: bytes) -> Answered[RowOutcome]:
+def predict(scorer: Scorer, body: bytes) -> Answered:
     return _fail(body) if b'"crash"' in body else score(scorer, body)
 
 
-def batch(scorer: Scorer, body: bytes) -> Steps[Answered[Outcome]]:
-    return _fail(body) if b'"crash"' in body else score_batch(scorer, body)
+def batch(scorer: Scorer, body: bytes, max_bad_rows: int | None = None) -> Steps[AnsweredBatch]:
+    return _fail(body) if b'"crash"' in body else score_batch(scorer, body, max_bad_rows)
 
 
 if __name__ == "__main__":

@@ -91,8 +91,11 @@ class Examiner:
         plain = replace(asked, coding="")
         with _finding(plain):
             self._check_transfers(plain, self._answer(plain), rng)
+            reporting = replace(plain, on_error="report")
             if plain.is_lines and plain.rows:
-                self._check_lines(replace(plain, on_error="report"), rng)
+                self._check_lines(reporting, rng)
+            elif plain.form != "record":
+                self._answer(reporting)
 
     def counted(self) -> int:
         """Return how many predicted rows the service has counted."""

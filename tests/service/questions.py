@@ -24,7 +24,7 @@ MAX_LISTED = 100
 """A refusal lists the faults of the first so many bad rows."""
 
 MAX_REPORTED = 1000
-"""A stream reports so many bad rows, and ends before the next."""
+"""So many bad rows are reported; the answer ends before the next."""
 
 MAX_BYTES = 30_000
 """Twice as many are within the limits of every form."""
@@ -97,7 +97,7 @@ def question(rng: Random, form: Form | None = None) -> Question:
     """Return a question; about half of those of each form are good as a whole."""
     form = form or rng.choices(FORMS, [40, 15, 10, 20, 20])[0]
     coding = rng.choices([*CODINGS], [8, 1, 1])[0]
-    way: Way = rng.choice(["refuse", "report"]) if form in LINES else "refuse"
+    way: Way = "refuse" if form == "record" else rng.choice(["refuse", "report"])
     return Question(form, body(rng, form), way, coding)
 
 
@@ -210,6 +210,7 @@ def row_answers(asked: Question, answer: Answer) -> list[RowAnswer]:
     if "predictions" in document:
         pairs = zip(document["predictions"], kept["predictions"], strict=True)
         return [row | _ids(own) for row, own in pairs]
+    assert ("errors" in document) == (asked.on_error == "report"), answer
     return _table_rows(document, kept["data"])
 
 
@@ -218,7 +219,10 @@ def _table_rows(document: RowAnswer, kept: list[list[Any]]) -> list[RowAnswer]:
     rows = []
     for cells, written in zip(document["data"], kept, strict=True):
         own = _ids(Pairs(zip(names, written, strict=True)))
-        rows.append({**dict(zip(names, cells, strict=True)), **own, "warnings": []})
+        row = {**dict(zip(names, cells, strict=True)), **own, "warnings": [], "errors": []}
+        rows.append(row)
+    for fault in document.get("errors", ()):
+        rows[fault["loc"][2]]["errors"].append(fault)
     for warning in document["warnings"]:
         rows[warning["loc"][2]]["warnings"].append(warning)
     return rows

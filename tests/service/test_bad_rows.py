@@ -10,13 +10,12 @@ import pytest
 from fastapi import FastAPI
 
 from service.app import create_app
-from service.faults import MAX_BAD_ROWS
-from service.protocols.native.streams import MAX_REPORTED_FAULTS
+from service.faults import MAX_BAD_ROWS, MAX_REPORTED_FAULTS
 from service.settings import Settings
 from service.validation.record_validation import Validator
 from tests.conftest import ARTIFACT
 from tests.service.exchanges import answered, metric
-from tests.service.samples import FEATURES, example
+from tests.service.samples import FEATURES, JSON, example
 
 pytestmark = pytest.mark.anyio
 
@@ -127,3 +126,17 @@ async def test_an_answer_is_bounded_by_its_request(app: FastAPI, case: str) -> N
     assert len(exchange.body) < max(RATIO * len(body), 200 * bad_row_bytes)
     refused = await answered(app, headers, PATH, [body])
     assert len(refused.body) < max(RATIO * len(body), 100 * 5 * bad_row_bytes)
+
+
+@pytest.mark.parametrize("case", WORST)
+async def test_an_answer_in_json_is_bounded_by_its_request(app: FastAPI, case: str) -> None:
+    headers, row = WORST[case]
+    bad_row_bytes = 0 if case.startswith("unseen") else BAD_ROW_BYTES
+    names = json.dumps(FEATURES.names).encode()
+    body = {
+        "application/x-ndjson": b'{"instances":[%b]}' % b",".join([row] * 200),
+        "text/csv": b'{"columns":%b,"data":[%b]}' % (names, b",".join([b"[%b]" % row] * 200)),
+    }[headers["Content-Type"]].replace(b"[,]", b"[]")
+    exchange = await answered(app, JSON, REPORT, [body])
+    assert exchange.status == 200
+    assert len(exchange.body) < max(RATIO * len(body), 200 * bad_row_bytes)

@@ -153,6 +153,24 @@ async def test_of_a_stream_each_row_and_fault_that_is_reported_is_counted(
     assert await counted(client) == (1502 + cut.text.count("absence"), 4 + faults)
 
 
+@pytest.mark.parametrize("write", [batch, table])
+async def test_of_a_batch_of_json_each_row_and_fault_that_is_reported_is_counted(
+    client: httpx.AsyncClient, write: Callable[[list[str]], bytes]
+) -> None:
+    target = "/predict/batch?on_error=report"
+    await client.post(target, content=write([GOOD, BAD, GOOD, *[GOOD] * 1500, BAD]), headers=JSON)
+    assert await counted(client) == (1502, 4)
+    assert await sizes(client) == (1, 1504)
+    cut = await client.post(target, content=write([*[BAD] * 1001, GOOD]), headers=JSON)
+    assert "cut_short" in cut.text
+    assert await counted(client) == (1502, 4 + 2001)
+    assert await sizes(client) == (2, 1504 + 1000)
+    for refused in (write([GOOD])[:-1], write([GOOD] * (3 * BLOCK_LINES + 1))):
+        await client.post(target, content=refused, headers=JSON)
+    assert await counted(client) == (1502, 2005 + 1)  # which is not JSON
+    assert await sizes(client) == (2, 2504)
+
+
 @pytest.mark.parametrize(("write", "headers"), FORMS[2:])
 async def test_a_stream_that_is_refused_at_its_start_counts_nothing(
     client: httpx.AsyncClient, write: Callable[[list[str]], bytes], headers: dict[str, str]
@@ -170,8 +188,9 @@ async def test_an_answer_that_cannot_be_written_is_not_counted(
     for name in ("record", "batch", "table"):
         monkeypatch.setattr(Answers, name, lambda *_: 1 / 0)
     path = "/predict/batch" if isinstance(body, bytes) else "/predict"
-    answer = await client.post(path, content=body, headers=JSON)
-    assert answer.status_code == 500
+    for query in ("", "?on_error=report"):
+        answer = await client.post(f"{path}{query}", content=body, headers=JSON)
+        assert answer.status_code == 500
     assert await counted(client) == (0, 0)
 
 

@@ -30,7 +30,7 @@ BATCH_VALIDATOR = BatchValidator(FEATURES, MAX_ROWS)
 
 
 def _read_with_care(body: bytes) -> Array:
-    return finish(BATCH_VALIDATOR.valid(body)).X
+    return finish(BATCH_VALIDATOR.rows(body)).X
 
 
 def _as_batch(records: list[dict[str, float]]) -> bytes:

@@ -240,7 +240,7 @@ async def test_two_records_in_a_line_are_refused(client: httpx.AsyncClient) -> N
     assert (await client.post(PATH, content=line, headers=NDJSON)).status_code == 422
 
 
-@pytest.mark.parametrize(("way", "headers"), [("ignore", NDJSON), ("", CSV), ("report", JSON)])
+@pytest.mark.parametrize(("way", "headers"), [("ignore", NDJSON), ("", CSV), ("Report", JSON)])
 async def test_another_way_to_treat_bad_rows_is_refused(
     client: httpx.AsyncClient, way: str, headers: dict[str, str]
 ) -> None:

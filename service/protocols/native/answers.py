@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeAlias
 
 import msgspec
@@ -11,7 +12,7 @@ import numpy as np
 
 from model.inference.predictor import Predictor
 from model.schema.classes import probability_names
-from service.faults import missing_warning, unseen_warning
+from service.faults import Faults, missing_warning, unseen_warning
 from service.inference.outcome import Outcome, RowOutcome
 from service.wire.ids import ID
 from service.wire.record_reader import Id
@@ -43,6 +44,13 @@ class OfMore(msgspec.Struct, gc=False):
     predicted_class: int
     label: str
     warnings: Warnings
+
+
+class Rejected(msgspec.Struct, gc=False):
+    """A row of a batch whose faults are reported in its place."""
+
+    id: Id
+    errors: Faults
 
 
 class OfOne(msgspec.Struct, gc=False):
@@ -89,14 +97,34 @@ class Answers:
             return encode(OfOne(shown, msgspec.UNSET, self._by_label(probability), *common))
         return encode(OfOne(shown, probability, msgspec.UNSET, *common))
 
-    def batch(self, outcome: Outcome, ids: Iterable[Id]) -> bytes:
-        """Answer records, with the ids of those that have one."""
+    def batch(self, outcome: Outcome, ids: Sequence[Id], faults: Mapping[int, Faults]) -> bytes:
+        """Answer records, with the ids of those that have one.
+
+        Parameters
+        ----------
+        outcome : Outcome
+            That of the records without a fault.
+        ids : sequence of Id
+            Those of all records.
+        faults : mapping of int to list
+            What is reported in place of the others, by their numbers.
+        """
+        own = [ids[number] for number in _others(len(ids), faults)] if faults else ids
+        predictions: list[object] = self._predictions(outcome, own)
+        if faults:
+            good = iter(predictions)
+            predictions = [
+                Rejected(ids[number], faults[number]) if number in faults else next(good)
+                for number in range(len(ids))
+            ]
+        return encode({"predictions": predictions, **self._model})
+
+    def _predictions(self, outcome: Outcome, ids: Iterable[Id]) -> list[object]:
         warnings = [NONE] * len(outcome.classes)
         for row, found in self._warnings(outcome).items():
             warnings[row] = found
         numbers, labels = outcome.classes.tolist(), self._labels_of(outcome)
-        rows = list(map(self._row, ids, self._probabilities(outcome), numbers, labels, warnings))
-        return encode({"predictions": rows, **self._model})
+        return list(map(self._row, ids, self._probabilities(outcome), numbers, labels, warnings))
 
     def rows(self, outcome: Outcome) -> Rows:
         """Return what `record` says of each row."""
@@ -114,22 +142,49 @@ class Answers:
             for row, (probability, number) in enumerate(pairs)
         ]
 
-    def table(self, outcome: Outcome, ids: Iterable[Id] | None) -> bytes:
-        """Answer the rows of a table in a table, with a column of their ids if it has one."""
-        shown = [outcome.probabilities] if self._is_binary else outcome.probabilities.T
-        columns = [column.tolist() for column in (*shown, outcome.classes)]
-        columns.append(self._labels_of(outcome))
+    def table(
+        self, outcome: Outcome, ids: Sequence[Id] | None, faults: Mapping[int, Faults] | None
+    ) -> bytes:
+        """Answer the rows of a table in a table, with a column of their ids if it has one.
+
+        Parameters
+        ----------
+        outcome : Outcome
+            That of the rows without a fault.
+        ids : sequence of Id or None
+            Those of all rows.
+        faults : mapping of int to list, or None
+            Those of the others, by their numbers; None where there is no list of them.
+        """
+        reported = faults or {}
+        n_rows = len(outcome.classes) + len(reported)
+        places = _others(n_rows, reported)
+        rows = self._cells(outcome)
+        if reported:
+            good, empty = iter(rows), (None,) * len(self._columns)
+            rows = [empty if number in reported else next(good) for number in range(n_rows)]
         names = self._columns
         if ids is not None:
-            columns, names = [ids, *columns], [ID, *names]
-        rows = list(zip(*columns, strict=True))
-        warnings = [
-            {**warning, "loc": ["body", "data", row, warning["loc"][-1]]}
+            names = [ID, *names]
+            rows = [(own or None, *row) for own, row in zip(ids, rows, strict=True)]
+        table = {"columns": names, "data": rows, "warnings": self._of_table(outcome, places)}
+        if faults is not None:
+            table["errors"] = [*chain.from_iterable(faults.values())]
+        return encode({**table, **self._model})
+
+    def _cells(self, outcome: Outcome) -> list[tuple[object, ...]]:
+        """Return the cells of rows without a fault."""
+        shown = [outcome.probabilities] if self._is_binary else outcome.probabilities.T
+        columns = [column.tolist() for column in (*shown, outcome.classes)]
+        return list(zip(*columns, self._labels_of(outcome), strict=True))
+
+    def _of_table(self, outcome: Outcome, places: Sequence[int]) -> Warnings:
+        """Return the warnings of rows that stand in these places of a table."""
+        return [
+            {**warning, "loc": ["body", "data", places[row], warning["loc"][-1]]}
             for row, found in self._warnings(outcome).items()
             for warning in found
         ]
-        table = {"columns": names, "data": rows, "warnings": warnings}
-        return encode({**table, **self._model})
 
     def _probabilities(self, outcome: Outcome) -> list[Any]:
         """Return the probability of each row; with more than two classes, those by label."""
@@ -159,6 +214,11 @@ class Answers:
         told = {column: self._unseen[column] for column in unseen}
         told |= {column: self._missing[column] for column in missing}
         return [told[column] for column in sorted(told)]
+
+
+def _others(n_rows: int, faults: Mapping[int, Faults]) -> Sequence[int]:
+    """Return the numbers of the rows without a fault."""
+    return [number for number in range(n_rows) if number not in faults] if faults else range(n_rows)
 
 
 def _context(predictor: Predictor) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.errors import ContentTooLarge, InvalidInput, Refusal
-from service.faults import MAX_BAD_ROWS
+from service.faults import MAX_BAD_ROWS, too_many_bad_rows
 from service.http.streamed import StreamedResponse
 from service.inference.admission import Admission
 from service.observability.metrics.predicted_rows import PredictionMeter
@@ -47,9 +47,10 @@ class Batches:
     async def answer(self, request: Request) -> Response:
         """Answer a batch of any kind."""
         media_type = check_media_type(request, JSON, *STREAMS)
-        on_error = _on_error(request, media_type)
+        on_error = _on_error(request)
         if media_type == JSON:
-            return Response(await self._json(request), media_type=JSON)
+            most = self._settings.max_bad_rows if on_error == "report" else None
+            return Response(await self._json(request, most), media_type=JSON)
         make, scorer = STREAMS[media_type], self._current()
         if on_error == "refuse":
             return Response(await self._whole(request, make(scorer)), media_type=media_type)
@@ -57,18 +58,19 @@ class Batches:
         # What is wrong at the very start is still answered as a problem.
         return StreamedResponse(await anext(chunks), chunks, media_type)
 
-    async def _json(self, request: Request) -> bytes:
+    async def _json(self, request: Request, max_bad_rows: int | None) -> bytes:
         with self._admission.place():
             body = await read_body(request, self._settings.max_batch_bytes)
             async with self._admission.turn():
                 check_peer(request)
-                answered = await interleave(self._current().batch(body))
-        answer, outcome = answered
+                answered = await interleave(self._current().batch(body, max_bad_rows))
+        outcome = answered.outcome
         self._meter.predicted(
             outcome.probabilities, outcome.classes, outcome.unseen, outcome.missing
         )
-        self._meter.answered_batch(len(outcome.classes))
-        return answer
+        self._meter.refused(answered.faults)
+        self._meter.answered_batch(answered.rows)
+        return answered.body
 
     async def _whole(self, request: Request, stream: Stream) -> bytes:
         """Return the answers to all rows, if none has a fault."""
@@ -101,7 +103,7 @@ class Batches:
                     yield (b"" if pace.is_due else stream.header()) + stream.written(answers)
                     pace.is_due = True
                     if stream.is_cut_short:
-                        raise InvalidInput(f"More than {stream.bad_rows} rows have faults.", [])
+                        raise InvalidInput(too_many_bad_rows(stream.bad_rows), [])
             except Refusal as refusal:
                 if not pace.is_due:
                     raise
@@ -148,11 +150,10 @@ class Batches:
         )
 
 
-def _on_error(request: Request, media_type: str) -> str:
+def _on_error(request: Request) -> str:
     on_error = request.query_params.get("on_error", "refuse")
-    known = ("refuse", "report") if media_type in STREAMS else ("refuse",)
-    if on_error not in known:
-        expected = f"Expected {' or '.join(known)} with a body of {media_type}."
+    if on_error not in ("refuse", "report"):
+        expected = "Expected refuse or report."
         told = {"loc": ["query", "on_error"], "msg": expected, "type": "unknown_code"}
         raise InvalidInput("The value of on_error is not valid.", [told])
     return on_error

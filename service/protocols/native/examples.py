@@ -11,7 +11,7 @@ from model.schema.features import FeatureSet
 from service.errors import InvalidInput
 from service.http.openapi import Example, as_lines
 from service.http.problems import MEDIA_TYPE, kind_of, problem_body
-from service.protocols.native.scoring import Answered, Scorer
+from service.protocols.native.scoring import Answered, AnsweredBatch, Scorer
 from service.protocols.native.streams import STREAMS
 
 
@@ -54,7 +54,9 @@ def answer_examples(scorer: Scorer) -> list[Example]:
     ]
 
 
-def _answer(operation: str, ask: Callable[[bytes], Answered[Any]], body: object) -> Example:
+def _answer(
+    operation: str, ask: Callable[[bytes], Answered | AnsweredBatch], body: object
+) -> Example:
     try:
         return Example(operation, from_json(ask(to_json(body)).body))
     except InvalidInput as refusal:

@@ -107,13 +107,15 @@ class NativeContract(Contract[Scorer]):
         async def predict_batch(request: Request) -> Response:
             """Send many records, get a prediction for each, in order.
 
-            Each gets the answer that it would get alone. One bad record refuses the whole batch;
-            the faults of the first hundred bad ones are listed. A table, with the names of the
-            columns once and the values in rows, is a fifth of the size, and is answered by a table.
+            Each gets the answer that it would get alone. One bad record rejects the whole batch;
+            the faults of the first hundred bad ones are listed. With `on_error=report`, a bad one
+            is answered in its place, with its first faults; in a table its cells are null, and
+            `errors` lists the faults. After too many bad ones the answer ends, with `cut_short`.
 
-            Rows of CSV or NDJSON are answered in the same format, with their `id` where they have
-            one. With `on_error=report` each is answered as it comes, in a stream of any length, a
-            bad one with its faults: read while you send.
+            A table, with the names of the columns once and the values in rows, is a fifth of the
+            size, and is answered by a table. Rows of CSV or NDJSON are answered in the same
+            format; with `on_error=report` as they arrive, in a stream of any length: read while
+            you send. An `id` comes back in every form.
             """
             return await batches.answer(request)
 

@@ -136,6 +136,19 @@ class Row(BaseModel):
     )
 
 
+class RejectedRow(BaseModel):
+    """The faults of one record, in its place; only with `on_error=report`."""
+
+    id: int | str = Field(
+        "",
+        description="That of the record, where it had one that is valid.",
+        json_schema_extra=_without_default,
+    )
+    errors: list[Fault] = Field(
+        description="The first faults of the record; or `cut_short`, where the answer ends."
+    )
+
+
 class Answer(BaseModel):
     """What made a prediction."""
 
@@ -149,10 +162,17 @@ class TableRows(BaseModel):
         description="`id`, if the table had a column of them; `probability`, or `probability_` "
         "and a label for each class; `predicted_class` and `label`."
     )
-    data: list[list[float | str]] = Field(description="Of each row the values in this order.")
+    data: list[list[float | str | None]] = Field(
+        description="Of each row the values in this order; null in a row with faults."
+    )
     warnings: list[Fault] = Field(
         description="Missing values, and plausible ones outside of what was seen in training, "
         "with their rows."
+    )
+    errors: list[Fault] = Field(
+        [],
+        description="The faults of rows, with their numbers; only with `on_error=report`.",
+        json_schema_extra=_without_default,
     )
 
 
@@ -304,7 +324,7 @@ def prediction_types(artifact: Artifact) -> tuple[type[BaseModel], ...]:
     fields["predicted_class"] = (numbers, Field(description=rule))
     fields["label"] = (labels, Field(description="Name of the predicted class."))
     row = create_model("BatchRow", __base__=Row, **fields)
-    rows: Any = (list[row], Field(description="One for each record, in order."))
+    rows: Any = (list[row | RejectedRow], Field(description="One for each record, in order."))
     answer = ThresholdAnswer if is_binary else Answer
     return (
         create_model("Prediction", __base__=(row, answer)),

@@ -16,6 +16,7 @@ from model.schema.classes import probability_names
 from service.errors import InvalidInput
 from service.faults import (
     MAX_BAD_ROWS,
+    MAX_REPORTED_FAULTS,
     PARTS,
     Hints,
     as_text,
@@ -36,9 +37,6 @@ Answer: TypeAlias = dict[str, Any]
 
 TOLD = ("predicted_class", "label", "threshold", "model_version", "warnings", "errors")
 """What a row of CSV says after its probability; the last two are lists."""
-
-MAX_REPORTED_FAULTS = 32
-"""Of a row whose faults are reported, so many are listed."""
 
 encoder = msgspec.json.Encoder()
 
