@@ -360,7 +360,7 @@ def _print_summary(told: str) -> None:
 
 def _score_file(predictor: Predictor, file: Path, output: Path, stops: Stops) -> Tally:
     with _parts("scoring files", "files"):
-        from service.files.reading import rows_about
+        from service.files.formats.reading import rows_about
         from service.files.score_file import score_file
     gc.freeze()  # all that was imported is looked at no more, which at the end takes 0.1 s
     with progress_bars() as start:

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 from model.errors import DataError
-from service.files.reading import READERS, check_readable
+from service.files.formats.reading import READERS, check_readable
 
 STAGING = ".heartline-"
 """Beginning of the name of the folder in which files are until they are whole."""

@@ -12,9 +12,9 @@ from polars.exceptions import PanicException, PolarsError
 
 from model.errors import DataError
 from model.inference.predictor import Predictor
+from service.files.formats.reading import scored_batches
+from service.files.formats.writers import WRITERS
 from service.files.outputs import check_jobs, publish, rejects_path, staging
-from service.files.reading import scored_batches
-from service.files.writers import WRITERS
 
 OS_ERROR = re.compile(r"\(os error (\d+)\)")
 

@@ -12,16 +12,8 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema, from_js
 from model.arrays import Array
 from model.schema.features import FeatureSet
 from service.errors import ContentTooLarge
-from service.faults import (
-    BATCH,
-    TABLE,
-    BadName,
-    FaultFinder,
-    Faults,
-    Loc,
-    kept_names,
-    not_json,
-)
+from service.faults import BATCH, TABLE, BadName, Faults, Loc, kept_names, not_json
+from service.validation.fault_finder import FaultFinder
 from service.validation.findings import Bad, BadRows, Findings
 from service.validation.reports import Reports
 from service.validation.rows import Records, Rows, TableRows, unfit

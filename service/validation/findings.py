@@ -11,12 +11,11 @@ from service.faults import (
     MAX_BAD_ROWS,
     BadName,
     BadValue,
-    FaultFinder,
     Faults,
-    Hints,
     Loc,
     refusal_detail,
 )
+from service.validation.fault_finder import FaultFinder, Hints
 from service.wire.steps import Steps
 
 STEP_NAMES = 20

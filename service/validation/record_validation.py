@@ -9,7 +9,8 @@ from pydantic_core import from_json
 
 from model.schema.features import FeatureSet
 from service.errors import InvalidInput
-from service.faults import EXPECTED_ID, FaultFinder, Hints, kept_names, not_json
+from service.faults import EXPECTED_ID, kept_names, not_json
+from service.validation.fault_finder import FaultFinder, Hints
 from service.wire.cutting import member_names
 from service.wire.ids import id_fault, id_of
 

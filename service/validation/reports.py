@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from service.faults import MAX_REPORTED_FAULTS, FaultFinder, Faults, Hints, Loc, cut_short
+from service.faults import MAX_REPORTED_FAULTS, Faults, Loc, cut_short
+from service.validation.fault_finder import FaultFinder, Hints
 from service.validation.findings import Bad, described
 from service.wire.steps import Steps
 

@@ -9,7 +9,8 @@ import msgspec
 from pydantic_core import from_json
 
 from model.schema.features import FeatureSet
-from service.faults import BadValue, FaultFinder, FaultType, Loc
+from service.faults import BadValue, FaultType, Loc
+from service.validation.fault_finder import FaultFinder
 from service.validation.findings import Bad
 from service.wire.cutting import Member, items, members
 from service.wire.ids import ID, is_id

@@ -17,7 +17,6 @@ from fastapi import FastAPI
 
 from model.artifact.artifact import Artifact
 from model.schema.features import FeatureSet
-from service import faults
 from service.app import _fitted, create_app
 from service.faults import MAX_COMPARED
 from service.observability.metrics.exposition import Exposition
@@ -25,6 +24,7 @@ from service.observability.metrics.predicted_rows import PredictionMeter, cells_
 from service.observability.metrics.registry import Registry
 from service.observability.metrics.slots import CELLS, SharedSlots, Slots
 from service.settings import Settings
+from service.validation import fault_finder
 from service.wire.sizes import longest_record
 from tests.conftest import ARTIFACT
 from tests.exposition import Series, read, series, total
@@ -137,7 +137,7 @@ async def test_hints_at_unknown_names_take_a_bounded_number_of_comparisons(
         compared.append(len(possibilities) * n)
         return []
 
-    monkeypatch.setattr(faults, "get_close_matches", count)
+    monkeypatch.setattr(fault_finder, "get_close_matches", count)
     record = {**example(wide), **{f"unknown_{number}": 1 for number in range(100)}}
     refused = (await client.post("/predict", json=record)).json()
     assert len(refused["errors"]) == 100

@@ -24,14 +24,13 @@ from service.faults import (
     TABLE,
     BadName,
     BadValue,
-    FaultFinder,
     FaultType,
-    Hints,
     Loc,
     not_json,
     refusal_detail,
 )
 from service.validation.batch_validation import OPENINGS, SPARE_MARKS
+from service.validation.fault_finder import FaultFinder, Hints
 from tests.service.pydantic_types import KINDS, Record, batch_type, record_type, table_type
 
 

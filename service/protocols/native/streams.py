@@ -18,7 +18,6 @@ from service.faults import (
     MAX_BAD_ROWS,
     MAX_REPORTED_FAULTS,
     PARTS,
-    Hints,
     as_text,
     bad_rows_detail,
     fault,
@@ -29,6 +28,7 @@ from service.faults import (
 )
 from service.inference.outcome import Outcome
 from service.protocols.native.scoring import Scorer
+from service.validation.fault_finder import Hints
 from service.wire.csv_cells import BLANKS, as_cell, cells_of, rows_of
 from service.wire.ids import EXPECTED_TEXT, ID, id_fault, id_of, is_text
 

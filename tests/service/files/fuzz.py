@@ -20,7 +20,7 @@ import polars as pl
 from model.artifact.artifact import Artifact
 from model.errors import DataError
 from model.inference.predictor import Predictor
-from service.files import blocks
+from service.files.formats import blocks
 from service.files.score_file import Tally, score_file
 from tests.conftest import ARTIFACT
 from tests.service import hostile

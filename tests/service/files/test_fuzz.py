@@ -9,8 +9,8 @@ import pytest
 
 from model.errors import DataError
 from model.inference.predictor import Predictor
-from service.files import reading
-from service.files.cells import BAD_QUOTES, CellReader, CsvRows
+from service.files.formats import reading
+from service.files.formats.cells import BAD_QUOTES, CellReader, CsvRows
 from service.files.score_file import score_file
 from tests.service.files.fuzz import fuzz
 from tests.service.files.samples import write

@@ -15,12 +15,19 @@ from hypothesis import strategies as st
 
 from model.errors import DataError
 from model.inference.predictor import Predictor
-from service.files.blocks import BLOCK_BYTES, PIECE_LINES, RowCounter, TextBlocks, pieces
-from service.files.cells import BAD_QUOTES, NOT_UTF8, TOO_FEW, TOO_MANY, CellReader, split_line
-from service.files.csv_files import CsvScorer
-from service.files.records import BATCH_LINES, RecordScorer
+from service.files.formats.blocks import BLOCK_BYTES, PIECE_LINES, RowCounter, TextBlocks, pieces
+from service.files.formats.cells import (
+    BAD_QUOTES,
+    NOT_UTF8,
+    TOO_FEW,
+    TOO_MANY,
+    CellReader,
+    split_line,
+)
+from service.files.formats.csv_files import CsvScorer
+from service.files.formats.records import BATCH_LINES, RecordScorer
+from service.files.formats.tables import TableScorer
 from service.files.score_file import Tally, score_file
-from service.files.tables import TableScorer
 from tests.service.files.damaged import cells_of
 from tests.service.files.samples import answered, read, write
 from tests.service.samples import FEATURES, example

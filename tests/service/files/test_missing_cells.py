@@ -13,7 +13,7 @@ import pytest
 
 from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
-from service.files.cells import CellReader, CsvRows
+from service.files.formats.cells import CellReader, CsvRows
 from service.files.outputs import rejects_path
 from service.files.score_file import score_file
 from tests.conftest import ARTIFACT

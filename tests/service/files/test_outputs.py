@@ -13,9 +13,9 @@ import pytest
 from model.errors import DataError
 from model.inference.predictor import Predictor
 from service.files import score_file as scoring
-from service.files import writers as writing
 from service.files.cluster import score_files
-from service.files.reading import rows_about
+from service.files.formats import writers as writing
+from service.files.formats.reading import rows_about
 from service.files.score_file import score_file
 from tests.service.files.samples import write
 from tests.service.samples import example

@@ -12,10 +12,10 @@ import pytest
 
 from model.errors import DataError
 from model.inference.predictor import Predictor
-from service.files.reading import BATCH_ROWS
-from service.files.records import RecordScorer
+from service.files.formats.reading import BATCH_ROWS
+from service.files.formats.records import RecordScorer
+from service.files.formats.tables import TableScorer
 from service.files.score_file import Tally, score_file
-from service.files.tables import TableScorer
 from tests.service.files.samples import read, reasons, write
 from tests.service.samples import FEATURES, example, raw
 

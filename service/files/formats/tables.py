@@ -12,9 +12,9 @@ from model.inference.predictor import Predictor
 from model.schema.features import CASE_NOTE, Feature
 from model.schema.rules import VALUE_FAULTS, Rule
 from service.faults import as_text, kept_names, value_fault
-from service.files.answer_columns import Answers, Scored
-from service.files.columns import TEXTS, Mask, check_ids, given_names, joined
-from service.files.missing_cells import are_missing, as_texts, with_missing
+from service.files.formats.answer_columns import Answers, Scored
+from service.files.formats.columns import TEXTS, Mask, check_ids, given_names, joined
+from service.files.formats.missing_cells import are_missing, as_texts, with_missing
 
 BOOLEANS = {"false": 0.0, "true": 1.0}
 """What a cell of CSV holds in JSON's notation; in other files true and false are no texts."""

@@ -12,8 +12,8 @@ from msgspec import UnsetType
 from model.inference.predictor import Predictor
 from service.errors import InvalidInput
 from service.faults import as_text, kept_names
-from service.files.answer_columns import Answers, Scored
-from service.files.writers import RAW_ID
+from service.files.formats.answer_columns import Answers, Scored
+from service.files.formats.writers import RAW_ID
 from service.validation.record_validation import Validator
 from service.wire.ids import ID, text_of
 from service.wire.record_reader import Id, RecordReader

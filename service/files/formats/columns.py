@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from model.errors import HeartlineError
 from model.schema.features import FeatureSet
-from service.faults import MAX_NAME, FaultFinder, as_text, kept_names
+from service.faults import MAX_NAME, as_text, kept_names
+from service.validation.fault_finder import FaultFinder
 
 Mask: TypeAlias = NDArray[np.bool_]
 

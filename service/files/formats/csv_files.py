@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from model.inference.predictor import Predictor
-from service.files.answer_columns import Scored
-from service.files.cells import CellReader, split_line, with_line_feeds
-from service.files.columns import BadColumns, given_names
-from service.files.tables import TableScorer
+from service.files.formats.answer_columns import Scored
+from service.files.formats.cells import CellReader, split_line, with_line_feeds
+from service.files.formats.columns import BadColumns, given_names
+from service.files.formats.tables import TableScorer
 
 
 def header_names(blocks: Iterator[bytes]) -> tuple[list[str], bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from model.schema.rules import MISSING, Rule
-from service.files.columns import TEXTS
+from service.files.formats.columns import TEXTS
 
 
 def as_texts(cells: pl.Series, *, is_csv: bool) -> pl.Series:

@@ -14,12 +14,12 @@ import polars as pl
 
 from model.errors import DataError
 from model.inference.predictor import Predictor
-from service.files.answer_columns import Scored
-from service.files.blocks import TextBlocks, open_regular, pieces
-from service.files.cells import RowsLost
-from service.files.columns import BadColumns
-from service.files.csv_files import CsvScorer, header_names
-from service.files.tables import TableScorer
+from service.files.formats.answer_columns import Scored
+from service.files.formats.blocks import TextBlocks, open_regular, pieces
+from service.files.formats.cells import RowsLost
+from service.files.formats.columns import BadColumns
+from service.files.formats.csv_files import CsvScorer, header_names
+from service.files.formats.tables import TableScorer
 
 BATCH_ROWS = 50_000
 
@@ -106,7 +106,7 @@ def _read_parquet(path: Path, predictor: Predictor) -> Iterator[Scored]:
 
 
 def _read_ndjson(path: Path, predictor: Predictor) -> Iterator[Scored]:
-    from service.files.records import RecordScorer
+    from service.files.formats.records import RecordScorer
 
     scorer = RecordScorer(predictor)
     yield scorer.score([])

@@ -10,7 +10,7 @@ import polars as pl
 from model.arrays import Array
 from model.inference.predictor import Predictor
 from service.faults import as_text, missing_warning, unseen_warning
-from service.files.columns import joined
+from service.files.formats.columns import joined
 from service.inference.outcome import Outcomes
 
 ROWS = 2000
