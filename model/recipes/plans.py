@@ -9,12 +9,19 @@ import numpy as np
 
 from model.data import Dataset
 from model.evaluation.validation import Mask, Rows, training_sets
+from model.schema.encoding import Encoding
 
 FEWEST_FOLDS = 3
 """A class with fewer rows than the usual folds makes fewer of them, down to this number."""
 
 HOLD_OUT_FOLDS = 5
 """The single inner division holds out one of these."""
+
+FEW_ROWS_OF_A_CLASS = 500
+"""With fewer, a single inner division would hold out too few of them to calibrate by."""
+
+FEW_COLUMNS = 48
+"""With fewer columns and classes, a row costs about the same."""
 
 SIZES = (
     # rows, folds, repeats, inner folds: at each about as many rows are fitted in all.
@@ -58,14 +65,22 @@ class Plan:
 
 def plan_for(dataset: Dataset, folds: int | None, repeats: int | None) -> Plan:
     """Return the plan for a data set, with folds and repeats as given or by its size."""
-    size = next(size for size in SIZES if len(dataset) <= size[0])
+    size = next(size for size in SIZES if _size(dataset) <= size[0])
     if folds is not None and folds < 2:
         raise ValueError("a cross-validation has at least two folds")
     _, usual_folds, usual_repeats, inner_folds = size
     fewest = int(units_of_classes(dataset, np.ones(len(dataset), dtype=bool)).min())
+    if inner_folds == 1 and fewest < FEW_ROWS_OF_A_CLASS:
+        inner_folds = FEWEST_FOLDS
     return Plan(
         folds or max(FEWEST_FOLDS, min(usual_folds, fewest)), repeats or usual_repeats, inner_folds
     )
+
+
+def _size(dataset: Dataset) -> float:
+    """Return the number of rows, or how many with few columns and classes would cost as much."""
+    columns = len(Encoding.for_table(dataset.features))
+    return len(dataset) * max(1.0, (columns + 2 * len(dataset.labels)) / FEW_COLUMNS)
 
 
 def units_of_classes(dataset: Dataset, within: Mask) -> Rows:

@@ -36,6 +36,9 @@ PASSED_ROWS = 5_000_000
 
 FEWEST_PASSES = 10
 
+STACKED_NUMBERS = 2**20
+"""So many numbers of the rows of all sets."""
+
 SMALLEST_PROBABILITY = 1e-300
 
 STACKED_ROWS = 14_400
@@ -140,10 +143,11 @@ class Stacks:
     design: Design
     penalties: tuple[float, ...]
 
-    def chunks(self, training: Mask) -> list[slice]:
+    def chunks(self, training: Mask, columns: int) -> list[slice]:
         """Divide sets of rows, of shape (K, n), into so many as are quickest in one stack."""
         rows = int(training.sum(axis=1).max())
-        at_once = max(1, STACKED_ROWS // (rows * len(self.penalties)))
+        at_once = STACKED_ROWS // (rows * len(self.penalties))
+        at_once = max(1, min(at_once, STACKED_NUMBERS // (rows * columns)))
         if rows > MANY_ROWS:  # each has batches of its own
             at_once = 1
         return [slice(start, start + at_once) for start in range(0, len(training), at_once)]

@@ -150,7 +150,7 @@ class PlannedTableFit:
         within = np.concatenate([training[owners], training])
         tasks = [
             partial(self._fit_chunk, table, sets[chunk], within[chunk], random_state)
-            for chunk in self.stacks.chunks(sets)
+            for chunk in self.stacks.chunks(sets, table.columns.shape[1])
         ]
         of_a_set = self.fits_of_a_fold * len(training) / len(sets)
         done = in_parallel(tasks, lambda number: on_fit(number * of_a_set))

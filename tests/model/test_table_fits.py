@@ -195,8 +195,9 @@ def test_a_column_that_a_fold_knows_no_value_of_is_no_fault() -> None:
 def test_many_rows_are_fitted_set_by_set_and_few_in_stacks() -> None:
     networks = Stacks(TWO_CLASSES, (10.0, 15.0, 20.0))
     few, many = np.ones((50, 240), dtype=bool), np.ones((4, 2001), dtype=bool)
-    assert [part.stop - part.start for part in networks.chunks(few)] == [20, 20, 20]
-    assert [part.stop - part.start for part in networks.chunks(many)] == [1, 1, 1, 1]
+    assert [part.stop - part.start for part in networks.chunks(few, 20)] == [20, 20, 20]
+    assert [part.stop - part.start for part in networks.chunks(few, 2000)] == [2] * 25
+    assert [part.stop - part.start for part in networks.chunks(many, 20)] == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("grouped", [False, True], ids=["rows", "groups"])
@@ -319,6 +320,17 @@ def test_folds_and_repeats_follow_the_size(rows: int, expected: tuple[int, int, 
     assert plan_for(dataset, 4, 3) == Plan(4, 3, expected[2])
     work = [rows * folds * repeats * (inner + 1) for rows, folds, repeats, inner in SIZES[:-1]]
     assert max(work) < 3.5 * min(work)
+
+
+def test_a_rare_class_of_many_rows_is_calibrated_by_cross_validation() -> None:
+    shares = np.array([0.985, 0.015])
+    plan = plan_for(made_table(25_000, columns=1, shares=shares), None, None)
+    assert plan == Plan(5, 1, 3)
+
+
+def test_columns_and_classes_count_as_rows_do() -> None:
+    assert plan_for(made_table(300, columns=1997), None, None) == Plan(5, 2, 3)
+    assert plan_for(made_table(960, classes=60, columns=20), None, None) == Plan(5, 4, 5)
 
 
 def test_a_class_with_few_rows_makes_fewer_folds() -> None:
