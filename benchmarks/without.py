@@ -40,7 +40,7 @@ def _asyncio_config(self: Any, *others: Any, **named: Any) -> None:
     plain_config(self, *others, **{**named, "loop": "asyncio"})
 
 
-takes, keeps_open = FastProtocol._takes, FastProtocol._keeps_open
+takes = FastProtocol._takes
 wait_for_client = FastProtocol._wait_for_client
 
 
@@ -49,9 +49,9 @@ def _takes_whole_requests(self: Any, data: bytes) -> bool:
     return is_taken and not self._take_begun()
 
 
-def _forgetful_keeps_open(self: Any) -> bool:
+def _takes_with_new_start(self: Any, data: bytes) -> bool:
     self._own_headers = None
-    return keeps_open(self)
+    return takes(self, data)
 
 
 def _wait_with_new_timer(self: Any) -> None:
@@ -81,7 +81,7 @@ REPLACEMENTS: Mapping[str, tuple[str, Any]] = {
         lambda _: False,
     ),
     "no-thread": ("service.observability.log_writer.LineWriter._is_idle", lambda _: False),
-    "known-starts": (f"{FAST_CONNECTION}.FastProtocol._keeps_open", _forgetful_keeps_open),
+    "known-starts": (f"{FAST_CONNECTION}.FastProtocol._takes", _takes_with_new_start),
     "one-timer": (f"{FAST_CONNECTION}.FastProtocol._wait_for_client", _wait_with_new_timer),
     "nothing": ("uvicorn.Config.__init__", plain_config),
 }

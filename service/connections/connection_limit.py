@@ -56,6 +56,11 @@ class ConnectionLimit:
         """Note that nothing of a request has been received since now."""
         self._idle[connection] = None
 
+    def idles_again(self, connection: Evictable) -> None:
+        """Note the same of one whose request has been answered in the turn that it came in."""
+        self._idle[connection] = None
+        self._idle.move_to_end(connection)
+
     def receives(self, connection: Evictable) -> None:
         """Note that a request begins."""
         self._idle.pop(connection, None)

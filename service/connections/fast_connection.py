@@ -82,7 +82,8 @@ class FastProtocol(LimitedProtocol):
         self._last_answer = 0.0
 
     def data_received(self, data: bytes) -> None:
-        self._answer_now()
+        if self._request:
+            self._answer_now()
         if self._begun:
             data = self._take_begun() + data
         if not self._takes(data):
@@ -126,7 +127,9 @@ class FastProtocol(LimitedProtocol):
             return False
         end = data.find(BLANK_LINE, 0, self._max_head_bytes) + len(BLANK_LINE)
         found = self._heads.find(data[:end]) if end >= len(BLANK_LINE) else None
-        if found is None or not self._keeps_open():
+        if self.server_state.default_headers is not self._own_headers:
+            self._note_headers()
+        if found is None or not self._stays_open:
             return False
         head, body_bytes = found
         missing = end + body_bytes - len(data)
@@ -141,18 +144,15 @@ class FastProtocol(LimitedProtocol):
                 self._answer_now()
         return missing >= 0
 
-    def _keeps_open(self) -> bool:
-        """Return whether answers end no connection; notes what each begins with.
+    def _note_headers(self) -> None:
+        """Note what each answer begins with, and whether it ends no connection.
 
         uvicorn makes a new list once a second, for the date.
         """
-        headers = self.server_state.default_headers
-        if headers is not self._own_headers:
-            self._own_headers = headers
-            lines = [b"%b: %b\r\n" % header for header in headers]
-            self._start = b"".join([STATUS_LINE[200], *lines])
-            self._stays_open = CLOSE_HEADER not in headers
-        return self._stays_open
+        self._own_headers = headers = self.server_state.default_headers
+        lines = [b"%b: %b\r\n" % header for header in headers]
+        self._start = b"".join([STATUS_LINE[200], *lines])
+        self._stays_open = CLOSE_HEADER not in headers
 
     def _take_begun(self) -> bytes:
         if self._rest_timer:
@@ -189,13 +189,16 @@ class FastProtocol(LimitedProtocol):
             self._wait_for_client()
 
     def _wait_for_client(self) -> None:
-        self._clear_deadline()
+        if self._deadline is not None:
+            self._clear_deadline()
         # A timer for each answer costs more than one that looks at the time of the last.
         self._last_answer = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._wait_for_next(self.timeout_keep_alive)
-        self._limit.receives(self)
-        self._note_idle()
+        if self.flow.write_paused:
+            self._limit.receives(self)  # until the answer is sent
+        else:
+            self._limit.idles_again(self)  # as it was when the request came
 
     def _wait_for_next(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(

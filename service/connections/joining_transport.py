@@ -47,7 +47,8 @@ class JoiningTransport:
 
     def write_whole(self, data: bytes) -> None:
         """Write an answer that is in one piece already."""
-        self.flush()
+        if self._held:
+            self.flush()
         self._send(data)
 
     def flush(self) -> None:
