@@ -83,15 +83,17 @@ class Answers:
         self._row = OfTwo if self._is_binary else OfMore
         self._columns = [*probability_names(labels), "predicted_class", "label"]
         self._model = _context(predictor)
+        self._threshold = self._model.get("threshold", msgspec.UNSET)
 
     def record(self, outcome: RowOutcome, own: Id | None) -> bytes:
         """Answer a record, with its id if it has one."""
         probability, number, unseen, missing, version = outcome
-        warnings = [self._unseen[column] for column in unseen]
+        warnings = NONE
         if missing:
             warnings = self._in_order(unseen, missing)
-        threshold = self._model.get("threshold", msgspec.UNSET)
-        common = (number, self._labels[number], threshold, version, warnings)
+        elif unseen:
+            warnings = [self._unseen[column] for column in unseen]
+        common = (number, self._labels[number], self._threshold, version, warnings)
         shown = own or msgspec.UNSET
         if isinstance(probability, list):
             return encode(OfOne(shown, msgspec.UNSET, self._by_label(probability), *common))
