@@ -57,6 +57,7 @@ SPEEDUPS = (
     Speedup("the same, batches of 1,000 records", "memory", BATCH_CONNECTIONS, is_batch=True),
     Speedup("uvloop", "uvloop"),
     Speedup("access lines without `logging`", "direct-lines"),
+    Speedup("the access lines of a turn made together", "turn-lines"),
     Speedup("the lines of a turn written together", "lines-together"),
     Speedup("lines written without the thread", "no-thread"),
     Speedup("the same with one connection", "no-thread", 1),

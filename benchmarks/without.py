@@ -14,6 +14,7 @@ from pydantic_core import from_json
 from service.cli import main as heartline
 from service.connections.fast_connection import FastProtocol
 from service.connections.joining_transport import JoiningTransport
+from service.protocols.native.fast_path import FastPath
 from service.server.worker import protocol
 
 NATIVE = "service.protocols.native"
@@ -38,6 +39,15 @@ plain_config = uvicorn.Config.__init__
 
 def _asyncio_config(self: Any, *others: Any, **named: Any) -> None:
     plain_config(self, *others, **{**named, "loop": "asyncio"})
+
+
+answer = FastPath.answer
+
+
+def _answer_and_log(self: Any, *request: Any) -> bytes | None:
+    answered = answer(self, *request)
+    self.log()
+    return answered
 
 
 takes = FastProtocol._takes
@@ -76,6 +86,7 @@ REPLACEMENTS: Mapping[str, tuple[str, Any]] = {
     "memory": ("service.server.worker.settle", lambda: None),
     "uvloop": ("uvicorn.Config.__init__", _asyncio_config),
     "direct-lines": (f"{NATIVE}.fast_path.only_json_handler", lambda: None),
+    "turn-lines": (f"{NATIVE}.fast_path.FastPath.answer", _answer_and_log),
     "lines-together": (
         "service.observability.line_handler.LineHandler._schedules_write",
         lambda _: False,
