@@ -16,6 +16,7 @@ from service.connections.fast_connection import FastProtocol
 from service.connections.joining_transport import JoiningTransport
 from service.protocols.native.fast_path import FastPath
 from service.server.worker import protocol
+from service.wire.record_reader import RecordReader
 
 NATIVE = "service.protocols.native"
 FAST_CONNECTION = "service.connections.fast_connection"
@@ -32,6 +33,14 @@ class _PydanticDecoder:
     def decode(body: bytes) -> dict[str, Any]:
         record = from_json(body)
         return {name: float(cell) if type(cell) is int else cell for name, cell in record.items()}
+
+
+plain_reader = RecordReader.__init__
+
+
+def _pydantic_reader(self: Any, features: Any) -> None:
+    plain_reader(self, features)
+    self._record = _PydanticDecoder
 
 
 plain_config = uvicorn.Config.__init__
@@ -82,7 +91,7 @@ REPLACEMENTS: Mapping[str, tuple[str, Any]] = {
     "rest-of-body": (f"{FAST_CONNECTION}.FastProtocol._takes", _takes_whole_requests),
     "single-row": ("model.inference.single_row.SingleRow.computes", lambda _: False),
     "ids": (f"{NATIVE}.fast_path.new_request_id", lambda: uuid4().hex),
-    "msgspec": ("service.wire.record_reader._record", _PydanticDecoder),
+    "msgspec": ("service.wire.record_reader.RecordReader.__init__", _pydantic_reader),
     "memory": ("service.server.worker.settle", lambda: None),
     "uvloop": ("uvicorn.Config.__init__", _asyncio_config),
     "direct-lines": (f"{NATIVE}.fast_path.only_json_handler", lambda: None),
