@@ -47,7 +47,7 @@ def test_an_example_gives_the_answer_that_stands_below_it(
 
 
 def test_there_are_examples_with_answers() -> None:
-    assert [language for language, _, _ in ANSWERED] == ["sh", "sh", "python"]
+    assert [language for language, _, _ in ANSWERED] == ["sh", "sh", "python", "sh"]
 
 
 def test_training_on_a_file_of_ones_own_works_as_shown(tmp_path: Path) -> None:
