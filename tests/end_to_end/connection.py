@@ -27,7 +27,7 @@ class Connection:
             for piece in exchange.pieces:
                 self._socket.sendall(piece)
                 if pause:
-                    sleep(pause)
+                    sleep(pause)  # so that each arrives alone: a client sees no event for that
             if exchange.ending == "half-closed":
                 self._socket.shutdown(socket.SHUT_WR)
         if exchange.ending == "aborted":

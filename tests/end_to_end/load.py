@@ -32,7 +32,7 @@ class Load:
         self.lost: list[Exception] = []
         self.refused: list[float] = []
         self.is_over = False
-        self._counting = threading.Lock()
+        self._counting = threading.Condition()
 
     def run_client(self) -> None:
         """Send until told to stop, or until there is nobody to connect to."""
@@ -49,15 +49,15 @@ class Load:
                 with self._counting:
                     self.answers[Answer(response.status, body)] += 1
                     self.last_answer = time.monotonic()
+                    self._counting.notify_all()
         connection.close()
 
     def wait_for_answers(self, more: int) -> None:
         """Wait until so many more requests have been answered."""
-        wanted = self.answers.total() + more
-        deadline = time.monotonic() + PATIENCE
-        while self.answers.total() < wanted:
-            assert time.monotonic() < deadline, f"no answers any more; lost: {self.lost[-3:]}"
-            time.sleep(0.01)
+        with self._counting:
+            wanted = self.answers.total() + more
+            arrived = self._counting.wait_for(lambda: self.answers.total() >= wanted, PATIENCE)
+        assert arrived, f"no answers any more; lost: {self.lost[-3:]}"
 
     def _is_refused(self, connection: http.client.HTTPConnection) -> bool:
         if connection.sock is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -17,7 +18,6 @@ from model.inference.predictor import Predictor
 from tests.end_to_end.processes import (
     COMMAND,
     environment,
-    listening_port,
     run,
     started,
     stop,
@@ -28,6 +28,7 @@ from tests.service.samples import FEATURES, example, random_records
 
 DASK = str(Path(sys.executable).with_name("dask"))
 FILES, ROWS = 40, 10_000
+SCHEDULER = re.compile(r"Scheduler at: +(\S+)\n")
 RECORDS = random_records(50, 8)
 
 
@@ -50,8 +51,9 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
     here = ["--host", "127.0.0.1", "--no-dashboard"]
     with ExitStack() as stack:
         log = tmp_path / "scheduler"
-        scheduler = stack.enter_context(started([DASK, "scheduler", *here, "--port", "0"], log))
-        address = f"tcp://127.0.0.1:{listening_port(scheduler)}"
+        stack.enter_context(started([DASK, "scheduler", *here, "--port", "0"], log))
+        wait_until(lambda: bool(SCHEDULER.search(log.read_text())))
+        (address,) = SCHEDULER.findall(log.read_text())
         worker = [DASK, "worker", address, *here, "--no-nanny"]
         workers = [
             stack.enter_context(

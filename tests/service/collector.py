@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +19,7 @@ class Collector:
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
+        self._arrival = threading.Condition()
         self.url = ""
 
     @property
@@ -30,6 +30,11 @@ class Collector:
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.url,
             "OTEL_BSP_SCHEDULE_DELAY": "50",
         }
+
+    def keep(self, body: bytes) -> None:
+        with self._arrival:
+            self.bodies.append(body)
+            self._arrival.notify_all()
 
     def requests(self) -> list[ExportTraceServiceRequest]:
         return [ExportTraceServiceRequest.FromString(body) for body in self.bodies]
@@ -44,13 +49,10 @@ class Collector:
         ]
 
     def wait_for(self, wanted: Callable[[Span], bool]) -> Span:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            for span in self.spans():
-                if wanted(span):
-                    return span
-            time.sleep(0.01)
-        raise AssertionError("no such span has been sent")
+        with self._arrival:
+            found = self._arrival.wait_for(lambda: list(filter(wanted, self.spans())), PATIENCE)
+        assert found, "no such span has been sent"
+        return found[0]
 
 
 def attributes(span: Span) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def running_collector() -> Iterator[Collector]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            collector.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            collector.keep(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(200)
             self.end_headers()
 

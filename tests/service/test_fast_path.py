@@ -7,7 +7,6 @@ import json
 import logging
 import re
 import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -109,7 +108,7 @@ class Way(NamedTuple):
             received = connection.makefile("rb")
             for piece in pieces:
                 connection.sendall(piece)
-                time.sleep(0.02)  # so that each arrives alone
+                self.threaded.turn()  # so that each arrives alone
             for _ in range(number):
                 head = b"".join(iter(received.readline, b"\r\n"))
                 length = re.search(rb"content-length: (\d+)", head)

@@ -317,6 +317,7 @@ def test_a_stream_whose_answer_has_not_begun_keeps_the_deadline_of_a_body() -> N
 
 
 async def _dribble(pieces: list[bytes], pause: float) -> AsyncIterator[bytes]:
+    """Arrive at a rate, which is what is measured."""
     for piece in pieces:
         await asyncio.sleep(pause)
         yield piece
@@ -341,7 +342,7 @@ async def test_time_in_which_the_service_does_not_read_is_not_the_clients() -> N
     body = [b"x"] * 3
     kept = []
     async for piece in pace.keep(_dribble(body, 0)):
-        await asyncio.sleep(0.06)
+        await asyncio.sleep(0.06)  # the time that must not count
         kept.append(piece)
     assert kept == body
 

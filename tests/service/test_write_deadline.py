@@ -20,6 +20,8 @@ from tests.service.encrypted import Client, trusting
 from tests.service.long_answers import LAST, LONG_ANSWERS, STREAM, STREAMS, lines
 from tests.service.threaded import Threaded, threaded
 
+pytestmark = pytest.mark.slow
+
 SEND_BUFFER = 8192
 PLACES = 4
 
@@ -108,7 +110,7 @@ def test_a_client_that_reads_slowly_gets_all_of_it(caller: Client, request_: byt
         connection.sendall(request_)
         received = _read(connection, 2**15)
         for _ in range(6):
-            time.sleep(0.3)
+            time.sleep(0.3)  # the client's slowness: longer than the deadline in all
             received += _read(connection, 2**14)
         received += b"".join(iter(lambda: connection.recv(2**16), b""))
     head, _, body = received.partition(b"\r\n\r\n")
@@ -125,7 +127,7 @@ def test_what_the_kernel_sends_counts_as_read() -> None:
         received = 0
         for _ in range(20):  # far less than the kernel holds
             received += len(_read(connection, 2**14))
-            time.sleep(0.15)
+            time.sleep(0.15)  # likewise
         while received < 5 * 1_700_000:
             part = connection.recv(2**16)
             assert part

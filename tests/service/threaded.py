@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, NamedTuple
 
 import uvicorn
@@ -14,6 +14,11 @@ from service.app import create_app
 from service.server.tls import tls_context
 from service.server.worker import protocol
 from service.settings import Settings
+from tests.end_to_end.processes import PATIENCE, wait_until
+
+TURNS = 5
+"""Of the loop, from a connection to the first bytes read of it: accept, make, start, read; and one
+that may already be under way."""
 
 
 class Threaded(NamedTuple):
@@ -26,6 +31,15 @@ class Threaded(NamedTuple):
         """Return the protocol of the one connection that there is."""
         (connection,) = self.server.server_state.connections
         return connection
+
+    def turn(self) -> None:
+        """Let the loop accept what has connected, start to read, and read what has been sent."""
+        wait_until(lambda: self.server.started)
+        loop = self.server.servers[0].get_loop()
+        for _ in range(TURNS):
+            turned = Event()
+            loop.call_soon_threadsafe(turned.set)
+            assert turned.wait(PATIENCE)
 
 
 @contextmanager
