@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 from model.inference.predictor import Predictor
 from tests.conftest import ROOT
 from tests.end_to_end.processes import PATIENCE, environment, free_port, started, wait_until_ready
+
+VENV = os.environ.get("VENV", ".venv")
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +47,9 @@ def test_the_curl_of_scripts_serve_is_that_of_the_readme() -> None:
 
 
 def test_the_second_install_changes_nothing(clone: Path) -> None:
-    before = (clone / ".venv" / "installed").stat()
+    before = (clone / VENV / "installed").stat()
     subprocess.run(["scripts/install"], cwd=clone, check=True)
-    assert (clone / ".venv" / "installed").stat() == before
+    assert (clone / VENV / "installed").stat() == before
 
 
 @pytest.mark.parametrize(
@@ -60,7 +63,7 @@ def test_the_serving_parts_say_what_other_commands_lack(
     clone: Path, command: str, purpose: str, extra: str
 ) -> None:
     ended = subprocess.run(
-        [".venv/bin/heartline", *command.split()],
+        [f"{VENV}/bin/heartline", *command.split()],
         cwd=clone,
         env=environment(),
         capture_output=True,
@@ -77,7 +80,7 @@ def test_the_serving_parts_say_what_other_commands_lack(
 
 def test_the_serving_parts_say_what_tracing_lacks(clone: Path) -> None:
     ended = subprocess.run(
-        [".venv/bin/heartline", "serve"],
+        [f"{VENV}/bin/heartline", "serve"],
         cwd=clone,
         env=environment(HEARTLINE_TRACING="true"),
         capture_output=True,
