@@ -28,6 +28,17 @@ def heart_run() -> Run:
     return Run(artifact, sum(reports))
 
 
+@pytest.fixture(scope="session")
+def moons_run() -> Artifact:
+    return find_recipe("moons").train()
+
+
+@pytest.fixture(scope="session")
+def irises() -> list[Artifact]:
+    """Runs of the iris recipe with ten seeds, the first of them its own."""
+    return [find_recipe("iris").train(random_state=seed) for seed in range(10)]
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Return a copy of the served artifact, without its card."""

@@ -27,9 +27,16 @@ from model.reports.comparison import (
 )
 from model.reports.rivals import fit_mlp_classifier, rivals
 
+pytestmark = pytest.mark.slow
+
 TUTORIAL = find_recipe("heart-tutorial")
-RIVALS = rivals()
-IDS = [rival.name for rival in RIVALS]
+NAMES = [
+    "scikit-learn MLPClassifier",
+    "scikit-learn LogisticRegression",
+    "scikit-learn RandomForestClassifier",
+    "Keras, hidden layer without activation",
+    "Keras, ReLU hidden layer",
+]
 
 Columns = tuple[Array, Rows]
 
@@ -83,8 +90,13 @@ def reports() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def rows(reports: list[str]) -> list[Scores]:
-    return compare(TUTORIAL, RIVALS, [1, 2], lambda: reports.append("a fit"))
+def contenders() -> Sequence[Contender]:
+    return rivals()  # imports Keras, which takes seconds
+
+
+@pytest.fixture(scope="module")
+def rows(reports: list[str], contenders: Sequence[Contender]) -> list[Scores]:
+    return compare(TUTORIAL, contenders, [1, 2], lambda: reports.append("a fit"))
 
 
 def test_the_network_is_that_of_the_source() -> None:
@@ -108,12 +120,12 @@ def test_scikit_learns_network_is_as_good_as_in_the_source() -> None:
 def test_every_contender_has_a_row_and_every_fit_is_reported(
     rows: list[Scores], reports: list[str]
 ) -> None:
-    assert [row.name for row in rows] == ["heart-tutorial", *IDS]
+    assert [row.name for row in rows] == ["heart-tutorial", *NAMES]
     assert all(row.figures.keys() == HEADINGS.keys() for row in rows)
     assert len(reports) == 2 * len(rows)
 
 
-@pytest.mark.parametrize("index", range(len(RIVALS)), ids=IDS)
+@pytest.mark.parametrize("index", range(len(NAMES)), ids=NAMES)
 def test_every_rival_learns(rows: list[Scores], index: int) -> None:
     figures = rows[1 + index].figures
     share = load_heart().classes.mean()
@@ -149,8 +161,9 @@ def test_means_and_deviations_are_those_over_the_seeds() -> None:
     assert f"| {row.figures['brier'].mean:.3f} ± " in as_markdown([row])
 
 
-@pytest.mark.parametrize("rival", RIVALS, ids=IDS)
-def test_the_seed_and_nothing_else_moves_a_fit(rival: Contender) -> None:
+@pytest.mark.parametrize("index", range(len(NAMES)), ids=NAMES)
+def test_the_seed_and_nothing_else_moves_a_fit(contenders: Sequence[Contender], index: int) -> None:
+    rival = contenders[index]
     X, classes = columns_of(load_heart(), "train")
     first, second, other = (rival.fit(X, classes, seed)(X) for seed in (3, 3, 4))
     assert np.array_equal(first, second)
@@ -201,7 +214,7 @@ def test_the_network_never_sees_a_test_row(name: str) -> None:
     assert right > 0.7
 
 
-def test_three_classes_are_compared_without_a_cost() -> None:
+def test_three_classes_are_compared_without_a_cost(contenders: Sequence[Contender]) -> None:
     probabilities: list[Array] = []
 
     def noting(rival: Contender) -> Contender:
@@ -212,12 +225,12 @@ def test_three_classes_are_compared_without_a_cost() -> None:
 
         return Contender(rival.name, fit)
 
-    rows = compare(find_recipe("iris"), [noting(rival) for rival in RIVALS], [0])
-    assert [row.name for row in rows] == ["iris", *IDS]
+    rows = compare(find_recipe("iris"), [noting(rival) for rival in contenders], [0])
+    assert [row.name for row in rows] == ["iris", *NAMES]
     assert all(row.figures.keys() == HEADINGS.keys() - {"cost"} for row in rows)
     assert all(row.figures["roc_auc"].mean > 0.5 for row in rows)
     assert as_markdown(rows).count("| \N{EN DASH} |") == len(rows)
-    assert [p.shape for p in probabilities] == len(RIVALS) * [(120, 3)]
+    assert [p.shape for p in probabilities] == len(NAMES) * [(120, 3)]
     # Keras computes in single precision.
     np.testing.assert_allclose([p.sum(axis=1) for p in probabilities], 1, atol=1e-6)
 

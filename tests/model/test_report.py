@@ -25,6 +25,8 @@ from model.reports.report import Report, make_report
 from model.reports.report_sections import Section, sections
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 METRICS = metrics_for(2, STATLOG_COSTS)
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -99,6 +101,25 @@ def told(evidence: Evidence) -> dict[str, Section]:
     return {section.heading: section for section in sections(evidence)}
 
 
+def pictures_of(told: dict[str, Section]) -> list[bytes]:
+    return [png(section.picture.figure) for section in told.values() if section.picture]
+
+
+@pytest.fixture(scope="module")
+def heart_told(heart: Evidence) -> dict[str, Section]:
+    return told(heart)
+
+
+@pytest.fixture(scope="module")
+def moons_told(moons: Evidence) -> dict[str, Section]:
+    return told(moons)
+
+
+@pytest.fixture(scope="module")
+def drawn(heart_told: dict[str, Section]) -> list[bytes]:
+    return pictures_of(heart_told)
+
+
 def cells(section: Section) -> list[list[str]]:
     lines = [line for line in section.text.splitlines() if line.startswith("| ")]
     return [line.strip("| ").split(" | ") for line in lines if "---" not in line]
@@ -113,21 +134,25 @@ def test_a_report_of_patients_has_every_section_in_order(heart: Evidence) -> Non
     assert [section.heading for section in sections(heart)] == HEADINGS
 
 
-def test_the_metrics_are_those_of_the_evidence(heart: Evidence) -> None:
-    head, *rows = cells(told(heart)["Metrics"])
+def test_the_metrics_are_those_of_the_evidence(
+    heart: Evidence, heart_told: dict[str, Section]
+) -> None:
+    head, *rows = cells(heart_told["Metrics"])
     assert head == ["metric", "value", "95 % interval", "spread"]
     assert [row[0] for row in rows] == list(METRICS)
     assert rows[1][1] == f"{heart.metrics['cost']['value']:.3f}"
     assert rows[1][3] == f"{heart.metrics['cost']['spread']:.3f}"
 
 
-def test_a_single_repeat_has_no_spread(moons: Evidence) -> None:
-    _, *rows = cells(told(moons)["Metrics"])
+def test_a_single_repeat_has_no_spread(moons_told: dict[str, Section]) -> None:
+    _, *rows = cells(moons_told["Metrics"])
     assert {row[3] for row in rows} == {"\N{EN DASH}"}
 
 
-def test_our_line_stands_in_its_place_among_the_published_ones(heart: Evidence) -> None:
-    section = told(heart)["The Statlog comparison"]
+def test_our_line_stands_in_its_place_among_the_published_ones(
+    heart: Evidence, heart_told: dict[str, Section]
+) -> None:
+    section = heart_told["The Statlog comparison"]
     _, *rows = cells(section)
     costs = [float(cost) for _, cost in rows]
     assert costs == sorted(costs)
@@ -138,8 +163,10 @@ def test_our_line_stands_in_its_place_among_the_published_ones(heart: Evidence) 
     assert "quoted from memory" in section.text
 
 
-def test_superiority_is_claimed_over_lines_above_the_interval_alone(heart: Evidence) -> None:
-    section = told(heart)["The Statlog comparison"]
+def test_superiority_is_claimed_over_lines_above_the_interval_alone(
+    heart: Evidence, heart_told: dict[str, Section]
+) -> None:
+    section = heart_told["The Statlog comparison"]
     above = [
         n for n, c in heart.dataset.published_costs.items() if c > heart.metrics["cost"]["high"]
     ]
@@ -150,8 +177,8 @@ def test_superiority_is_claimed_over_lines_above_the_interval_alone(heart: Evide
     assert "lies below" not in text
 
 
-def test_the_confusions_hold_every_row_at_both_thresholds(heart: Evidence) -> None:
-    section = told(heart)["Confusion"]
+def test_the_confusions_hold_every_row_at_both_thresholds(heart_told: dict[str, Section]) -> None:
+    section = heart_told["Confusion"]
     assert re.findall(r"Threshold ([\d.]+):", section.text) == ["0.5", "0.167"]
     numbers = [float(cell) for row in cells(section) for cell in row[1:] if cell[0].isdigit()]
     assert sum(numbers[:4]) == pytest.approx(270, abs=0.2)
@@ -160,24 +187,22 @@ def test_the_confusions_hold_every_row_at_both_thresholds(heart: Evidence) -> No
     assert missed_at_sixth < missed_at_half
 
 
-def test_every_picture_has_words_and_is_a_picture(heart: Evidence, moons: Evidence) -> None:
-    for evidence in (heart, moons):
-        pictures = [s.picture for s in sections(evidence) if s.picture is not None]
+def test_every_picture_has_words_and_is_a_picture(
+    heart_told: dict[str, Section], moons_told: dict[str, Section], drawn: list[bytes]
+) -> None:
+    for page in (heart_told, moons_told):
+        pictures = [section.picture for section in page.values() if section.picture]
         assert len({picture.name for picture in pictures}) == len(pictures) >= 7
-        for picture in pictures:
-            assert len(picture.alt) > 30
-            assert png(picture.figure).startswith(PNG)
+        assert all(len(picture.alt) > 30 for picture in pictures)
+    assert all(picture.startswith(PNG) for picture in (*drawn, *pictures_of(moons_told)))
 
 
-def test_the_same_evidence_gives_the_same_bytes(heart: Evidence) -> None:
-    first, second = (
-        [png(s.picture.figure) for s in sections(heart) if s.picture] for _ in range(2)
-    )
-    assert first == second
+def test_the_same_evidence_gives_the_same_bytes(heart: Evidence, drawn: list[bytes]) -> None:
+    assert pictures_of(told(heart)) == drawn
 
 
-def test_the_subgroups_are_told_with_their_sizes(heart: Evidence) -> None:
-    _, *rows = cells(told(heart)["Subgroups"])
+def test_the_subgroups_are_told_with_their_sizes(heart_told: dict[str, Section]) -> None:
+    _, *rows = cells(heart_told["Subgroups"])
     assert [row[:3] for row in rows] == [
         ["women", "87", "20"],
         ["men", "183", "100"],
@@ -236,9 +261,11 @@ def test_three_classes_are_told_one_by_one(iris: Evidence) -> None:
     assert [row[0] for row in rows] == ["20", "40", "60", "80", "100"]
 
 
-def test_a_plane_is_drawn_with_the_recipes_beside(moons: Evidence) -> None:
+def test_a_plane_is_drawn_with_the_recipes_beside(
+    moons: Evidence, moons_told: dict[str, Section]
+) -> None:
     assert list(moons.boundaries) == ["moons", "moons-baseline"]
-    _, *rows = cells(told(moons)["Decision boundaries"])
+    _, *rows = cells(moons_told["Decision boundaries"])
     assert [row[0] for row in rows] == ["moons", "moons-baseline"]
     assert rows[1][1] == "0.850"
 
@@ -255,9 +282,9 @@ def test_a_row_that_stands_there_twice_is_counted(heart: Evidence) -> None:
 
 
 def test_what_is_not_ruled_out_is_said_of_the_recipes_own_data_alone(
-    heart: Evidence, tmp_path: Path, heart_lines: list[str]
+    heart: Evidence, heart_told: dict[str, Section], tmp_path: Path, heart_lines: list[str]
 ) -> None:
-    assert "Not ruled out: That nominal columns" in told(heart)["Data leakage"].text
+    assert "Not ruled out: That nominal columns" in heart_told["Data leakage"].text
     (tmp_path / "own.dat").write_text("\n".join(heart_lines[:150]))
     recipe = quick(find_recipe("heart"))
     own = gather(recipe, tmp_path / "own.dat", None, lambda *_: lambda _: None)

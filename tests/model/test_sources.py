@@ -18,6 +18,8 @@ from model.recipes.procedures import SingleFit
 from model.recipes.recipes import IRIS, MOONS_SIZES, Recipe, find_recipe
 from tests.conftest import ARTIFACT
 
+pytestmark = pytest.mark.slow
+
 TRAINED = ["moons", "iris"]
 
 
@@ -37,18 +39,8 @@ rounded_as_published = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def moons() -> Artifact:
-    return find_recipe("moons").train()
-
-
-@pytest.fixture(scope="module")
-def irises() -> list[Artifact]:
-    return [find_recipe("iris").train(random_state=seed) for seed in range(10)]
-
-
-@pytest.fixture(scope="module")
-def trained(moons: Artifact, irises: list[Artifact]) -> dict[str, Artifact]:
-    return {"moons": moons, "iris": irises[0]}
+def trained(moons_run: Artifact, irises: list[Artifact]) -> dict[str, Artifact]:
+    return {"moons": moons_run, "iris": irises[0]}
 
 
 def single_fit(recipe: Recipe) -> SingleFit:
@@ -66,29 +58,29 @@ def losses(moons: Artifact) -> list[float]:
 
 
 @rounded_as_published
-def test_the_moons_network_has_the_published_losses(moons: Artifact) -> None:
-    rounded = [round(loss, 6) for loss in losses(moons)]
+def test_the_moons_network_has_the_published_losses(moons_run: Artifact) -> None:
+    rounded = [round(loss, 6) for loss in losses(moons_run)]
     assert rounded == [0.432387, 0.068947, 0.068888, 0.070758, 0.070758]
 
 
-def test_the_moons_network_learns_as_published_whatever_the_rounding(moons: Artifact) -> None:
-    first, second, third, *last = losses(moons)
+def test_the_moons_network_learns_as_published_whatever_the_rounding(moons_run: Artifact) -> None:
+    first, second, third, *last = losses(moons_run)
     assert (round(first, 6), round(second, 6)) == (0.432387, 0.068947)
     assert 0.0688 < third < 0.0692
     assert all(0.0707 < loss < 0.0714 for loss in last)
-    assert list(progress(moons)) == list(range(1, 20_001, 1000))
+    assert list(progress(moons_run)) == list(range(1, 20_001, 1000))
 
 
 def test_the_moons_network_has_the_accuracy_of_the_source_and_its_baseline_that_of_a_line(
-    moons: Artifact,
+    moons_run: Artifact,
 ) -> None:
-    assert moons.about["metrics"]["train_accuracy"] == 0.975
+    assert moons_run.about["metrics"]["train_accuracy"] == 0.975
     assert find_recipe("moons-baseline").train().about["metrics"]["train_accuracy"] == 0.85
 
 
-def test_the_accuracy_of_the_moons_is_that_of_the_larger_output(moons: Artifact) -> None:
+def test_the_accuracy_of_the_moons_is_that_of_the_larger_output(moons_run: Artifact) -> None:
     X, y = make_moons(200, noise=0.20, random_state=0)
-    outputs = moons.pipeline.predict_proba(X)
+    outputs = moons_run.pipeline.predict_proba(X)
     assert outputs.shape == (200, 2)
     assert np.mean(outputs.argmax(axis=1) == y) == 0.975
     np.testing.assert_allclose(outputs.sum(axis=1), 1.0, atol=1e-15)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -67,7 +68,9 @@ def logging_restored() -> Iterator[None]:
         logging.getLogger(name) for name in ("", "uvicorn", "uvicorn.error", "uvicorn.access")
     ]
     before = [(log, log.level, log.handlers[:], log.propagate) for log in loggers]
-    yield
+    # dictConfig closes all handlers that it knows; a library's would close the captured output.
+    with patch.object(logging, "_handlerList", []):
+        yield
     for log, level, handlers, propagate in before:
         log.setLevel(level)
         log.handlers[:] = handlers
