@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from unittest.mock import patch
 
 import httpx
 import pytest
@@ -22,11 +25,39 @@ for name in [name for name in os.environ if name == "PORT" or name.startswith("H
 
 ROOT = Path(__file__).parents[1]
 ARTIFACT = ROOT / "artifacts" / "heart.npz"
+END_TO_END = ROOT / "tests" / "end_to_end"
+SLOW = {"certificate", "heart_run", "irises", "moons_run", "server"}
+"""Fixtures that start processes, or train for long."""
 
 
 def read_json(text: str) -> Any:
     """Read JSON to nine decimals: the last digits of a figure are those of a processor."""
     return json.loads(text, parse_float=lambda digits: round(float(digits), 9))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow by its folder or by a fixture; other slow tests are marked in place."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", [])
+        if END_TO_END in item.path.parents or SLOW.intersection(fixtures):
+            item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # a full collection of all that has been imported takes longer than most tests
+
+
+def refuse_to_start(*_: object, **__: object) -> NoReturn:
+    raise AssertionError("a test that starts a process must be marked as slow")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let no other test start a process, so that nothing slow joins the fast ones unseen."""
+    if item.get_closest_marker("slow"):
+        return (yield)
+    with patch.object(subprocess, "Popen", refuse_to_start):
+        return (yield)
 
 
 @pytest.fixture

@@ -228,6 +228,7 @@ def test_beside_its_card_a_corrupt_artifact_is_refused_by_the_digest(
     assert refused(path).check == "digest"
 
 
+@pytest.mark.slow
 def test_whatever_bit_is_flipped_the_artifact_is_refused_or_the_same(
     artifact: Artifact, tmp_path: Path
 ) -> None:
@@ -244,6 +245,7 @@ def test_whatever_bit_is_flipped_the_artifact_is_refused_or_the_same(
         assert loaded.predict_proba(X).tobytes() == artifact.predict_proba(X).tobytes(), place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", c.ARRAYS)
 def test_a_change_of_any_single_number_is_noticed_on_the_golden_rows(name: str, copy: Path) -> None:
     unnoticed, checks = [], set()
@@ -496,6 +498,7 @@ def many_layers() -> bytes:
     return c.with_metadata({"layer_sizes": [22, *[1] * 500_000, 1]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -532,12 +535,14 @@ def test_refusing_takes_little_memory(content: Callable[[], bytes], tmp_path: Pa
     assert len(checks) == 1
 
 
+@pytest.mark.slow
 def test_a_card_of_too_many_values_is_refused_unparsed(copy: Path) -> None:
     card_path(copy).write_bytes(b"[" + b"{}," * (MAX_BYTES // 3 - 10) + b"1]")
     checks, peak = load_in_a_process_of_its_own(copy)
     assert (checks, peak < 200) == (["digest"], True)
 
 
+@pytest.mark.slow
 def test_refusing_a_huge_file_or_a_huge_card_takes_little_memory(copy: Path) -> None:
     sparse = copy.with_name("sparse.npz")
     for huge in (sparse, card_path(copy)):
@@ -548,6 +553,7 @@ def test_refusing_a_huge_file_or_a_huge_card_takes_little_memory(copy: Path) -> 
     assert checks == ["size", "digest"]
 
 
+@pytest.mark.slow
 def test_a_card_that_is_a_pipe_is_refused_without_waiting(copy: Path) -> None:
     os.mkfifo(card_path(copy))
     checks, _ = load_in_a_process_of_its_own(copy)

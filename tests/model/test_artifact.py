@@ -296,6 +296,7 @@ def test_a_corrupt_artifact_of_several_classes_is_refused_by_its_check(
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["moons", "iris"])
 def test_a_change_of_any_weight_of_several_classes_is_noticed_on_the_golden_rows(
     name: str, tmp_path: Path
@@ -336,6 +337,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
     assert contents[0] != contents[2]
 
 
+@pytest.mark.slow
 def test_another_process_writes_the_same_bytes(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "ours.npz", tmp_path / "theirs.npz"
     find_recipe("heart-tutorial").train().save(ours)
@@ -532,6 +534,7 @@ def test_the_bound_on_the_sums_holds_for_every_activation(
         assert pipeline.is_finite(artifact.features.rules.largest) is expected
 
 
+@pytest.mark.slow
 def test_the_core_of_the_model_imports_no_library_of_training() -> None:
     program = (
         "import sys, model.inference.predictor, model.artifact.artifact, model.network.training; "

@@ -37,6 +37,7 @@ def probabilities(heart: Dataset) -> Array:
     return sigmoid(z)
 
 
+@pytest.mark.slow
 def test_a_data_set_is_told_by_the_metrics_of_its_classes(
     heart: Dataset, probabilities: Array
 ) -> None:
@@ -48,6 +49,7 @@ def test_a_data_set_is_told_by_the_metrics_of_its_classes(
     assert list(dataset_metrics(iris, of_three, 0)) == list(MULTICLASS_METRICS)
 
 
+@pytest.mark.slow
 def test_a_data_set_is_told_by_its_own_classes(heart: Dataset, probabilities: Array) -> None:
     y = heart.classes.astype(np.float64)
     expected = metrics_with_intervals(METRICS, y, probabilities, 3)
@@ -66,6 +68,7 @@ def test_every_subgroup_is_told_with_its_size_and_its_positive_rows(
     }
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_subgroup_are_those_of_its_rows_alone(
     heart: Dataset, probabilities: Array
 ) -> None:

@@ -341,6 +341,7 @@ def test_the_numbers_of_a_section_that_is_not_known_are_not_judged(
     assert load(content, tmp_path / "heart.npz").skipped == ("reference",)
 
 
+@pytest.mark.slow
 def test_whatever_bit_is_flipped_an_artifact_with_a_section_is_refused_or_the_same(
     artifact: Artifact, sectioned: bytes, tmp_path: Path
 ) -> None:
@@ -354,6 +355,7 @@ def test_whatever_bit_is_flipped_an_artifact_with_a_section_is_refused_or_the_sa
         assert_same_section(loaded, original)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rows", "probabilities"])
 def test_a_change_of_any_single_number_of_a_section_is_noticed_by_its_own_check(
     name: str, sectioned: bytes, tmp_path: Path
@@ -392,6 +394,7 @@ ANYTHING = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(PROPERTY, max_examples=150)
 @given(at=st.sampled_from([*places(DECLARED)]), other=ANYTHING)
 def test_whatever_is_declared_the_file_is_refused_or_the_section_the_same(

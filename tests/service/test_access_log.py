@@ -171,6 +171,7 @@ def test_the_log_tells_what_is_served(server: Server) -> None:
     )
 
 
+@pytest.mark.slow
 def test_level_warning_silences_the_request_lines(tmp_path: Path) -> None:
     running = running_server(tmp_path / "log", HEARTLINE_LOG_LEVEL="warning")
     with running as server, server.client() as client:

@@ -180,6 +180,7 @@ def test_without_keys_the_document_speaks_of_none() -> None:
     assert "security" not in document["paths"]["/predict"]["post"]
 
 
+@pytest.mark.slow
 def test_the_log_has_the_name_of_the_key_and_never_the_key(tmp_path: Path) -> None:
     wrong = "a-key-that-is-none-of-them"
     running = running_server(tmp_path / "log", HEARTLINE_API_KEYS=KEYS, HEARTLINE_LOG_LEVEL="debug")

@@ -45,6 +45,7 @@ def _assert_same(body: bytes) -> None:
     assert in_steps == _outcome(WHOLE.read, body)
 
 
+@pytest.mark.slow
 @MANY
 @given(rng=CHANCE)
 def test_a_hostile_batch_gets_the_same_answer_in_steps(rng: Random) -> None:

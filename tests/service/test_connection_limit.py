@@ -19,6 +19,8 @@ from tests.service.connections import PATIENCE, RECORD, answers, assert_is_probl
 from tests.service.encrypted import Client, trusting
 from tests.service.threaded import Threaded, threaded
 
+pytestmark = pytest.mark.slow
+
 MOST = 8
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: heartline\r\n\r\n"
 PART_OF_A_HEAD = LIVEZ[:-2]

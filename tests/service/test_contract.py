@@ -56,6 +56,7 @@ def _assert_contract_holds(schema: BaseSchema) -> None:
     assert (PhaseName.EXAMPLES, "POST /predict") in tested
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("logging_restored")
 def test_every_answer_in_process_is_as_the_document_says() -> None:
     app = create_app(Settings(artifact=ARTIFACT, log_level="critical"))
@@ -67,6 +68,7 @@ def test_every_answer_of_a_running_server_is_as_the_document_says(server: Server
     _assert_contract_holds(schemathesis.openapi.from_url(url, config=CONFIG))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("logging_restored")
 def test_with_keys_every_answer_is_as_the_document_says_and_none_comes_without() -> None:
     key = "k" * 32

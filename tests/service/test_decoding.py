@@ -42,6 +42,7 @@ def _as_table(records: list[dict[str, float]]) -> bytes:
     return json.dumps({"columns": FEATURES.names, "data": data}).encode()
 
 
+@pytest.mark.slow
 @MANY
 @given(rng=st.randoms(use_true_random=False))
 def test_a_record_is_read_where_it_has_no_fault(rng: Random) -> None:
@@ -52,6 +53,7 @@ def test_a_record_is_read_where_it_has_no_fault(rng: Random) -> None:
     assert bool(VALIDATOR.refusal(body).faults) == (row is None)
 
 
+@pytest.mark.slow
 @MANY
 @given(rng=st.randoms(use_true_random=False))
 def test_a_batch_that_is_read_quickly_is_read_the_same_with_care(rng: Random) -> None:
@@ -62,6 +64,7 @@ def test_a_batch_that_is_read_quickly_is_read_the_same_with_care(rng: Random) ->
             assert X.tolist() == _read_with_care(body).tolist()
 
 
+@pytest.mark.slow
 @MANY
 @given(rng=st.randoms(use_true_random=False))
 def test_a_line_is_read_where_it_has_no_fault(rng: Random) -> None:

@@ -25,6 +25,8 @@ from tests.service.differences import Examiner, Finding
 from tests.service.questions import MEDIA_TYPES
 from tests.service.samples import FEATURES
 
+pytestmark = pytest.mark.slow
+
 SEED = 1
 NUMBER = {"record": 150, "batch": 150, "table": 100, "ndjson": 200, "csv": 200}
 

@@ -236,6 +236,7 @@ def test_connect_is_not_implemented_and_nothing_behind_it_is_read(ending: bytes)
     run(scenario)
 
 
+@pytest.mark.slow
 def test_curl_gets_its_prediction_though_it_offers_http_2(server: Server) -> None:
     command = ["curl", "-sS", "--http2", f"{server.url}/predict", "-d", RECORD.decode()]
     done = subprocess.run(

@@ -25,6 +25,8 @@ from tests.service.careful import FORMS, Form
 from tests.service.questions import Question, check, marks_in
 from tests.service.samples import PROBLEM, as_object
 
+pytestmark = pytest.mark.slow
+
 FEW = settings(max_examples=300, derandomize=True, deadline=None, database=None)
 MANY = settings(FEW, max_examples=600)
 CHANCE = st.randoms(use_true_random=False)

@@ -4,10 +4,13 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.conftest import ARTIFACT
 from tests.end_to_end.processes import started, stop, wait_until_ready
 from tests.service.samples import example
+
+pytestmark = pytest.mark.slow
 
 PACKAGES = {
     "annotated_doc",

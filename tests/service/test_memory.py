@@ -11,6 +11,8 @@ import pytest
 
 from tests.conftest import ARTIFACT, ROOT
 
+pytestmark = pytest.mark.slow
+
 GLIBC_BOUNDS = {f"MALLOC_{name}_THRESHOLD_": str(2**17) for name in ("TRIM", "MMAP")}
 """Those that a process starts with; it raises them itself when it frees larger blocks."""
 

@@ -20,6 +20,8 @@ from tests.end_to_end.processes import started, wait_until_ready
 from tests.service.collector import Collector, attributes, running_collector
 from tests.service.samples import JSON, PROBLEM, raw, with_pairs
 
+pytestmark = pytest.mark.slow
+
 WORD, NUMBER, FRACTION = "zq7marked", "73918465203", ".591846203"
 MARKS = re.compile(f"{WORD}|{NUMBER}|{re.escape(FRACTION)}")
 KEY = f"{WORD}-a-key-of-this-service"

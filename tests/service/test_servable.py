@@ -384,6 +384,7 @@ AWKWARD = st.sampled_from(
 AWKWARD |= st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8) | st.integers()
 
 
+@pytest.mark.slow
 @settings(PROPERTY, max_examples=25)
 @given(at=st.sampled_from(PLACES), other=AWKWARD)
 def test_what_is_verified_is_served_whatever_stands_in_the_metadata(

@@ -220,6 +220,7 @@ async def test_every_answer_is_as_the_document_says(
     assert_valid(model.app, "Problem", problem.json())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("logging_restored")
 def test_whatever_is_asked_the_answers_are_as_the_document_says(model: Served) -> None:
     document = schemathesis.openapi.from_asgi("/openapi.json", model.app, config=CONFIG)

@@ -15,6 +15,8 @@ import pytest
 from service.observability.metrics.registry import Registry
 from service.observability.metrics.slots import SharedSlots
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 60.0
 """Seconds after which a process hangs."""
 

@@ -329,6 +329,7 @@ async def test_a_byte_order_mark_may_stand_before_json(
     assert (answer.status_code, answer.content) == (200, expected.content)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, derandomize=True, deadline=None, database=None)
 @given(rng=st.randoms(use_true_random=False))
 def test_a_line_is_answered_as_it_would_be_alone(predictor: Predictor, rng: Random) -> None:
@@ -407,6 +408,7 @@ async def test_lines_come_out_as_they_were_cut_or_not() -> None:
         assert lines == [b"one", b"two ", b" three"]
 
 
+@pytest.mark.slow
 @settings(max_examples=200, derandomize=True, deadline=None, database=None)
 @given(rng=st.randoms(use_true_random=False))
 def test_lines_that_are_read_quickly_are_answered_the_same_with_care(

@@ -126,6 +126,7 @@ def test_the_notice_of_dropped_lines_has_the_format_of_the_others() -> None:
     assert STDOUT._make_notice(3).endswith(b"could not be written in time lines=3\n")
 
 
+@pytest.mark.slow
 def test_a_server_writes_the_lines_of_requests_alike_on_both_ways(tmp_path: Path) -> None:
     bad = {**example(), "age": float(PATIENT_VALUE)}
     # A request with a query is not plain.

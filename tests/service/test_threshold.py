@@ -172,6 +172,7 @@ def test_a_threshold_with_three_classes_ends_the_command_with_one_line_and_a_cod
     assert ended.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_every_worker_of_a_running_service_uses_the_threshold(workers: str, tmp_path: Path) -> None:
     log = tmp_path / "log"

@@ -22,6 +22,8 @@ from tests.service.collector import Collector, attributes, running_collector
 from tests.service.conftest import Server, running_server
 from tests.service.samples import example
 
+pytestmark = pytest.mark.slow
+
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = {"traceparent": f"00-{TRACE}-{SPAN}-01", "X-Request-ID": "mine"}
 

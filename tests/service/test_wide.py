@@ -32,7 +32,7 @@ from tests.service.samples import JSON
 from tests.variants import shifted, with_feature
 from tests.wide import wide_artifact
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 FAULTS = "heartline_validation_faults_total"
 CSV = {"Content-Type": "text/csv"}

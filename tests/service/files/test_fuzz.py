@@ -16,6 +16,8 @@ from tests.service.files.fuzz import fuzz
 from tests.service.files.samples import write
 from tests.service.samples import example
 
+pytestmark = pytest.mark.slow
+
 FILES, SEED = 200, 1
 
 
