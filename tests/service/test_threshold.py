@@ -161,6 +161,7 @@ def test_of_three_classes_a_threshold_is_refused_with_what_decides_instead() -> 
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_threshold_with_three_classes_ends_the_command_with_one_line_and_a_code(
     workers: str,

@@ -38,6 +38,7 @@ def test_a_patch_of_it_is_not(installed: str, monkeypatch: pytest.MonkeyPatch) -
     check_versions()
 
 
+@pytest.mark.slow
 def test_the_command_says_so_in_one_line(tmp_path: Path) -> None:
     metadata = tmp_path / "uvicorn-9.0.0.dist-info"
     metadata.mkdir()
