@@ -25,7 +25,8 @@ for name in [name for name in os.environ if name == "PORT" or name.startswith("H
 
 ROOT = Path(__file__).parents[1]
 ARTIFACT = ROOT / "artifacts" / "heart.npz"
-END_TO_END = ROOT / "tests" / "end_to_end"
+PROCESSES = {ROOT / "tests" / "clients", ROOT / "tests" / "end_to_end"}
+"""Folders whose tests start processes."""
 SLOW = {"certificate", "heart_run", "irises", "moons_run", "server"}
 """Fixtures that start processes, or train for long."""
 
@@ -39,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow by its folder or by a fixture; other slow tests are marked in place."""
     for item in items:
         fixtures = getattr(item, "fixturenames", [])
-        if END_TO_END in item.path.parents or SLOW.intersection(fixtures):
+        if PROCESSES.intersection(item.path.parents) or SLOW.intersection(fixtures):
             item.add_marker(pytest.mark.slow)
 
 
