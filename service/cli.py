@@ -305,7 +305,7 @@ def main() -> None:
 
 
 def _fail(reason: str) -> NoReturn:
-    """Say why the command ends; where nobody can be told, the exit code still does."""
+    """Say why the command ends; if that cannot be printed, the exit code still does."""
     with suppress(OSError):
         click.echo(f"heartline: {reason}", err=True)
     discard_output()

@@ -122,7 +122,7 @@ def fit_temperature(logits: Array, classes: NDArray[np.intp], sample_weight: Arr
     -----
     The log loss is convex in the slope; Newton's method within a bracket finds its minimum. The
     labels are smoothed by Laplace's rule of succession: 1 / (rows + n_classes) of each goes to
-    every other class, so that classes told apart without a mistake have a finite slope.
+    every other class, so that perfectly separated classes have a finite slope.
 
     References
     ----------

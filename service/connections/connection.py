@@ -168,7 +168,7 @@ class LimitedProtocol(FramedProtocol):
         return self._expected is Expected.BODY and is_begun
 
     def _read_on(self, size: int) -> None:
-        """Read a long body that nobody wants at a pace that leaves the others their time."""
+        """Read the rest of an unwanted long body slowly, so that other connections are served."""
         self._unwanted_bytes += size
         if self._unwanted_bytes > UNWANTED_BYTES:
             self.flow.pause_reading()

@@ -12,7 +12,7 @@ IN_CHUNKS = b"\r\ntransfer-encoding: chunked\r\n"
 
 
 class JoiningTransport:
-    """Holds the head of an answer, and the body that follows, until it is told to send them.
+    """Holds the head of an answer, and the body that follows, until they are to be sent together.
 
     uvicorn writes head and body one after the other, and each would be a call of the system, which
     costs as much as a prediction. What comes in chunks, or goes on after that, is not held.

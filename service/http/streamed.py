@@ -42,5 +42,5 @@ class StreamedResponse(Response):
                 async for chunk in chunks:
                     await send({**part, "body": chunk})
             except ClientDisconnect:
-                return  # nobody is there to be told anything
+                return  # the client has disconnected
             await send({**part, "body": b"", "more_body": False})

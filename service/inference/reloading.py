@@ -37,7 +37,7 @@ class Reload(NamedTuple):
 
 
 class Reloader:
-    """Reads a model's file again when it has changed, or when told to.
+    """Reads a model's file again when it has changed, or on request.
 
     Used as a context; it stops when that is left.
 

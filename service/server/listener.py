@@ -50,18 +50,17 @@ def shown_address(settings: Settings) -> str:
 def refuse_connections(listening: socket.socket) -> None:
     """Let no more connections in, in all processes that share the socket; those made stay.
 
-    The kernel resets what has connected and was not accepted when a listening socket closes. So
-    the door is shut first, where the system can (Linux): the socket is told to hear only packets
-    that nobody has passed on and that started with the longest life, which next to none do.
-    Whoever knocks is not heard, tries again in a second, and is refused properly then.
+    When a listening socket closes, the kernel resets connections that were not accepted yet. So the
+    socket is first set to drop SYN packets with a TTL below 255 (Linux), which almost all have. The
+    client sends again after a second, and is refused then.
     """
     _hear_only(listening, 255)
 
 
 def hear_again(accepted: socket.socket) -> None:
-    """Hear who came in at the very moment that the door was shut, and took its deafness over.
+    """Accept packets of any TTL again on a connection that inherited the limit of its socket.
 
-    What has been sent meanwhile is sent again by the caller's system.
+    What was dropped meanwhile is sent again by the client's system.
     """
     _hear_only(accepted, 0)
 

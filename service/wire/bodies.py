@@ -23,7 +23,7 @@ WINDOW_BITS = {
     "x-gzip": 16 + zlib.MAX_WBITS,
     "deflate": zlib.MAX_WBITS,
 }
-"""How zlib is told of a coding; by RFC 9110, deflate is zlib's own format."""
+"""The window size by which zlib knows a coding; by RFC 9110, deflate is zlib's own format."""
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:

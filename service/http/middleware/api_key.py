@@ -19,7 +19,7 @@ class ApiKeyMiddleware:
     keys : ApiKeys
         The keys that are accepted, as `Authorization: Bearer <key>`.
     meter : KeyMeter
-        Counts who comes through.
+        Counts the accepted requests.
     """
 
     def __init__(self, app: ASGIApp, keys: ApiKeys, meter: KeyMeter) -> None:

@@ -1,1 +1,1 @@
-"""The metrics: what is counted, where the numbers lie, and how they are told."""
+"""The metrics: what is counted, where the numbers are stored, and how they are exposed."""

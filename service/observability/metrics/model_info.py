@@ -1,4 +1,4 @@
-"""What is told of the model: which one is served, and whether another has taken its place."""
+"""Metrics of the model: which one is served, and whether it was replaced."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ModelMeter:
     Parameters
     ----------
     registry : Registry
-        Where it is told.
+        Where the numbers go.
     """
 
     def __init__(self, registry: Registry) -> None:
