@@ -14,14 +14,18 @@ from unittest.mock import patch
 import httpx
 import pytest
 from fastapi import FastAPI
+from hypothesis import settings
 
 from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
 from service.app import create_app
 from service.settings import Settings
+from tests.examples import FAST
 
 for name in [name for name in os.environ if name == "PORT" or name.startswith("HEARTLINE_")]:
     del os.environ[name]  # the tests' settings are their own
+
+settings.register_profile(FAST, max_examples=20)
 
 ROOT = Path(__file__).parents[1]
 ARTIFACT = ROOT / "artifacts" / "heart.npz"

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -22,6 +23,10 @@ from tests.conftest import ROOT
 COMMAND = str(Path(sys.executable).parent / "heartline")
 PATIENCE = 60.0
 """Seconds after which a process hangs; nothing is measured with it."""
+
+
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For a client of plain HTTP: to load the usual authorities takes it longer than many tests."""
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -126,9 +131,14 @@ def wait_until_ready(process: subprocess.Popen[bytes]) -> int:
     return port
 
 
+def http_client(url: str, **headers: str) -> httpx.Client:
+    """Return a client of plain HTTP."""
+    return httpx.Client(base_url=url, headers=headers, verify=NO_AUTHORITIES, trust_env=False)
+
+
 def calling(url: str) -> httpx.Client:
     """Return a client that connects anew for each request: any worker may take it."""
-    return httpx.Client(base_url=url, headers={"Connection": "close"}, trust_env=False)
+    return http_client(url, Connection="close")
 
 
 def workers_of(process: subprocess.Popen[bytes]) -> set[int]:

@@ -28,6 +28,7 @@ from model.network.training import fit
 from model.recipes.design import Design, Watch
 from model.recipes.recipes import HEART, IRIS, MOONS
 from model.recipes.sources import LayerwiseDescent
+from tests.examples import examples
 from tests.model.properties import PROPERTY, trained_outputs
 
 QUICK_MOONS = replace(MOONS, iterations=20)
@@ -151,7 +152,7 @@ def test_a_stack_in_batches_gives_the_numbers_of_one_fit_at_a_time(
         assert_same(alone(design, iris, mask, 1), stack.member(index), tolerance=1e-10)
 
 
-@settings(PROPERTY, max_examples=15)
+@settings(PROPERTY, max_examples=examples(15))
 @given(
     sizes=st.lists(st.integers(3, 12), min_size=1, max_size=4),
     batch_size=st.integers(1, 13),
