@@ -35,12 +35,14 @@ def environment(**variables: str) -> dict[str, str]:
     return {**os.environ, **ours, **variables}
 
 
-def free_port() -> int:
-    """Return a port for a program that does not accept 0; another process may take it meanwhile."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port for a program that does not accept 0: the system gives it to no other process."""
+    with socket.socket() as held:
+        # A server that sets this too may listen on the port of a socket that does not listen.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
