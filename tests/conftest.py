@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import subprocess
@@ -46,10 +45,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = getattr(item, "fixturenames", [])
         if PROCESSES.intersection(item.path.parents) or SLOW.intersection(fixtures):
             item.add_marker(pytest.mark.slow)
-
-
-def pytest_collection_finish() -> None:
-    gc.freeze()  # a full collection of all that has been imported takes longer than most tests
 
 
 def refuse_to_start(*_: object, **__: object) -> NoReturn:
