@@ -139,6 +139,7 @@ def test_measurements_are_scaled_where_the_design_says_so_and_indicators_never(
     np.testing.assert_allclose(pipeline.scale, np.where(kept, 1, encoded.std(axis=0)), 1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("descent", [Descent, LayerwiseDescent])
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 @pytest.mark.parametrize(("batch_size", "l2"), [(1, 0.0), (1, 0.5), (7, 0.5), (126, 0.0)])
