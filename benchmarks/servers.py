@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,6 @@ from typing import Any, NamedTuple
 import psutil
 
 from tests.conftest import ROOT
-from tests.end_to_end.processes import free_port
 
 SERVER_CORES = "0"
 CLIENT_CORES = "1"
@@ -132,6 +132,14 @@ def _step(answer: Any, key: str | int) -> Any:
     return answer[key]
 
 
+def _free_port() -> int:
+    """Return a port for servers that do not accept 0; another process may take it meanwhile."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def ask(port: int, question: Question) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
@@ -153,7 +161,7 @@ def running(server: Server, log: Path, cores: str = SERVER_CORES) -> Iterator[Ru
     ServerFailure
         When it ends, or gives none in time; with the last line of what it wrote.
     """
-    port = free_port()
+    port = _free_port()
     words = [word.format(port=port) for word in server.command]
     variables = {name: value.format(port=port) for name, value in server.variables.items()}
     with log.open("wb") as output:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import subprocess
@@ -14,14 +13,21 @@ from unittest.mock import patch
 import httpx
 import pytest
 from fastapi import FastAPI
+from hypothesis import settings
 
 from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
 from service.app import create_app
 from service.settings import Settings
+from tests.examples import FAST
 
 for name in [name for name in os.environ if name == "PORT" or name.startswith("HEARTLINE_")]:
     del os.environ[name]  # the tests' settings are their own
+
+# How long an example may take is no promise: it depends on what else the machine does.
+settings.register_profile("whole", deadline=None)
+settings.register_profile(FAST, deadline=None, max_examples=20)
+settings.load_profile("whole")
 
 ROOT = Path(__file__).parents[1]
 ARTIFACT = ROOT / "artifacts" / "heart.npz"
@@ -42,10 +48,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = getattr(item, "fixturenames", [])
         if PROCESSES.intersection(item.path.parents) or SLOW.intersection(fixtures):
             item.add_marker(pytest.mark.slow)
-
-
-def pytest_collection_finish() -> None:
-    gc.freeze()  # a full collection of all that has been imported takes longer than most tests
 
 
 def refuse_to_start(*_: object, **__: object) -> NoReturn:

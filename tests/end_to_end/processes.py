@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -24,18 +25,24 @@ PATIENCE = 60.0
 """Seconds after which a process hangs; nothing is measured with it."""
 
 
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For a client of plain HTTP: to load the usual authorities takes it longer than many tests."""
+
+
 def environment(**variables: str) -> dict[str, str]:
     """Return this process's environment, with settings of its own; nothing drains."""
     ours = {"HEARTLINE_DRAIN_SECONDS": "0", "HEARTLINE_PORT": "0"}
     return {**os.environ, **ours, **variables}
 
 
-def free_port() -> int:
-    """Return a port for a program that does not accept 0; another process may take it meanwhile."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port for a program that does not accept 0: the system gives it to no other process."""
+    with socket.socket() as held:
+        # A server that sets this too may listen on the port of a socket that does not listen.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -126,9 +133,14 @@ def wait_until_ready(process: subprocess.Popen[bytes]) -> int:
     return port
 
 
+def http_client(url: str, **headers: str) -> httpx.Client:
+    """Return a client of plain HTTP."""
+    return httpx.Client(base_url=url, headers=headers, verify=NO_AUTHORITIES, trust_env=False)
+
+
 def calling(url: str) -> httpx.Client:
     """Return a client that connects anew for each request: any worker may take it."""
-    return httpx.Client(base_url=url, headers={"Connection": "close"}, trust_env=False)
+    return http_client(url, Connection="close")
 
 
 def workers_of(process: subprocess.Popen[bytes]) -> set[int]:

@@ -8,7 +8,13 @@ import pytest
 
 from model.inference.predictor import Predictor
 from tests.conftest import ROOT
-from tests.end_to_end.processes import PATIENCE, environment, free_port, started, wait_until_ready
+from tests.end_to_end.processes import (
+    PATIENCE,
+    environment,
+    reserved_port,
+    started,
+    wait_until_ready,
+)
 
 VENV = os.environ.get("VENV", ".venv")
 
@@ -25,8 +31,11 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_scripts_serve_answers_the_curl_that_it_prints(
     clone: Path, tmp_path: Path, predictor: Predictor
 ) -> None:
-    port, log = free_port(), tmp_path / "log"
-    with started(["scripts/serve"], log, clone, HEARTLINE_PORT=str(port)) as process:
+    log = tmp_path / "log"
+    with (
+        reserved_port() as port,
+        started(["scripts/serve"], log, clone, HEARTLINE_PORT=str(port)) as process,
+    ):
         assert wait_until_ready(process) == port
         printed = log.read_text()
         curl = printed[printed.index("curl ") : printed.index("}'") + 2]

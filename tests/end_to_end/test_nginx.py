@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.end_to_end.load import BODY
-from tests.end_to_end.processes import PATIENCE, free_port, started, wait_until
+from tests.end_to_end.processes import PATIENCE, reserved_port, started, wait_until
 from tests.exposition import read, total
 from tests.service.connections import post
 from tests.service.samples import JSON, PROBLEM
@@ -47,23 +47,25 @@ def lines_of_the_page(service: str, proxy: str) -> str:
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory, address: str) -> Iterator[str]:
     """The address of nginx in front of the service."""
-    listening = f"127.0.0.1:{free_port()}"
-    lines = lines_of_the_page(urlsplit(address).netloc, listening)
-    with running_nginx(tmp_path_factory.mktemp("nginx"), lines, listening) as url:
-        yield url
+    with reserved_port() as port:
+        listening = f"127.0.0.1:{port}"
+        lines = lines_of_the_page(urlsplit(address).netloc, listening)
+        with running_nginx(tmp_path_factory.mktemp("nginx"), lines, listening) as url:
+            yield url
 
 
 @pytest.fixture(scope="module")
 def upgrading_proxy(tmp_path_factory: pytest.TempPathFactory, address: str) -> Iterator[str]:
     """The address of an nginx that passes Upgrade on, as for WebSockets."""
-    listening = f"127.0.0.1:{free_port()}"
-    lines = lines_of_the_page(urlsplit(address).netloc, listening)
     plain = 'proxy_set_header Connection "";'
     upgrade = 'proxy_set_header Connection "upgrade"; proxy_set_header Upgrade $http_upgrade;'
-    assert lines.count(plain) == 1
-    lines = lines.replace(plain, upgrade)
-    with running_nginx(tmp_path_factory.mktemp("nginx"), lines, listening) as url:
-        yield url
+    with reserved_port() as port:
+        listening = f"127.0.0.1:{port}"
+        lines = lines_of_the_page(urlsplit(address).netloc, listening)
+        assert lines.count(plain) == 1
+        lines = lines.replace(plain, upgrade)
+        with running_nginx(tmp_path_factory.mktemp("nginx"), lines, listening) as url:
+            yield url
 
 
 @contextmanager

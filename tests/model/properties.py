@@ -9,8 +9,9 @@ from model.arrays import Array
 from model.network.activations import ACTIVATIONS
 from model.network.initializers import standard_normal
 from model.network.network import NeuralNetwork, with_ones
+from tests.examples import examples
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=50)
+PROPERTY = settings(derandomize=True, deadline=None, max_examples=examples(50))
 
 
 def random_network(

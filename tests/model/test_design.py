@@ -28,6 +28,7 @@ from model.network.training import fit
 from model.recipes.design import Design, Watch
 from model.recipes.recipes import HEART, IRIS, MOONS
 from model.recipes.sources import LayerwiseDescent
+from tests.examples import examples
 from tests.model.properties import PROPERTY, trained_outputs
 
 QUICK_MOONS = replace(MOONS, iterations=20)
@@ -138,6 +139,7 @@ def test_measurements_are_scaled_where_the_design_says_so_and_indicators_never(
     np.testing.assert_allclose(pipeline.scale, np.where(kept, 1, encoded.std(axis=0)), 1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("descent", [Descent, LayerwiseDescent])
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 @pytest.mark.parametrize(("batch_size", "l2"), [(1, 0.0), (1, 0.5), (7, 0.5), (126, 0.0)])
@@ -151,7 +153,7 @@ def test_a_stack_in_batches_gives_the_numbers_of_one_fit_at_a_time(
         assert_same(alone(design, iris, mask, 1), stack.member(index), tolerance=1e-10)
 
 
-@settings(PROPERTY, max_examples=15)
+@settings(PROPERTY, max_examples=examples(15))
 @given(
     sizes=st.lists(st.integers(3, 12), min_size=1, max_size=4),
     batch_size=st.integers(1, 13),

@@ -20,6 +20,7 @@ from model.data.sources import Table, read_source
 from model.data.table_schema import Ignored, TableSchema
 from model.errors import DataError
 from model.schema.features import Feature
+from tests.examples import examples
 
 ROWS = 40
 TARGET = ["no", "yes", "no", "no"] * 10
@@ -443,7 +444,7 @@ def tables(draw: st.DrawFn) -> dict[str, list[Any]]:
     return columns
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
 @given(tables(), st.sampled_from(["csv", "ndjson"]))
 def test_what_is_inferred_of_any_table_is_what_its_rows_are(
     tmp_path_factory: pytest.TempPathFactory, columns: dict[str, list[Any]], kind: str

@@ -23,6 +23,7 @@ from model.data.sources import read_source
 from model.data.table_schema import Ignored, TableSchema, Target
 from model.errors import DataError
 from model.schema.features import Feature
+from tests.examples import examples
 
 AGE = Feature("age", "Age", "count", 50, minimum=0, maximum=120)
 COLOUR = Feature(
@@ -250,7 +251,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(
     st.lists(CELLS, min_size=1, max_size=6), st.sampled_from([AGE, COLOUR, FLAG, PHOS, SEX, ILL])
 )

@@ -173,6 +173,7 @@ def test_many_rows_are_resampled_less_often() -> None:
     assert [resamples_for(rows) for rows in (2, 2000, 2001, 10**6)] == [1000, 1000, 200, 200]
 
 
+@pytest.mark.slow
 def test_weights_count_in_every_figure() -> None:
     y, probabilities = sample(3)
     weights = np.random.default_rng(3).integers(1, 4, len(y)).astype(np.float64)

@@ -75,7 +75,10 @@ def test_the_product_reports_every_one_of_its_fits(heart_run: Run) -> None:
     [
         SingleFit(QUICK, SPLIT),
         NestedCrossValidation((QUICK,), folds=2, repeats=1, inner_folds=2),
-        NestedCrossValidation((QUICK, QUICK, QUICK), folds=3, repeats=2, inner_folds=4),
+        pytest.param(
+            NestedCrossValidation((QUICK, QUICK, QUICK), folds=3, repeats=2, inner_folds=4),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_procedure_reports_as_many_fits_as_it_announces(
@@ -98,6 +101,7 @@ def test_a_hold_out_fits_on_the_training_rows_alone(dataset: Dataset) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_neither_fit_nor_calibration_sees_the_rows_of_the_outer_fold(dataset: Dataset) -> None:
     design = recording(QUICK)
     folds, inner_folds = 4, 3
@@ -193,6 +197,7 @@ def test_a_file_with_too_few_rows_of_a_class_is_told_how_many_are_needed(
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_ten_rows_of_a_class_are_too_few_for_nine_folds_in_nine(
     tmp_path: Path, heart_lines: list[str]
 ) -> None:

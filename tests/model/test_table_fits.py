@@ -126,6 +126,7 @@ def test_a_recipe_reports_shares_of_one_run_and_loads_once() -> None:
     assert loads == [None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", [load_heart(), load_iris()], ids=["heart", "iris"])
 def test_real_tables_are_learned_and_calibrated(dataset: Dataset) -> None:
     found = table_recipe("real", lambda _: dataset, repeats=1).train().about["metrics"]

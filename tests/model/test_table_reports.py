@@ -19,6 +19,8 @@ from model.reports.report import make_report
 from model.reports.report_sections import Section, sections
 from tests.model.made_tables import made_table
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:

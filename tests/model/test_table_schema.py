@@ -17,6 +17,7 @@ from model.data.schema_file import JSON_SCHEMA_FILE, SchemaError, faults, json_s
 from model.data.schema_text import as_toml
 from model.data.table_schema import FEATURE_KEYS, PLAIN_KEYS, Ignored, TableSchema, Target
 from model.schema.features import MAX_NAME, Feature, is_name
+from tests.examples import examples
 
 SMALL = """
 name = "own"
@@ -361,7 +362,7 @@ def schemas(draw: st.DrawFn) -> TableSchema:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(schemas(), TEXTS)
 def test_what_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory, schema: TableSchema, note: str
@@ -425,7 +426,7 @@ def documents(draw: st.DrawFn, schema: dict[str, Any]) -> Any:
     return {key: draw(documents(known.get(key, others or {"type": "string"}))) for key in keys}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(st.data())
 def test_a_file_is_refused_where_editors_mark_it(data: st.DataObject) -> None:
     document = data.draw(documents(json_schema()))

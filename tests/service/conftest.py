@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import ARTIFACT
 from tests.end_to_end.certificates import Certificate, self_signed
-from tests.end_to_end.processes import COMMAND, logged, started, wait_until_ready
+from tests.end_to_end.processes import COMMAND, http_client, logged, started, wait_until_ready
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Server:
     log: Path
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, trust_env=False)
+        return http_client(self.url)
 
     def log_lines(self) -> list[dict[str, Any]]:
         return logged(self.log)

@@ -16,6 +16,7 @@ from service.app import create_app
 from service.protocols.native.scoring import Scorer
 from service.settings import Settings
 from tests.conftest import ARTIFACT
+from tests.examples import examples
 from tests.service.samples import JSON, PROBLEM, RECORDS, example, random_records, raw, with_pairs
 
 pytestmark = pytest.mark.anyio
@@ -74,7 +75,7 @@ async def test_a_batch_answers_with_these_keys_in_this_order(
     assert list(row) == ["probability", "predicted_class", "label", "warnings"]
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(derandomize=True, deadline=None, max_examples=examples(50))
 @given(records=st.lists(RECORDS, max_size=9))
 def test_a_batch_equals_row_by_row_to_the_last_bit(
     scorer: Scorer, records: list[dict[str, float]]

@@ -21,11 +21,12 @@ from service.validation.batch_validation import STEP_BYTES, STEP_ROWS, BatchVali
 from service.validation.rows import Records, TableRows
 from service.wire.cutting import BLOCK_BYTES, members
 from service.wire.steps import finish
+from tests.examples import examples
 from tests.service import hostile
 from tests.service.samples import FEATURES, JSON, as_object, example, raw, with_pairs
 from tests.service.whole import WholeValidator
 
-MANY = settings(max_examples=400, derandomize=True, deadline=None, database=None)
+MANY = settings(max_examples=examples(400), derandomize=True, deadline=None, database=None)
 CHANCE = st.randoms(use_true_random=False)
 MAX_ROWS = 400
 
@@ -142,7 +143,7 @@ def test_too_many_rows_under_columns_that_are_no_list_are_too_many() -> None:
     _assert_same(f'{{"columns": 3, "data": [{"0, " * MAX_ROWS}0]}}'.encode())
 
 
-@settings(MANY, max_examples=200)
+@settings(MANY, max_examples=examples(200))
 @given(rng=CHANCE)
 def test_a_document_is_cut_where_a_parser_cuts_it(rng: Random) -> None:
     text = hostile.body(rng, is_batch=rng.random() < 0.8)

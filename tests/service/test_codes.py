@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import httpx
 import numpy as np
 import polars as pl
 import pytest
+from fastapi import FastAPI
 
 from model.artifact.artifact import Artifact
 from model.inference.predictor import Predictor
@@ -37,9 +39,14 @@ FORMS = ["record", "batch", "table", "csv", "ndjson"]
 SUFFIXES = [".csv", ".ndjson", ".jsonl", ".parquet"]
 
 
+@cache
+def _app(path: Path, codes: str) -> FastAPI:
+    return create_app(Settings(artifact=path, codes=codes))
+
+
 def _client(path: Path, codes: str) -> httpx.AsyncClient:
-    app = create_app(Settings(artifact=path, codes=codes))
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://heartline")
+    transport = httpx.ASGITransport(_app(path, codes))
+    return httpx.AsyncClient(transport=transport, base_url="http://heartline")
 
 
 @pytest.fixture

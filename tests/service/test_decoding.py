@@ -17,6 +17,7 @@ from service.wire.decoding import Decoder
 from service.wire.record_reader import RecordReader
 from service.wire.record_types import MOST_TYPES, RecordTypes
 from service.wire.steps import finish
+from tests.examples import examples
 from tests.service import careful, hostile
 from tests.service.samples import FEATURES, MEASURED, RECORDS, example, random_records
 
@@ -74,7 +75,7 @@ def test_a_line_is_read_where_it_has_no_fault(rng: Random) -> None:
 
 @pytest.mark.parametrize("write", [_as_batch, _as_table])
 @given(records=st.lists(RECORDS, max_size=MAX_ROWS))
-@settings(max_examples=50, derandomize=True, deadline=None, database=None)
+@settings(max_examples=examples(50), derandomize=True, deadline=None, database=None)
 def test_rows_of_possible_numbers_are_read_quickly(
     write: Callable[[list[dict[str, float]]], bytes], records: list[dict[str, float]]
 ) -> None:

@@ -30,7 +30,7 @@ from service.protocols.native.plain_heads import (
 from service.protocols.native.scoring import Scorer
 from service.settings import Settings
 from tests.conftest import ARTIFACT
-from tests.end_to_end.processes import wait_until
+from tests.end_to_end.processes import http_client, wait_until
 from tests.exposition import Series, read
 from tests.service.connections import PATIENCE, post
 from tests.service.samples import JSON, MEASURED, example, random_records, raw, with_pairs
@@ -78,7 +78,7 @@ class Way(NamedTuple):
 
     def client(self) -> httpx.Client:
         host, port = self.address
-        return httpx.Client(base_url=f"http://{host}:{port}", trust_env=False)
+        return http_client(f"http://{host}:{port}")
 
     def ask(self, caplog: pytest.LogCaptureFixture, **request: Any) -> Told:
         caplog.clear()

@@ -3,11 +3,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.conftest import ARTIFACT
-from tests.end_to_end.processes import started, stop, wait_until_ready
+from tests.end_to_end.processes import http_client, started, stop, wait_until_ready
 from tests.service.samples import example
 
 pytestmark = pytest.mark.slow
@@ -57,7 +56,7 @@ def test_a_service_that_has_answered_has_imported_nothing_else(tmp_path: Path) -
     command = [sys.executable, "-c", SERVE, "serve", "--log-level", "error"]
     with started(command, log, HEARTLINE_ARTIFACT=str(ARTIFACT)) as process:
         port = wait_until_ready(process)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        with http_client(f"http://127.0.0.1:{port}") as client:
             answers = [
                 client.post("/predict", json=example()),
                 client.post("/predict", json=example(age=-1)),

@@ -17,6 +17,7 @@ from model.inference.predictor import Predictor
 from model.schema.features import Feature
 from service.errors import InvalidInput
 from service.protocols.native.scoring import Scorer
+from tests.examples import examples
 from tests.service.samples import (
     CODED,
     FEATURES,
@@ -214,7 +215,7 @@ def test_a_count_that_is_not_whole_is_refused_however_near(
     assert [fault["type"] for fault in refusal.value.faults] == ["not_whole"]
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(derandomize=True, deadline=None, max_examples=examples(100))
 @given(record=RECORDS, data=st.data())
 def test_a_number_is_taken_exactly_where_the_feature_accepts_it(
     scorer: Scorer, record: dict[str, float], data: st.DataObject
@@ -236,7 +237,7 @@ PAIRS = st.sampled_from(
 VALUES = st.sampled_from([*(str(number) for number in range(8)), "54", '"normal"', '"a:b"', "null"])
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None, max_examples=examples(300))
 @given(
     record=RECORDS,
     dropped=st.sets(st.sampled_from(FEATURES.names), max_size=1),

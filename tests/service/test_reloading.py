@@ -338,6 +338,7 @@ STAGES: list[tuple[object, str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: f"{stage[0].__name__}.{stage[1]}")
 async def test_whatever_fails_before_the_swap_the_old_model_goes_on(

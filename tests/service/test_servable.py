@@ -344,6 +344,7 @@ def test_what_would_break_is_rejected_by_its_check(name: str, tmp_path: Path) ->
     assert not is_verified(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SERVED)
 def test_what_is_unusual_and_allowed_is_served(name: str, tmp_path: Path) -> None:
     path = tmp_path / "changed.npz"

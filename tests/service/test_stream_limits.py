@@ -13,7 +13,6 @@ from contextlib import closing, nullcontext
 from threading import Event
 from typing import Any
 
-import httpx
 import pytest
 from fastapi import FastAPI
 from hypothesis import given, settings
@@ -26,6 +25,8 @@ from service.wire.bodies import SLICE
 from service.wire.lines import BLOCK_LINES, blocks_of_lines
 from service.wire.pace import Pace
 from tests.conftest import ARTIFACT
+from tests.end_to_end.processes import http_client
+from tests.examples import examples
 from tests.exposition import read, total
 from tests.service.exchanges import Exchange, answered, metric
 from tests.service.samples import FEATURES, JSON, example
@@ -68,11 +69,16 @@ class Turns:
 BOMB = 4 * 2**20
 BOMBS = [
     ("gzip", b"\n"),
-    ("deflate", b"\n"),
-    ("plain", b"\n"),
-    ("gzip", b" "),
-    ("deflate", b" \n"),
-    ("gzip", b"\r\n"),
+    *(
+        pytest.param(coding, fill, marks=pytest.mark.slow)
+        for coding, fill in [
+            ("deflate", b"\n"),
+            ("plain", b"\n"),
+            ("gzip", b" "),
+            ("deflate", b" \n"),
+            ("gzip", b"\r\n"),
+        ]
+    ),
 ]
 
 
@@ -90,9 +96,8 @@ def _bomb(coding: str, fill: bytes) -> list[bytes]:
     ids=str,
 )
 async def test_a_body_that_is_nothing_but_blanks_is_read_in_slices(
-    coding: str, fill: bytes, headers: dict[str, str], target: str
+    app: FastAPI, coding: str, fill: bytes, headers: dict[str, str], target: str
 ) -> None:
-    app = create_app(Settings(artifact=ARTIFACT))
     coded = {} if coding == "plain" else {"Content-Encoding": coding}
     parts = _bomb(coding, fill)
     async with Turns() as turns:
@@ -139,7 +144,7 @@ async def test_a_line_is_measured_with_its_blanks_however_it_was_cut(blanks: int
         assert lines == ([b"one", b"two"] if not is_too_large else lines[:1])
 
 
-@settings(max_examples=100, derandomize=True, deadline=None, database=None)
+@settings(max_examples=examples(100), derandomize=True, deadline=None, database=None)
 @given(
     parts=st.lists(st.sampled_from([b"\n", b" ", b"\r", b"\t", b"\x0b", b"a", b",b", b"\0"])),
     size=st.integers(1, 9),
@@ -253,7 +258,7 @@ def test_a_server_ends_the_stream_of_a_client_that_has_closed(fast: bool) -> Non
         connection.recv(1000)
         connection.close()
         url = f"http://127.0.0.1:{served.address[1]}"
-        with httpx.Client(base_url=url, trust_env=False) as client:
+        with http_client(url) as client:
             while True:  # until the place of the stream is free
                 answer = client.post(PATH, content=RECORD, headers=NDJSON)
                 if answer.status_code == 200:

@@ -23,6 +23,7 @@ from service.protocols.native.scoring import Scorer
 from service.settings import Settings, SettingsError
 from tests.conftest import ARTIFACT
 from tests.end_to_end.processes import calling, run
+from tests.examples import examples
 from tests.service.conftest import running_server
 from tests.service.samples import example, random_records
 
@@ -70,7 +71,7 @@ async def test_a_threshold_moves_the_decision_and_no_probability(
         assert row["label"] == artifact.labels[row["predicted_class"]]
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(derandomize=True, deadline=None, max_examples=examples(50))
 @given(
     threshold=st.floats(0.0, 1.0, exclude_min=True, exclude_max=True),
     seed=st.integers(0, 9),

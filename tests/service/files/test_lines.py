@@ -28,6 +28,7 @@ from service.files.formats.csv_files import CsvScorer
 from service.files.formats.records import BATCH_LINES, RecordScorer
 from service.files.formats.tables import TableScorer
 from service.files.score_file import Tally, score_file
+from tests.examples import examples
 from tests.service.files.damaged import cells_of
 from tests.service.files.samples import answered, read, write
 from tests.service.samples import FEATURES, example
@@ -35,7 +36,7 @@ from tests.service.samples import FEATURES, example
 HEAD = ",".join(FEATURES.names)
 GOOD = ",".join(map(str, example().values()))
 RECORD = json.dumps(example())
-MANY = settings(max_examples=300, derandomize=True, deadline=None, database=None)
+MANY = settings(max_examples=examples(300), derandomize=True, deadline=None, database=None)
 
 
 def scored(predictor: Predictor, folder: Path, content: bytes, suffix: str = ".csv") -> Tally:
@@ -199,7 +200,7 @@ def test_a_number_is_the_same_read_as_such_and_from_its_text(predictor: Predicto
 CELLS = st.text(st.sampled_from('0123456789+-.eE_ inafx\t\u00a0\u0661"'), max_size=6)
 
 
-@settings(MANY, max_examples=60)
+@settings(MANY, max_examples=examples(60))
 @given(
     value=CELLS | st.sampled_from(["1", "0", "3", "1.5", " 2", "2 ", "+1", ".5", "5."]),
     place=st.integers(0, 12),

@@ -204,6 +204,7 @@ def test_a_file_without_rows_has_answers_without_rows(
     assert (tmp_path / "answers.csv").read_text().startswith("row,")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["often", "", "5", "male"])
 @pytest.mark.parametrize("at", [0, BATCH_ROWS - 1, BATCH_ROWS, 2 * BATCH_ROWS + 10])
 def test_a_bad_row_anywhere_changes_no_other_and_is_kept_as_it_came(
