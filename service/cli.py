@@ -255,11 +255,11 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
             tally = _score_file(predictor, Path(file), output, stops)
         else:
             tally = _score_files(predictor, file, output, cluster, stops)
-    told = [f"scored     {tally.scored} rows, {output}"]
+    lines = [f"scored     {tally.scored} rows, {output}"]
     if tally.rejected:
         bad = output.with_suffix(".rejected.*") if cluster is None else output / "*.rejected.*"
-        told.append(f"rejected   {tally.rejected} rows, {bad}")
-    _print_summary("\n".join(told))
+        lines.append(f"rejected   {tally.rejected} rows, {bad}")
+    _print_summary("\n".join(lines))
     if tally.rejected:
         sys.exit(SOME_REJECTED)
 
@@ -292,7 +292,7 @@ def serve(file: Path | None, **flags: object) -> None:
 
 
 def main() -> None:
-    """Run the command; what a user can mend is one line and exit code 1."""
+    """Run the command; an error that a user can correct is one line and exit code 1."""
     die_of_signals()
     fill_missing()
     try:
@@ -348,10 +348,10 @@ def _parts(purpose: str, extra: str) -> Iterator[None]:
         ) from None
 
 
-def _print_summary(told: str) -> None:
-    """Print what was done; where that fails, the exit code still tells of the files."""
+def _print_summary(summary: str) -> None:
+    """Print what was done; if that fails, the exit code still describes the files."""
     try:
-        _say(told)
+        _say(summary)
     except OSError as error:
         with suppress(OSError):
             click.echo(f"heartline: {error.filename}: {error.strerror}", err=True)
@@ -368,7 +368,7 @@ def _score_file(predictor: Predictor, file: Path, output: Path, stops: Stops) ->
 
         def on_rows(number: int) -> None:
             advance(number)
-            stops.heed()
+            stops.check()
 
         return score_file(predictor, file, output, on_rows)
 

@@ -63,20 +63,20 @@ def _as_text(fault: Mapping[str, Any], names: Sequence[str]) -> str:
     return f"column {place + 1}: {fault['msg']} ({fault['type']})"
 
 
-def joined(texts: Sequence[str], told: Mask) -> pl.Series:
-    """Return for each row the texts that are told of it, one after the other, null for none.
+def joined(texts: Sequence[str], applies: Mask) -> pl.Series:
+    """Return for each row the texts that apply to it, separated by blanks, or null if none does.
 
     Parameters
     ----------
     texts : sequence of str
-        What may be told.
-    told : NDArray of bool, of shape (n, len(texts))
-        Of which row which is.
+        The texts.
+    applies : NDArray of bool, of shape (n, len(texts))
+        Which of them apply to which row.
     """
-    rows = np.flatnonzero(told.any(axis=1))
-    columns = zip(texts, told[rows].T, strict=True)
+    rows = np.flatnonzero(applies.any(axis=1))
+    columns = zip(texts, applies[rows].T, strict=True)
     parts = [pl.when(pl.Series(mask)).then(pl.lit(text)) for text, mask in columns if mask.any()]
-    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(told))
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(applies))
     if not parts:
         return nothing
     together = pl.select(pl.concat_str(parts, separator=" ", ignore_nulls=True)).to_series()
