@@ -57,7 +57,7 @@ def cli() -> None:
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="The schema's file.  [default: that of the rows, ending in .toml]",
+    help="The schema's file.  [default: FILE with the suffix .toml]",
 )
 @click.option("--force", is_flag=True, help="Replace an existing schema.")
 def init(file: Path, target: str, output: Path | None, *, force: bool) -> None:
@@ -88,9 +88,15 @@ def init(file: Path, target: str, output: Path | None, *, force: bool) -> None:
     "--output", type=click.Path(path_type=Path), help="The artifact.  [default: artifacts/NAME.npz]"
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), help="Seed.  [default: the recipe's]")
-@click.option("--target", help="The column to predict, where NAME is a file of rows.")
-@click.option("--folds", type=click.IntRange(2, 100), help="Folds.  [default: by the rows]")
-@click.option("--repeats", type=click.IntRange(1, 100), help="Repeats.  [default: by the rows]")
+@click.option("--target", help="The column to predict, if NAME is a file of rows.")
+@click.option(
+    "--folds", type=click.IntRange(2, 100), help="Folds.  [default: depends on the number of rows]"
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, 100),
+    help="Repeats.  [default: depends on the number of rows]",
+)
 @click.option("--force", is_flag=True, help="Replace the model of a different run.")
 def train(
     name: str,
@@ -146,9 +152,15 @@ def train(
     "--output", type=click.Path(path_type=Path), help="The folder.  [default: artifacts/NAME]"
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), help="Seed.  [default: the recipe's]")
-@click.option("--target", help="The column to predict, where NAME is a file of rows.")
-@click.option("--folds", type=click.IntRange(2, 100), help="Folds.  [default: by the rows]")
-@click.option("--repeats", type=click.IntRange(1, 100), help="Repeats.  [default: by the rows]")
+@click.option("--target", help="The column to predict, if NAME is a file of rows.")
+@click.option(
+    "--folds", type=click.IntRange(2, 100), help="Folds.  [default: depends on the number of rows]"
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, 100),
+    help="Repeats.  [default: depends on the number of rows]",
+)
 def evaluate(
     name: str, data: Path | None, output: Path | None, seed: int | None, **table: Any
 ) -> None:
@@ -198,7 +210,7 @@ def compare(name: str, seeds: int) -> None:
 def verify(file: Path, sha256: str | None) -> None:
     """Run every loading check on the artifact FILE and name the first that fails.
 
-    Then start the application in this process and answer the example in every format.
+    Then start the application in this process and send it the example request in every format.
     """
     from model.artifact.card import card_path
     from service.app import try_model
@@ -213,11 +225,11 @@ def verify(file: Path, sha256: str | None) -> None:
     format_version = artifact.format_version
     _say(f"{file}: model {artifact.name}, version {artifact.version}, format {format_version}")
     if sha256 is None and not card_path(file).exists():
-        _say(f"digest not checked: no {card_path(file).name} beside it, no --sha256 given")
+        _say(f"digest not checked: no {card_path(file).name} next to it, no --sha256 given")
     _say(f"passed: {', '.join(artifact.checks)}")
     if artifact.skipped:
         _say(f"skipped: {', '.join(artifact.skipped)}, which this program does not know")
-    _say("answered: the example, in every form")
+    _say("tested: the example request in every format")
 
 
 @cli.command()
@@ -227,7 +239,7 @@ def verify(file: Path, sha256: str | None) -> None:
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="File for the answers; with --cluster a folder.",
+    help="File for the results; with --cluster a folder.",
 )
 @click.option(
     "--cluster",

@@ -102,13 +102,13 @@ def cut_short(loc: Loc, bad_rows: int) -> dict[str, Any]:
 
 
 def too_many_bad_rows(most: int) -> str:
-    """Return why an answer ends where more rows have faults than are reported."""
+    """Return why the results end when more rows have faults than are reported."""
     return f"More than {most} rows have faults."
 
 
 def value_fault(loc: Loc, expected: str, kind: FaultType, note: str = "") -> dict[str, Any]:
     """Return the fault of a value that is not what was expected, with another sentence or none."""
-    start = "Null is not imputed; expected" if kind == "null" else "Expected"
+    start = "Null is not accepted; expected" if kind == "null" else "Expected"
     return fault(loc, f"{start} {expected}. {note}".rstrip(), kind)
 
 
@@ -121,10 +121,10 @@ def unseen_warning(feature: Feature) -> dict[str, Any]:
     """Return the warning of a value that training has not seen."""
     loc, kind = (feature.name,), warning_type(feature)
     if feature.is_coded:
-        return fault(loc, "This code was not seen in training.", kind)
+        return fault(loc, "This code is not in the training data.", kind)
     low, high = feature.observed
     unit = f" {feature.unit}" if feature.unit else ""
-    return fault(loc, f"Outside of what was seen in training, {low:g} to {high:g}{unit}.", kind)
+    return fault(loc, f"Outside the training range, {low:g} to {high:g}{unit}.", kind)
 
 
 def missing_warning(feature: Feature) -> dict[str, Any]:

@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     )
     codes: Literal["any", "names"] = Field(
         "any",
-        description="What coded columns accept: a code or its name (`any`), or its name alone "
+        description="What coded columns accept: a code or its name (`any`), or only its name "
         "(`names`).",
     )
     host: str = Field("127.0.0.1", description="Address that the service listens on.")
@@ -247,7 +247,7 @@ class Settings(BaseSettings):
         30,
         ge=1,
         le=3600,
-        description="A client that reads less than 16 KiB of an answer in this time is "
+        description="A client that reads less than 16 KiB of a response in this time is "
         "disconnected, in seconds.",
     )
     max_idle_seconds: int = Field(

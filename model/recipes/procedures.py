@@ -37,8 +37,8 @@ from model.schema.classes import predicted_classes
 THRESHOLD = 0.5
 
 DIVIDED = (
-    "The outputs of the network are sigmoids that need not sum to one; the probabilities are the "
-    "outputs divided by their sum, and nothing calibrates them."
+    "The outputs of the network are sigmoids, which do not sum to 1. The probabilities are the "
+    "outputs divided by their sum. They are not calibrated."
 )
 """In the card of a model of several outputs without a softmax."""
 
@@ -238,8 +238,8 @@ class NestedCrossValidation:
     repeats: int = 20
     inner_folds: int = 9
     safeguards: ClassVar[tuple[str, ...]] = (
-        "The scaler is fitted to the training rows of each fold only, in the inner "
-        "cross-validation to the training rows of the inner fold.",
+        "The scaler is fitted to the training rows of each fold only; in the inner "
+        "cross-validation, to the training rows of the inner fold.",
         "The strength of the penalty is not chosen: networks of several strengths are averaged.",
         "Intercept and slope of the calibration are fitted to held-out probabilities of a "
         "cross-validation within the training rows of each outer fold.",
@@ -372,13 +372,13 @@ def _check_rows(dataset: Dataset, needed: int) -> None:
         raise DataError(
             path,
             f"{rows.min()} rows of {dataset.labels[rows.argmin()]} ({dataset.target.name}); "
-            f"cross-validation needs at least {needed} of each class: add rows of it",
+            f"cross-validation needs at least {needed} of each class: add rows of this class",
         )
     for feature, column in zip(dataset.features, dataset.X.T, strict=True):
         if column.min() == column.max():
             problem = (
-                f"all {len(dataset)} rows hold the same value, from which nothing can be learned: "
-                "add rows that differ in it"
+                f"all {len(dataset)} rows have the same value, so nothing can be learned from it: "
+                "add rows with other values"
             )
             raise DataError(path, problem, column=feature.name)
 

@@ -67,13 +67,13 @@ class PlannedTableFit:
     stacks: Stacks
     fewest_rows: ClassVar[int] = 2
     safeguards: ClassVar[tuple[str, ...]] = (
-        "Scaler, and means in place of missing values, are those of the training rows of each "
-        "fold only, in the inner division of the training rows of the inner fold.",
+        "The scaler, and the means that replace missing values, come from the training rows of "
+        "each fold only; in the inner cross-validation, from the training rows of the inner fold.",
         "The strength of the penalty is not chosen: networks of several strengths are averaged.",
-        "The calibration is fitted to held-out probabilities of an inner division of the training "
-        "rows of each outer fold.",
-        "Rows of one group, where the table has groups, are never divided, neither in the outer "
-        "nor in the inner division.",
+        "The calibration is fitted to held-out probabilities of a cross-validation within the "
+        "training rows of each outer fold.",
+        "If the table has groups, the rows of one group are always in the same fold, in both "
+        "cross-validations.",
         "The threshold for the cost comes from the cost matrix; it is not fitted to the rows.",
     )
 

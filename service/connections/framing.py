@@ -222,7 +222,7 @@ class FramedProtocol(HttpToolsProtocol):
     def _parse_chunks(self) -> None:
         room = self._max_head_bytes - self._framing_bytes
         if room <= 0:
-            self._refuse(self._too_large("Trailers, or sizes and extensions of chunks, have"))
+            self._refuse(self._too_large("Trailers, or chunk sizes and extensions, have"))
             return
         size = self._slices.size_to_blank_line(min(room, CHUNKED_SLICE_BYTES))
         chunks = self._slices.take(size)

@@ -98,7 +98,7 @@ def _parse(variable: str, text: str) -> ApiKeys:
             )
         digest = bytes.fromhex(match["digest"]) if match["digest"] else _digest(match["key"])
         if digest in names:
-            raise SettingsError(f"{variable}: entry {number} has the key of an earlier one")
+            raise SettingsError(f"{variable}: entry {number} repeats the key of an earlier entry")
         names[digest] = match["name"]
     return ApiKeys(names)
 

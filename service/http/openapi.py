@@ -21,8 +21,8 @@ ON_ERROR = {
     "name": "on_error",
     "in": "query",
     "description": "What happens to rows with faults. `refuse`: one such row rejects the whole "
-    "body, with 422. `report`: each row is answered in its place, one with faults by its `errors`, "
-    "and the status is 200.",
+    "body, with 422. `report`: each row gets a result in its place, a row with faults gets its "
+    "`errors`, and the status is 200.",
     "schema": {"type": "string", "enum": ["refuse", "report"], "default": "refuse"},
 }
 
@@ -32,7 +32,7 @@ NULL = "\0null"
 
 
 class Example(NamedTuple):
-    """What an operation answers by the served model."""
+    """An example of a response, computed by the served model."""
 
     operation: str
     """Its id."""

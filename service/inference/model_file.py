@@ -105,7 +105,7 @@ class ModelFile:
         if _interface(artifact) != _interface(self.artifact):
             raise OtherInputs(
                 f"{self._settings.artifact}: the features or labels of the model {artifact.name} "
-                "are not those of the served one; restart the service to serve it"
+                "differ from those of the served model; restart the service to serve it"
             )
         return artifact
 
@@ -130,8 +130,8 @@ def _load(settings: Settings) -> Artifact:
     if artifact.threshold is None:
         classes = ", ".join(artifact.labels)
         raise SettingsError(
-            f"HEARTLINE_THRESHOLD: the model {artifact.name} tells {classes} apart by the most "
-            "probable and has no threshold; unset it"
+            f"HEARTLINE_THRESHOLD: the model {artifact.name} predicts the most probable of {classes}, "
+            "without a threshold; unset it"
         )
     return replace(artifact, threshold=settings.threshold, threshold_reason=SET_THRESHOLD)
 

@@ -121,7 +121,7 @@ class BatchValidator:
         openings = count(body, ord("[")) + count(body, ord("{"))
         if openings > self._max_openings or openings + count(body, ord(",")) > self._max_marks:
             raise ContentTooLarge(
-                f"There are more values in it than in {self._max_rows} records; split the batch."
+                f"The batch has more values than {self._max_rows} records can have; split it."
             )
 
     def _check_document(self, body: bytes) -> None:
@@ -239,7 +239,9 @@ class BatchValidator:
 
     def _check_length(self, rows: Member | None) -> None:
         if rows and rows.n_items > self._max_rows:
-            raise ContentTooLarge(f"A batch holds at most {self._max_rows} records; split it.")
+            raise ContentTooLarge(
+                f"A batch may contain at most {self._max_rows} records; split it."
+            )
 
 
 def _all_of(rows: int, parts: Sequence[Array]) -> Array:

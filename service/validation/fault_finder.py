@@ -182,7 +182,7 @@ class Hints:
         if name not in self._found and is_left:
             self._compared += len(known.owners)
             self._found[name] = known.hint(name[:MAX_NAME])
-        return self._found.get(name, "take it out.")
+        return self._found.get(name, "remove it.")
 
 
 class KnownNames:
@@ -203,7 +203,7 @@ class KnownNames:
         if name.lower() in self._lower:
             return f"did you mean {self._lower[name.lower()]}? Names are case-sensitive."
         near = get_close_matches(name, self.owners, n=1)
-        return f"did you mean {self.owners[near[0]]}?" if near else "take it out."
+        return f"did you mean {self.owners[near[0]]}?" if near else "remove it."
 
 
 class NameCheck:

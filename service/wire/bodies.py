@@ -101,7 +101,9 @@ class _Inflater:
             chunk = self._stream.unconsumed_tail
         if self._stream.unused_data:
             # A body of many tiny streams would take seconds: each costs a window of its own.
-            raise DamagedBody(f"The body goes on after its {self._coding} stream; send one.")
+            raise DamagedBody(
+                f"There is data after the end of the {self._coding} stream; send one stream."
+            )
 
     def finish(self) -> None:
         if not self._stream.eof:
@@ -123,7 +125,9 @@ def _inflater(request: Request) -> _Inflater | None:
     if coding in ("", "identity"):
         return None
     if coding not in WINDOW_BITS:
-        raise UnsupportedMediaType("Send the body plain, or compressed once by gzip or deflate.")
+        raise UnsupportedMediaType(
+            "Send the body uncompressed, or compressed once by gzip or deflate."
+        )
     return _Inflater(coding)
 
 
@@ -149,7 +153,7 @@ def too_large(max_bytes: int) -> ContentTooLarge:
 
 def damaged(coding: str) -> DamagedBody:
     """Return what a body is rejected with that cannot be decompressed."""
-    return DamagedBody(f"The body is not whole and valid {coding}.")
+    return DamagedBody(f"The body is not complete and valid {coding} data.")
 
 
 def other_media_type(*accepted: str) -> UnsupportedMediaType:

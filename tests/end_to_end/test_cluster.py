@@ -121,7 +121,7 @@ def test_a_scheduler_that_is_not_there_is_said_in_a_line(data: Path, tmp_path: P
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         ended = run("predict", f"{data}/*", "-o", str(tmp_path / "scored"), "--cluster", address)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == f"heartline: {address}: no Dask scheduler answers there\n"
+    assert ended.stderr == f"heartline: {address}: no Dask scheduler responds at this address\n"
 
 
 def test_a_stop_of_the_command_leaves_nothing(data: Path, tmp_path: Path) -> None:

@@ -34,4 +34,4 @@ def test_comparing_prints_a_line_for_each_and_nothing_else() -> None:
 def test_a_recipe_that_does_not_exist_ends_it_at_once() -> None:
     ended = run("compare", "hart")
     assert ended.returncode == 1
-    assert ended.stderr.startswith("heartline: no recipe 'hart'; there are heart, ")
+    assert ended.stderr.startswith("heartline: there is no recipe 'hart'; the recipes are heart, ")

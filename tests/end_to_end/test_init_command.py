@@ -33,7 +33,7 @@ classes = ["no", "yes"]
 positive = "yes"
 
 [columns.id]
-ignore = "Every row holds another text, as an id does."
+ignore = "Every row has a different text, like an id."
 
 [columns.age]
 kind = "count"
@@ -77,7 +77,7 @@ def test_the_schema_lies_beside_the_rows_and_the_command_says_what_it_holds(tmp_
     assert ended.stdout.splitlines() == [
         f"schema     {path}",
         "target     churn: no, yes (positive)",
-        "ignored    id: Every row holds another text, as an id does.",
+        "ignored    id: Every row has a different text, like an id.",
         "count      age",
         "binary     alk.phos region",
         "continuous score",
@@ -99,7 +99,9 @@ def test_a_schema_is_replaced_with_force_alone(tmp_path: Path) -> None:
     file = rows_file(tmp_path)
     path = file.with_suffix(".toml")
     path.write_text("mine")
-    with pytest.raises(SchemaExists, match="kept; give another --output, or --force to replace it"):
+    with pytest.raises(
+        SchemaExists, match="exists; give another --output, or --force to replace it"
+    ):
         init(file, "--target", "churn")
     assert path.read_text() == "mine"
     init(file, "--target", "churn", "--force")
@@ -112,7 +114,7 @@ def test_the_rows_are_never_replaced(tmp_path: Path) -> None:
     link.symlink_to(file)
     before = file.read_bytes()
     for arguments in ([], ["-o", link]):
-        with pytest.raises(SchemaExists, match="holds the rows; give another --output"):
+        with pytest.raises(SchemaExists, match="is the file of rows; give another --output"):
             init(file, "--target", "churn", "--force", *arguments)
     assert file.read_bytes() == before
 

@@ -77,8 +77,8 @@ def test_of_three_classes_the_card_has_no_threshold_and_the_page_says_what_decid
 
 def test_the_card_of_iris_says_that_its_probabilities_are_shares_of_sigmoids() -> None:
     page = card_markdown(Artifact.load(ARTIFACT.with_name("iris.npz")).card())
-    assert "The outputs of the network are sigmoids that need not sum to one" in page
-    assert "the outputs divided by their sum" in page
+    assert "The outputs of the network are sigmoids, which do not sum to 1" in page
+    assert "outputs divided by their sum" in page
 
 
 def test_the_page_tells_what_the_card_tells(artifact: Artifact) -> None:
@@ -105,7 +105,7 @@ def test_the_card_says_what_must_be_said_of_these_patients(artifact: Artifact) -
     limits = " ".join(card["limits"])
     for words in ("1988", "32 %", "44 %", "coronary angiography", "general population"):
         assert words in limits
-    assert "was found by looking at all rows" in limits
+    assert "were made by looking at all rows" in limits
     assert "10.24432/C57303" in card["citation"]
     assert "CC BY 4.0" in card["citation"]
     assert "Detrano" in card["citation"]

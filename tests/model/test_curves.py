@@ -254,9 +254,9 @@ def test_a_ranking_curve_of_one_class_alone_is_refused(curve_of: CurveOf, label:
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.0, 1.5])
 def test_a_threshold_without_odds_is_refused(threshold: float) -> None:
-    with pytest.raises(ValueError, match="from 0 to below 1"):
+    with pytest.raises(ValueError, match="at least 0 and less than 1"):
         net_benefit(Y, P, np.array([threshold]), 0)
-    with pytest.raises(ValueError, match="from 0 to below 1"):
+    with pytest.raises(ValueError, match="at least 0 and less than 1"):
         net_benefit_of_treating_all(Y, np.array([threshold]))
 
 

@@ -113,7 +113,7 @@ def test_the_cost_matrix_belongs_to_heart_disease_alone(heart: Dataset) -> None:
     for load in (load_moons, load_iris):
         assert load().costs is None
         assert load().subgroups == ()
-        assert load().threshold_reason == "The more probable class."
+        assert load().threshold_reason == "The more probable class is predicted."
 
 
 def test_the_subgroups_of_patients_divide_them_by_sex_and_by_age(heart: Dataset) -> None:
@@ -162,7 +162,7 @@ def test_an_own_file_is_told_by_its_digest_and_claims_nothing_of_the_public_rows
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
     assert "citation" not in own.card
-    assert own.threshold_reason == "The more probable class."
+    assert own.threshold_reason == "The more probable class is predicted."
     # The cost matrix and the subgroups are the columns', not the rows'.
     assert (own.costs, own.subgroups) == (public.costs, public.subgroups)
 

@@ -288,5 +288,5 @@ def test_a_validation_row_that_is_no_number_ends_the_run_with_a_word() -> None:
 
 
 def test_a_patience_of_no_iteration_is_refused() -> None:
-    with pytest.raises(ValueError, match="less than one"):
+    with pytest.raises(ValueError, match="at least one iteration"):
         EarlyStopping(0)

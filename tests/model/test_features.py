@@ -101,10 +101,10 @@ def test_what_is_expected_reads_as_the_end_of_a_sentence() -> None:
         ({"kind": "ordinal"}, "unknown kind"),
         ({"kind": "binary"}, "codes"),
         ({"codes": ((1, "one"),)}, "codes"),
-        ({"minimum": 110}, "below the maximum"),
-        ({"minimum": math.nan}, "below the maximum"),
-        ({"example": 17}, "not a value"),
-        ({"example": math.nan}, "not a value"),
+        ({"minimum": 110}, "less than the maximum"),
+        ({"minimum": math.nan}, "less than the maximum"),
+        ({"example": 17}, "not a possible value"),
+        ({"example": math.nan}, "not a possible value"),
         ({"name": ""}, "empty"),
         ({"name": "a:b"}, "colon"),
         ({"aliases": ("a:b",)}, "colon"),
@@ -112,8 +112,8 @@ def test_what_is_expected_reads_as_the_end_of_a_sentence() -> None:
         ({"aliases": ("a\\b",)}, "backslash"),
         ({"name": "a\nb"}, "control character"),
         ({"name": "a" * 65}, "longer than 64 characters"),
-        ({"name": " a"}, "outer blanks"),
-        ({"aliases": ("a\u00a0",)}, "outer blanks"),
+        ({"name": " a"}, "blanks at its ends"),
+        ({"aliases": ("a\u00a0",)}, "blanks at its ends"),
         ({"aliases": ("e\u0301",)}, "form NFC"),
         ({"name": "\ud800"}, r"feature \\ud800: a name"),
         ({"name": "a,b"}, "a comma"),
@@ -200,21 +200,25 @@ def test_a_missing_cell_is_no_value() -> None:
     ("feature", "changed", "problem"),
     [
         (AGE, {"missing": "mean"}, "unknown policy"),
-        (AGE, {"texts_only": True}, "texts alone"),
-        (AGE, {"is_boolean": True}, "codes 1 and 0"),
-        (AGE, {"other": 1}, "code of other texts"),
-        (AGE, {"missing_cells": (54.0,)}, "example is not a value"),
-        (AGE, {"missing_cells": (-9, -9.0)}, "stands there twice"),
+        (AGE, {"texts_only": True}, "texts_only needs"),
+        (AGE, {"is_boolean": True}, "codes 0 and 1"),
+        (AGE, {"other": 1}, "other is not one of the codes"),
+        (AGE, {"missing_cells": (54.0,)}, "example is not a possible value"),
+        (AGE, {"missing_cells": (-9, -9.0)}, "a value twice"),
         (AGE, {"missing_cells": (math.nan,)}, "finite"),
         (AGE, {"missing_cells": (" ?",)}, "name"),
         (AGE, {"missing_cells": ("",)}, "name"),
-        (AGE, {"missing_cells": ("-9",)}, "reads as one"),
+        (AGE, {"missing_cells": ("-9",)}, "a text that reads as a number"),
         (SEX, {"missing_cells": (1,)}, "a code"),
-        (SEX, {"missing_cells": ("male",)}, "its name"),
-        (SEX, {"other": 2}, "code of other texts"),
-        (SEX, {"texts_only": True, "missing_cells": (-9,)}, "a number where"),
-        (CHEST_PAIN, {"is_boolean": True}, "codes 1 and 0"),
-        (HEART_TARGET, {"is_boolean": True}, "codes 1 and 0"),
+        (SEX, {"missing_cells": ("male",)}, "the name of a code"),
+        (SEX, {"other": 2}, "other is not one of the codes"),
+        (
+            SEX,
+            {"texts_only": True, "missing_cells": (-9,)},
+            "a number for a feature with texts_only",
+        ),
+        (CHEST_PAIN, {"is_boolean": True}, "codes 0 and 1"),
+        (HEART_TARGET, {"is_boolean": True}, "codes 0 and 1"),
     ],
     ids=str,
 )
@@ -239,7 +243,7 @@ def test_texts_may_read_as_numbers_where_texts_alone_are_accepted() -> None:
     "features", [[], [AGE, AGE], [AGE, Feature("b", "", "count", 1, maximum=2, aliases=("age",))]]
 )
 def test_a_set_has_features_and_each_name_once(features: list[Feature]) -> None:
-    with pytest.raises(ValueError, match="a feature set needs features"):
+    with pytest.raises(ValueError, match="there are no features"):
         FeatureSet(features)
 
 
@@ -360,7 +364,7 @@ def test_a_foreign_number_has_a_note_and_is_no_value() -> None:
     (written,) = json.loads(json.dumps(FeatureSet([feature]).to_json()))
     read = Feature.from_json(written)
     assert (read.foreign, read.foreign_note) == ((0,), "Of another copy.")
-    with pytest.raises(ValueError, match="a foreign number is a value"):
+    with pytest.raises(ValueError, match="a foreign number is a possible value"):
         Feature("f", "", "nominal", 1, codes=((1, "One"),), foreign=(1,))
     for changed in ({"foreign": ["0"]}, {"foreign": 0}, {"foreign_note": 1}):
         with pytest.raises(TypeError):

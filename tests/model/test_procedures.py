@@ -203,7 +203,7 @@ def test_ten_rows_of_a_class_are_too_few_for_nine_folds_in_nine(
         find_recipe("heart").train(path)
     assert str(caught.value) == (
         f"{path}: 10 rows of presence (heart_disease); cross-validation needs at least 11 of "
-        "each class: add rows of it"
+        "each class: add rows of this class"
     )
     quick = NestedCrossValidation((QUICK,), repeats=1)
     eleven = load_heart(own_file(tmp_path, well + sick[:11]))
@@ -240,8 +240,8 @@ def test_a_constant_column_is_told_before_anything_is_fitted(
     with pytest.raises(DataError) as caught:
         find_recipe(recipe).train(path)
     assert str(caught.value) == (
-        f"{path}, column age: all 270 rows hold the same value, from which nothing can be learned: "
-        "add rows that differ in it"
+        f"{path}, column age: all 270 rows have the same value, so nothing can be learned from it: "
+        "add rows with other values"
     )
 
 

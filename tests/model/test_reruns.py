@@ -66,7 +66,7 @@ def test_the_same_bytes_and_the_same_but_for_the_last_digits_are_the_same_model(
     made.save(path)
     assert rerun(path, made) == "the run gave the same bytes"
     shifted(made, 1e-13).save(path)
-    assert rerun(path, made).startswith("the run gave the same model but for the last digits")
+    assert rerun(path, made).startswith("the run gave the same model, except for last digits")
 
 
 @pytest.mark.parametrize("change", ["weights", "figures", "words"])
@@ -97,7 +97,7 @@ def test_the_model_of_another_run_is_refused_before_the_work(
     path, data = tmp_path / "a.npz", tmp_path / "own.dat"
     made.save(path)
     data.write_text(HEART_FILE.read_text().splitlines()[0] + "\n")
-    with pytest.raises(OtherModel, match=rf"a\.npz: holds the model of another {told}: give"):
+    with pytest.raises(OtherModel, match=rf"a\.npz: contains a model of another {told}: give"):
         earlier_run(path, find_recipe(recipe), data if is_own else None, seed)
 
 

@@ -127,6 +127,9 @@ def test_the_card_says_what_a_wrong_decision_costs() -> None:
     recipe = table_recipe("made", lambda _: dataset, folds=2, repeats=1)
     artifact = recipe.train()
     page = card_markdown(artifact.card())
-    assert "per row at threshold 0.25: 9 for class 1 called class 0, 3 for the reverse |" in page
+    assert (
+        "mean cost per row at threshold 0.25: 9 for class 1 predicted as class 0, 3 for the reverse |"
+        in page
+    )
     assert "stratified 2-fold cross-validation, once" in page
     assert artifact.threshold == 0.5

@@ -210,7 +210,7 @@ def renamed(old: str, new: str) -> str:
 HEADERS = {
     "none": (
         "\n".join(ROWS),
-        ", line 1: no column's name is known; a CSV file begins with a header, here of age, sex, "
+        ", line 1: no known column; a CSV file needs a header, with the columns age, sex, "
         "chest_pain, resting_blood_pressure, serum_cholesterol, fasting_blood_sugar, "
         "resting_ecg_results, max_heart_rate_achieved, exercise_induced_angina, oldpeak, "
         "slope_of_the_peak, num_of_major_vessels, thal, heart_disease",
@@ -236,8 +236,8 @@ HEADERS = {
     "twice": (renamed("sex", "age"), ", line 1, column age: is given twice"),
     "twice by alias": (renamed("thal", "cp"), ", line 1, column chest_pain: is given twice"),
     "after blank lines": ("\n\n" + renamed("sex,", ""), ", line 3, column sex: is missing"),
-    "header only": (HEADER, ": a header and no rows"),
-    "header and blanks": (HEADER + "\n\n  \n", ": a header and no rows"),
+    "header only": (HEADER, ": the file has a header but no rows"),
+    "header and blanks": (HEADER + "\n\n  \n", ": the file has a header but no rows"),
 }
 
 
@@ -249,7 +249,9 @@ def test_a_faulty_header_is_told(case: str, tmp_path: Path) -> None:
 
 def test_a_name_like_no_other_is_told_with_those_that_there_are(tmp_path: Path) -> None:
     text = fault(tmp_path, csv(ROWS, HEADER.replace("thal", "q" * 500)))
-    assert text.startswith(f", line 1, column '{'q' * 40}': unknown column; known are age, sex, ")
+    assert text.startswith(
+        f", line 1, column '{'q' * 40}': unknown column; the columns are age, sex, "
+    )
     assert "q" * 41 not in text
 
 

@@ -120,7 +120,7 @@ def test_where_no_value_may_be_missing_it_is_not_imputed(client: Client, value: 
     assert answer.json()["errors"] == [
         {
             "loc": ["body", "weight"],
-            "msg": "Null is not imputed; expected a number from 20 to 300 (kg).",
+            "msg": "Null is not accepted; expected a number from 20 to 300 (kg).",
             "type": "null",
         }
     ]
@@ -180,7 +180,7 @@ def test_an_empty_cell_of_csv_is_missing(client: Client) -> None:
     lines = post_csv(client, b",,70,,0,,", b'"", ,70,"",0,\t,').text.splitlines()
     told = " ".join(f"{name}: The value is missing. (missing_value)" for name in MISSING)
     assert all(told in line for line in lines[1:])
-    assert "weight: Null is not imputed" in post_csv(client, b"54,3,,true,0,1,A").text
+    assert "weight: Null is not accepted" in post_csv(client, b"54,3,,true,0,1,A").text
 
 
 @pytest.mark.parametrize("cell", [b"o\xffther", b'"a\rb"', b"\r", b'"a"b'])

@@ -329,7 +329,7 @@ async def test_a_warning_stands_in_its_row_and_does_not_repeat_the_value(
         [],
     ]
     assert "98765" not in json.dumps(batch)
-    assert warnings[1][1]["msg"] == "Outside of what was seen in training, 0.1 to 2.5 cm."
+    assert warnings[1][1]["msg"] == "Outside the training range, 0.1 to 2.5 cm."
 
 
 async def test_all_faults_of_a_flower_are_told_at_once(of_iris: httpx.AsyncClient) -> None:

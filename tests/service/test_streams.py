@@ -104,12 +104,12 @@ async def test_csv_has_these_columns_and_says_faults_and_warnings_in_words(
     assert list(warned) == ["id", "probability", *TOLD]
     assert warned["id"] == 'a,"b"'
     assert warned["warnings"] == (
-        "age: Outside of what was seen in training, 29 to 77 years. (outside_training_range)"
+        "age: Outside the training range, 29 to 77 years. (outside_training_range)"
     )
     assert (warned["errors"], bad["probability"], bad["id"]) == ("", "", "c")
     assert bad["errors"] == (
         "age: Expected a number from 18 to 110 (years). (out_of_range) "
-        "sex: Null is not imputed; expected 0 (female) or 1 (male). (null)"
+        "sex: Null is not accepted; expected 0 (female) or 1 (male). (null)"
     )
 
 

@@ -118,7 +118,7 @@ async def test_every_fault_of_the_columns_is_told(client: httpx.AsyncClient) -> 
         ({"data": []}, ["columns"], "missing", "Missing; expected a list of the columns' names."),
         ({"columns": NAMES}, ["data"], "missing", "Missing; expected a list of rows."),
         ({"columns": NAMES, "": []}, ["data"], "missing", "Missing; expected a list of rows."),
-        (_table() | {"x": 1}, ["x"], "unknown_field", "Unknown field; take it out."),
+        (_table() | {"x": 1}, ["x"], "unknown_field", "Unknown field; remove it."),
         (_table() | {"data": 3}, ["data"], "not_a_list", "Expected a list of rows."),
         (
             _table() | {"columns": "age"},

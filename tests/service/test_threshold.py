@@ -156,8 +156,8 @@ def test_of_three_classes_a_threshold_is_refused_with_what_decides_instead() -> 
             use(Settings(artifact=IRIS, threshold=0.5))
         assert isinstance(caught.value, HeartlineError)
         assert str(caught.value) == (
-            "HEARTLINE_THRESHOLD: the model iris tells setosa, versicolor, virginica apart by the "
-            "most probable and has no threshold; unset it"
+            "HEARTLINE_THRESHOLD: the model iris predicts the most probable of setosa, "
+            "versicolor, virginica, without a threshold; unset it"
         )
 
 

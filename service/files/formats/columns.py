@@ -35,7 +35,9 @@ def given_names(features: FeatureSet, names: Sequence[str]) -> dict[str, str]:
     """
     own = {name: feature.name for name, feature in features.by_accepted_name.items()}
     if not any(name in own for name in names):
-        raise BadColumns(f"no names of columns that the model knows: {', '.join(features.names)}")
+        raise BadColumns(
+            f"no known column; the columns of the model are {', '.join(features.names)}"
+        )
     finder = FaultFinder(features, {}, kept=kept_names(features))
     if faults := finder.name_faults(names):
         raise BadColumns("; ".join(_as_text(fault, names) for fault in faults))
@@ -52,7 +54,7 @@ def check_ids(types: Mapping[str, pl.DataType], kept: Collection[str]) -> None:
     """
     for name in kept & types.keys():
         if not (types[name] in TEXTS or types[name].is_integer()):
-            raise BadColumns(f"{name}: the column must hold texts or whole numbers")
+            raise BadColumns(f"{name}: the column must contain texts or whole numbers")
 
 
 def _as_text(fault: Mapping[str, Any], names: Sequence[str]) -> str:

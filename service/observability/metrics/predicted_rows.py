@@ -82,7 +82,7 @@ class PredictionMeter:
         )
         self._warnings = WarningMeter(registry, artifact.features)
         batches = registry.histogram(
-            "heartline_batch_rows", "Rows of answered batches and streams.", {}, BATCH_ROWS
+            "heartline_batch_rows", "Rows per answered batch or stream.", {}, BATCH_ROWS
         )
         self._rows = list(rows.places.values())
         self._probabilities = list(self._histogram.places.values())

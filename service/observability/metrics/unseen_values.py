@@ -36,7 +36,7 @@ class WarningMeter:
         rules = features.rules
         places = registry.counter(
             "heartline_warnings_total",
-            "Warnings in answers, by field and kind.",
+            "Warnings in responses, by field and kind.",
             {"field": features.names, "kind": WARNING_TYPES},
             {kinds[column] for column in rules.unseen_columns}
             | {missing[column] for column in rules.optional},

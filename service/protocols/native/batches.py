@@ -80,7 +80,7 @@ class Batches:
         with self._admission.place():
             async for answers in self._answers(request, stream, chunks):
                 if stream.rows > most:
-                    raise ContentTooLarge(f"A batch holds at most {most} records; split it.")
+                    raise ContentTooLarge(f"A batch may contain at most {most} records; split it.")
                 if stream.bad_rows:
                     bad += [answer for answer in answers if "errors" in answer]
                     del bad[MAX_BAD_ROWS:]

@@ -28,13 +28,13 @@ def test_a_pattern_stands_for_files_in_the_order_of_their_names(data: Path) -> N
 
 
 def test_a_pattern_for_no_file_is_refused(data: Path) -> None:
-    with pytest.raises(DataError, match=r"none/\*\.csv: there is no such file"):
+    with pytest.raises(DataError, match=r"none/\*\.csv: no file matches"):
         find_files(f"{data}/none/*.csv")
 
 
 @pytest.mark.parametrize(
     ("pattern", "told"),
-    [("**/*.csv", "two of the files have the same name"), ("c.txt", "the name must end in one of")],
+    [("**/*.csv", "two input files have the same name"), ("c.txt", "the name must end in one of")],
 )
 def test_files_that_cannot_go_together_are_refused(
     predictor: Predictor, data: Path, pattern: str, told: str

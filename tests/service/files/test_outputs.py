@@ -72,7 +72,10 @@ def test_an_output_that_is_no_regular_file_is_refused_before_the_work(
 ) -> None:
     make(source.with_name(name))
     told = fails(predictor, source, source.with_name("answers.csv"))
-    assert told == f"{source.with_name(name)}: not a regular file, which the answers could replace"
+    assert (
+        told
+        == f"{source.with_name(name)}: exists and is not a regular file, so the results cannot replace it"
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,7 @@ def test_an_output_that_is_the_input_under_another_name_is_refused(
 ) -> None:
     link(source.with_name(name), source)
     told = fails(predictor, source, source.with_name("answers.csv"))
-    assert told.endswith("the answers would replace a file that is scored")
+    assert told.endswith("the results would replace an input file")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".ndjson", ".parquet"])
@@ -202,7 +205,7 @@ def test_a_cluster_does_not_replace_the_files_that_it_scores(
     link = source.parent / "link"
     link.symlink_to(source.parent)
     for folder in (source.parent, link):
-        with pytest.raises(DataError, match="the answers would replace a file that is scored"):
+        with pytest.raises(DataError, match="the results would replace an input file"):
             score_files(predictor, [source], folder, "")
     assert {*source.parent.iterdir()} == {source, link}
 
@@ -210,6 +213,6 @@ def test_a_cluster_does_not_replace_the_files_that_it_scores(
 @pytest.mark.usefixtures("unread")
 def test_a_cluster_writes_no_two_files_to_one_place(predictor: Predictor, source: Path) -> None:
     other = write(source.with_name("rows.rejected.csv"), [example()])
-    with pytest.raises(DataError, match=r"rows\.rejected\.csv: two of the files would be written"):
+    with pytest.raises(DataError, match=r"rows\.rejected\.csv: two outputs would have this path"):
         score_files(predictor, [source, other], source.parent / "scored", "")
     assert not (source.parent / "scored").exists()
