@@ -169,6 +169,7 @@ def evaluate(
     NAME is a recipe, a schema file, or with --target a file of rows, as for `heartline train`.
     """
     recipe = _find_recipe(name, **table)
+    from model.recipes.reruns import saved_version
     from model.reports.evidence import gather
     from model.reports.report import make_report
 
@@ -176,7 +177,9 @@ def evaluate(
     with finishing():
         check_writable(folder / "report.html", REPORT_BYTES)
     with progress_bars() as start:
-        report = make_report(gather(recipe, data, seed, start))
+        evidence = gather(recipe, data, seed, start)
+    path = Path("artifacts") / f"{recipe.name}.npz"
+    report = make_report(evidence, saved_version(path, recipe, data, seed, evidence.artifact))
     with finishing():
         report.write(folder)
     _say(f"report     {folder / 'report.md'}")

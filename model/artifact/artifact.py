@@ -146,9 +146,13 @@ class Artifact(Core):
         replace_files({path: content, **beside})
         return saved
 
+    def with_digest(self) -> Artifact:
+        """Return the same with the digest of the file that `save` would write."""
+        return replace(self, sha256=hashlib.sha256(self._packed()).hexdigest())
+
     def is_in(self, saved: Artifact) -> bool:
-        """Tell whether saving this one would write the very bytes that the other came from."""
-        return hashlib.sha256(self._packed()).hexdigest() == saved.sha256
+        """Return whether saving this one would write the same bytes as the other's file."""
+        return self.with_digest().sha256 == saved.sha256
 
     def _packed(self) -> bytes:
         arrays, metadata = self.arrays(), {"format_version": FORMAT_VERSION, **self.document()}

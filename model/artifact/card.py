@@ -143,7 +143,7 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         settings=", ".join(f"{key} {_setting(value)}" for key, value in settings.items()),
         decision=_decision(card),
         metric_rows="\n".join(
-            f"| {name} | {_meaning(name, card)} | {_cells(figure)}|"
+            f"| {name} | {meaning(name, card)} | {_cells(figure)}|"
             for name, figure in card["metrics"].items()
         ),
         subgroups_table=_subgroups(card.get("subgroups", {})),
@@ -154,9 +154,11 @@ def card_markdown(card: Mapping[str, Any]) -> str:
     )
 
 
-def _meaning(name: str, card: Mapping[str, Any]) -> str:
+def meaning(name: str, card: Mapping[str, Any]) -> str:
     """Return what a metric is; the cost with the costs of the data set, if they are known."""
     costs = card.get("costs")
+    if name == "accuracy" and card["threshold"] is None:
+        return "share of correct classes"
     if name != "cost" or costs is None:
         return MEANINGS.get(name, "")
     otherwise, positive = card["labels"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from model.artifact.artifact import Artifact
 from model.data import Dataset
 from model.errors import DataError
 from model.evaluation.calibration import fit_calibration, logit
-from model.evaluation.figures import dataset_metrics, subgroup_metrics
+from model.evaluation.figures import Figures, dataset_metrics, subgroup_metrics
 from model.evaluation.validation import (
     CrossValidation,
     Mask,
@@ -44,6 +44,13 @@ DIVIDED = (
 
 OnFit: TypeAlias = Callable[[float], None]
 """Called with the number of networks just fitted, or with a fraction of one."""
+
+
+class Judged(NamedTuple):
+    """The metrics of held-out rows, those of subgroups included."""
+
+    metrics: Figures
+    subgroups: Mapping[str, Mapping[str, object]]
 
 
 class Runnable(Protocol):
@@ -103,6 +110,12 @@ class Procedure(Runnable, Protocol):
         self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
     ) -> list[Pipeline]:
         """Return the procedure's pipeline for each set of rows, of shape (K, n)."""
+        ...
+
+    def artifact(
+        self, name: str, dataset: Dataset, random_state: int, fitted: Fitted, judged: Judged
+    ) -> Artifact:
+        """Return the artifact of a fit to all rows."""
         ...
 
 
@@ -172,6 +185,17 @@ class SingleFit:
         """Return an artifact."""
         self.check(dataset)
         fitted = self.fit(dataset, random_state, on_fit)
+        return self.artifact(name, dataset, random_state, fitted, Judged({}, {}))
+
+    def artifact(
+        self,
+        name: str,
+        dataset: Dataset,
+        random_state: int,
+        fitted: Fitted,
+        judged: Judged,  # noqa: ARG002  # the figures are those of the parts
+    ) -> Artifact:
+        """Return the artifact of a fit."""
         parts = self.split(len(dataset), random_state)
         losses = fitted.history.loss
         metrics = {"first_loss": float(losses[0]), "last_loss": float(losses[-1])} if losses else {}
@@ -281,6 +305,12 @@ class NestedCrossValidation:
         metrics = dataset_metrics(dataset, probabilities, random_state)
         subgroups = subgroup_metrics(dataset, probabilities, random_state)
         fitted = self.fit(dataset, random_state, on_fit)
+        return self.artifact(name, dataset, random_state, fitted, Judged(metrics, subgroups))
+
+    def artifact(
+        self, name: str, dataset: Dataset, random_state: int, fitted: Fitted, judged: Judged
+    ) -> Artifact:
+        """Return the artifact of a fit to all rows."""
         training = {
             "seed": random_state,
             "protocol": (
@@ -289,8 +319,8 @@ class NestedCrossValidation:
             ),
             **fitted.settings,
         }
-        artifact = artifact_of(name, dataset, dataset.X, fitted, training, metrics)
-        return replace(artifact, about={**artifact.about, "subgroups": subgroups})
+        artifact = artifact_of(name, dataset, dataset.X, fitted, training, judged.metrics)
+        return replace(artifact, about={**artifact.about, "subgroups": judged.subgroups})
 
     def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
         """Return what the artifact is made of; its loss is the mean of the members'."""

@@ -82,7 +82,10 @@ class Recipe:
             When a fit leaves the finite numbers.
         """
         seed = self.random_state if random_state is None else random_state
-        artifact = self.procedure.run(self.name, self.load(data), seed, on_fit)
+        return self.with_caveats(self.procedure.run(self.name, self.load(data), seed, on_fit), data)
+
+    def with_caveats(self, artifact: Artifact, data: Path | None) -> Artifact:
+        """Return an artifact of a run whose limits include the caveat."""
         limits = [*artifact.about["limits"], *self.caveats(data)]
         return replace(artifact, about={**artifact.about, "limits": limits})
 

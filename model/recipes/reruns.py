@@ -60,6 +60,25 @@ class EarlierRun:
         )
 
 
+def saved_version(
+    path: Path, recipe: Recipe, data: Path | None, random_state: int | None, artifact: Artifact
+) -> str | None:
+    """Return the version of a file that has the same model; None if it has another, or none.
+
+    Raises
+    ------
+    DataError
+        When the rows cannot be used.
+    """
+    try:
+        earlier = earlier_run(path, recipe, data, random_state)
+        if earlier is not None:
+            earlier.agreement(artifact)
+    except OtherModel:
+        return None
+    return earlier.artifact.version if earlier else None
+
+
 def earlier_run(
     path: Path, recipe: Recipe, data: Path | None, random_state: int | None
 ) -> EarlierRun | None:

@@ -24,7 +24,7 @@ from model.network.training import History
 from model.recipes.design import Design, Fitted
 from model.recipes.parallel import OnShare, in_parallel
 from model.recipes.plans import Plan, inner_sets, plan_for
-from model.recipes.procedures import OnFit, artifact_of, judge
+from model.recipes.procedures import Judged, OnFit, artifact_of, judge
 from model.recipes.recipes import Recipe
 from model.recipes.refusals import check_classes, check_limits, check_values
 from model.recipes.stacks import EncodedTable, Stacks
@@ -114,13 +114,19 @@ class PlannedTableFit:
         metrics = dataset_metrics(dataset, probabilities, random_state)
         subgroups = subgroup_metrics(dataset, probabilities, random_state)
         fitted = self.fit(dataset, random_state, on_fit)
+        return self.artifact(name, dataset, random_state, fitted, Judged(metrics, subgroups))
+
+    def artifact(
+        self, name: str, dataset: Dataset, random_state: int, fitted: Fitted, judged: Judged
+    ) -> Artifact:
+        """Return the artifact of a fit to all rows."""
         training = {
             "seed": random_state,
             "protocol": f"{self.plan.protocol}; served weights fitted on all {len(dataset)} rows",
             **fitted.settings,
         }
-        artifact = artifact_of(name, dataset, dataset.X, fitted, training, metrics)
-        about = {**artifact.about, "subgroups": subgroups}
+        artifact = artifact_of(name, dataset, dataset.X, fitted, training, judged.metrics)
+        about = {**artifact.about, "subgroups": judged.subgroups}
         if dataset.costs is not None:
             about["costs"] = {**asdict(dataset.costs), "threshold": dataset.costs.threshold}
         return replace(artifact, about=about)

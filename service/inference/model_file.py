@@ -130,8 +130,8 @@ def _load(settings: Settings) -> Artifact:
     if artifact.threshold is None:
         classes = ", ".join(artifact.labels)
         raise SettingsError(
-            f"HEARTLINE_THRESHOLD: the model {artifact.name} predicts the most probable of {classes}, "
-            "without a threshold; unset it"
+            f"HEARTLINE_THRESHOLD: the model {artifact.name} predicts the most probable of "
+            f"{classes}, without a threshold; unset it"
         )
     return replace(artifact, threshold=settings.threshold, threshold_reason=SET_THRESHOLD)
 

@@ -124,8 +124,9 @@ def test_an_unknown_recipe_is_told_with_those_that_there_are() -> None:
     with pytest.raises(RecipeError) as caught:
         find_recipe("hart")
     assert str(caught.value) == (
-        "there is no recipe 'hart'; the recipes are heart, heart-tutorial, heart-tutorial-wide, moons, "
-        "moons-1, moons-2, moons-3, moons-4, moons-5, moons-20, moons-50, moons-baseline, iris"
+        "there is no recipe 'hart'; the recipes are heart, heart-tutorial, heart-tutorial-wide, "
+        "moons, moons-1, moons-2, moons-3, moons-4, moons-5, moons-20, moons-50, "
+        "moons-baseline, iris"
     )
 
 

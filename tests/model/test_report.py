@@ -6,11 +6,13 @@ import base64
 import json
 import re
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from model.artifact.card import MEANINGS
 from model.data import load_heart
 from model.data.heart import STATLOG_COSTS
 from model.errors import DataError
@@ -19,6 +21,7 @@ from model.evaluation.importance import permutation_importances
 from model.evaluation.metrics import metrics_for
 from model.recipes.procedures import NestedCrossValidation, SingleFit
 from model.recipes.recipes import HEART, MOONS, Recipe, find_recipe
+from model.recipes.reruns import saved_version
 from model.reports.evidence import Evidence, gather
 from model.reports.plots import png, roc_plot
 from model.reports.report import Report, make_report
@@ -138,15 +141,16 @@ def test_the_metrics_are_those_of_the_evidence(
     heart: Evidence, heart_told: dict[str, Section]
 ) -> None:
     head, *rows = cells(heart_told["Metrics"])
-    assert head == ["metric", "value", "95 % interval", "spread"]
+    assert head == ["metric", "what it is", "value", "95 % interval", "spread"]
     assert [row[0] for row in rows] == list(METRICS)
-    assert rows[1][1] == f"{heart.metrics['cost']['value']:.3f}"
-    assert rows[1][3] == f"{heart.metrics['cost']['spread']:.3f}"
+    assert rows[1][1] == MEANINGS["cost"]
+    assert rows[1][2] == f"{heart.metrics['cost']['value']:.3f}"
+    assert rows[1][4] == f"{heart.metrics['cost']['spread']:.3f}"
 
 
 def test_a_single_repeat_has_no_spread(moons_told: dict[str, Section]) -> None:
     _, *rows = cells(moons_told["Metrics"])
-    assert {row[3] for row in rows} == {"\N{EN DASH}"}
+    assert {row[4] for row in rows} == {"\N{EN DASH}"}
 
 
 def test_our_line_stands_in_its_place_among_the_published_ones(
@@ -170,11 +174,11 @@ def test_superiority_is_claimed_over_lines_above_the_interval_alone(
     above = [
         n for n, c in heart.dataset.published_costs.items() if c > heart.metrics["cost"]["high"]
     ]
-    assert f"lies below {len(above)} of them: {', '.join(above)}." in section.text
+    assert f"is below the costs of {len(above)} methods: {', '.join(above)}." in section.text
     hopeless = {**heart.metrics, "cost": {**heart.metrics["cost"], "high": 0.9}}
     text = told(replace(heart, metrics=hopeless))["The Statlog comparison"].text
     assert "no superiority is claimed" in text
-    assert "lies below" not in text
+    assert "is below" not in text
 
 
 def test_the_confusions_hold_every_row_at_both_thresholds(heart_told: dict[str, Section]) -> None:
@@ -203,7 +207,7 @@ def test_the_same_evidence_gives_the_same_bytes(heart: Evidence, drawn: list[byt
 
 def test_the_subgroups_are_told_with_their_sizes(heart_told: dict[str, Section]) -> None:
     _, *rows = cells(heart_told["Subgroups"])
-    assert [row[:3] for row in rows] == [
+    assert [row for row in rows if len(row) == 3] == [
         ["women", "87", "20"],
         ["men", "183", "100"],
         ["under 55 years", "132", "40"],
@@ -278,13 +282,13 @@ def test_a_row_that_stands_there_twice_is_counted(heart: Evidence) -> None:
         dataset=replace(dataset, frame=dataset.frame.iloc[rows]),
         validation=replace(heart.validation, probabilities=heart.validation.probabilities[:, rows]),
     )
-    assert "and the other a held-out row: 2." in told(again)["Data leakage"].text
+    assert "and in the held-out rows: 2." in told(again)["Data leakage"].text
 
 
 def test_what_is_not_ruled_out_is_said_of_the_recipes_own_data_alone(
     heart: Evidence, heart_told: dict[str, Section], tmp_path: Path, heart_lines: list[str]
 ) -> None:
-    assert "Not ruled out: That nominal columns" in heart_told["Data leakage"].text
+    assert "Not ruled out: Four choices" in heart_told["Data leakage"].text
     (tmp_path / "own.dat").write_text("\n".join(heart_lines[:150]))
     recipe = quick(find_recipe("heart"))
     own = gather(recipe, tmp_path / "own.dat", None, lambda *_: lambda _: None)
@@ -305,6 +309,54 @@ def test_a_file_that_cannot_be_judged_is_refused_before_anything_runs(
     with pytest.raises(DataError, match="0 rows of presence"):
         gather(find_recipe("heart"), path, None, phase)  # type: ignore[arg-type]
     assert announced == []
+
+
+def test_a_report_opens_with_a_summary_and_contents(heart: Evidence) -> None:
+    page = make_report(heart).markdown()
+    headings = re.findall(r"^## (.+)$", page, re.MULTILINE)
+    assert headings == ["Summary", "Contents", "Run", "Data", *HEADINGS]
+    summary = page[: page.index("## Contents")]
+    for name, figure in heart.metrics.items():
+        assert f"**{name}** {figure['value']:.3f}" in summary
+        assert MEANINGS[name] in summary
+    assert f"Not for: {heart.dataset.card['not_for']}" in summary
+
+
+def test_the_contents_link_to_every_section_of_the_page(heart: Evidence, tmp_path: Path) -> None:
+    make_report(heart).write(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    links = re.findall(r'href="#([^"]+)"', page)
+    assert links[:3] == ["run", "data", "metrics"]
+    assert len(links) == len(HEADINGS) + 2
+    assert set(links) <= set(re.findall(r'<h2 id="([^"]+)"', page))
+
+
+def test_a_report_identifies_model_rows_program_seed_and_settings(heart: Evidence) -> None:
+    page = make_report(heart).markdown()
+    rows = dict(line.strip("| ").split(" | ", 1) for line in page.splitlines() if " | " in line)
+    assert rows["model version"] == f"`{heart.artifact.version}`"
+    assert rows["SHA-256 of the rows"] == f"`{heart.artifact.about['data']['sha256']}`"
+    assert rows["Heartline version"] == version("heartline")
+    assert (rows["recipe"], rows["seed"], rows["layers"]) == ("heart", "1", "22-8-1")
+    assert rows["protocol"] == heart.artifact.about["training"]["protocol"]
+    assert rows["l2 of members"] == "[15.0]"
+    assert "No file has this model" in page
+
+
+def test_a_report_names_the_version_of_the_saved_model(heart: Evidence, tmp_path: Path) -> None:
+    saved = heart.artifact.save(tmp_path / "heart.npz")
+    assert saved.sha256 == heart.artifact.sha256
+    found = saved_version(tmp_path / "heart.npz", heart.recipe, None, None, heart.artifact)
+    assert found == saved.version
+    assert f"| model version | `{found}` |" in make_report(heart, found).markdown()
+    assert saved_version(tmp_path / "none.npz", heart.recipe, None, None, heart.artifact) is None
+    assert saved_version(tmp_path / "heart.npz", heart.recipe, None, 9, heart.artifact) is None
+
+
+def test_the_rows_of_a_recipe_without_a_file_have_a_digest_too(iris: Evidence) -> None:
+    page = make_report(iris).markdown()
+    assert re.search(r"\| SHA-256 of the values \| `[0-9a-f]{64}` \|", page)
+    assert "share of correct classes |" in page
 
 
 def test_the_one_page_needs_no_other_file(heart: Evidence, tmp_path: Path) -> None:

@@ -72,10 +72,8 @@ def test_an_output_that_is_no_regular_file_is_refused_before_the_work(
 ) -> None:
     make(source.with_name(name))
     told = fails(predictor, source, source.with_name("answers.csv"))
-    assert (
-        told
-        == f"{source.with_name(name)}: exists and is not a regular file, so the results cannot replace it"
-    )
+    reason = "exists and is not a regular file, so the results cannot replace it"
+    assert told == f"{source.with_name(name)}: {reason}"
 
 
 @pytest.mark.parametrize(
