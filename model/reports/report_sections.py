@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
 from model.arrays import Array
-from model.artifact.card import meaning
 from model.evaluation.calibration import calibration_error, reliability
 from model.evaluation.curves import (
     net_benefit,
@@ -103,11 +102,9 @@ def sections(evidence: Evidence) -> Iterator[Section]:
 
 def _metrics(evidence: Evidence) -> Section:
     procedure = evidence.procedure
-    card = evidence.artifact.card()
     rows = [
         (
             name,
-            meaning(name, card),
             f"{figure['value']:.3f}",
             _range(figure),
             f"{figure['spread']:.3f}" if procedure.repeats > 1 else "\N{EN DASH}",
@@ -118,11 +115,11 @@ def _metrics(evidence: Evidence) -> Section:
         f"Stratified {procedure.folds}-fold cross-validation of the whole procedure, "
         f"{_times(procedure.repeats)}. The probability of each row comes from a fit without that "
         f"row. The interval is the percentile interval of {resamples_for(len(evidence.dataset)):,} "
-        "bootstrap samples of the rows; the spread is the standard deviation between the repeats."
+        "bootstrap samples of the rows; the spread is the standard deviation between the repeats. "
+        "The summary explains each metric."
         f"{WEIGHTED if evidence.dataset.weights is not None else ''}\n\n"
     )
-    head = ("metric", "what it is", "value", INTERVAL, "spread")
-    return Section("Metrics", text + table(head, rows))
+    return Section("Metrics", text + table(("metric", "value", INTERVAL, "spread"), rows))
 
 
 def _published_costs(evidence: Evidence) -> Section:
@@ -203,7 +200,8 @@ def _calibration(evidence: Evidence) -> Section:
     text = (
         "The expected calibration error in ten bins of equal size is compared with that of 1,000 "
         "simulated samples in which every probability is correct; their error is not zero either. "
-        "The last column is the share of samples with at least this error. The band contains the "
+        "Median and quantile are those of the samples; the last column is the share of samples "
+        "with at least this error. The band contains the "
         f"observed frequency of 95 % of the samples.{_few(evidence)}\n\n"
         f"{_calibration_errors(cases, seed)}"
     )
@@ -219,7 +217,7 @@ def _calibration(evidence: Evidence) -> Section:
 
 def _calibration_errors(cases: Iterable[tuple[str, Array, Array]], random_state: int) -> str:
     errors = {label: calibration_error(y, p, random_state) for label, y, p in cases}
-    head = ("class", "error", "median if calibrated", "95 % quantile if calibrated", "share above")
+    head = ("class", "error", "median", "95 % quantile", "share above")
     rows = [
         (label, *(f"{e:.3f}" for e in (error.value, error.expected, error.high)),
          f"{100 * error.share_above:.0f} %")
