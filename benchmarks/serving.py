@@ -29,7 +29,7 @@ def limit_server(patients: Patients) -> Server:
     question = patients.asked("/predict", 1, patients.records(1)[0], ("probability",))
     return Server(
         "limit",
-        "the limit: raw ASGI, a constant answer",
+        "the limit: raw ASGI, a constant response",
         (sys.executable, "-m", limit.__name__, "{port}"),
         question._replace(probability=limit.PROBABILITY),
     )
