@@ -9,7 +9,7 @@ section makes itself are named like ``background.rows``, the section first:
 ==========  ======================================================================
 file        a regular file that can be read
 size        at most `model.artifact.archive.MAX_BYTES` bytes
-digest      the SHA-256 that the card beside it tells, and the pinned one
+digest      the SHA-256 in the card next to it, and the required one
 archive     a plain .npz file whose members are whole
 metadata    a JSON document that describes a model
 version     of a format that this program reads, which is 1 or 2

@@ -43,7 +43,7 @@ class Core:
     golden_probabilities : Array of shape (m,) or (m, n_classes)
         Their probabilities, see `model.schema.classes.class_probabilities`.
     about : mapping
-        What the card tells beyond these: use, data, training, metrics.
+        Further contents of the card: use, data, training, metrics.
     """
 
     name: str

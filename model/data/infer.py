@@ -22,7 +22,7 @@ from model.data.table_schema import Ignored, TableSchema, Target
 from model.schema.features import MAX_SHOWN, Feature, is_name
 
 FEWEST_ROWS = 5
-"""A text that stands in fewer rows becomes no level of its own: it may tell of one person."""
+"""A text in fewer rows does not become a level: it may identify a person."""
 
 MOST_LEVELS = 100
 """Texts of a column that become levels of their own, the most frequent ones."""

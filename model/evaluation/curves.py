@@ -114,7 +114,7 @@ def net_benefit(y: Array, probabilities: Array, thresholds: Array, random_state:
     Returns
     -------
     Curve
-        At the thresholds. Treating nobody has a net benefit of 0.
+        At the thresholds. Treating no row has a net benefit of 0.
 
     Raises
     ------

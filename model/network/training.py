@@ -35,7 +35,7 @@ class History:
 
 
 class EarlyStopping:
-    """Keeps the parameters of the lowest validation loss, and tells when it has long been passed.
+    """Keeps the parameters of the lowest validation loss, and reports when no lower one has come for long.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class EarlyStopping:
         self._waited = np.array(0)
 
     def is_over(self, validation_loss: Array) -> bool:
-        """Take note of the loss after an iteration, and tell whether to stop."""
+        """Record the loss after an iteration, and return whether to stop."""
         lower = validation_loss < self._lowest
         np.copyto(self._best, self._network.parameters.vector, where=lower[..., np.newaxis])
         self._lowest = np.where(lower, validation_loss, self._lowest)

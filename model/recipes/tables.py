@@ -225,7 +225,7 @@ class TableFit:
     folds: int | None = None
     repeats: int | None = None
     fits: ClassVar[int] = 1
-    """So that it can be told before the table is known, `run` reports shares of one fit."""
+    """`run` reports shares of one fit, so this number is known before the table is."""
 
     def planned(self, dataset: Dataset) -> PlannedTableFit:
         """Return the procedure for a table."""

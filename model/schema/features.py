@@ -73,7 +73,7 @@ class Feature:
         Whether a coded value is accepted by its name alone. Who serves a model decides this: no
         artifact holds it.
     missing : {"refuse", "indicator"}
-        Whether a value may be missing; then a column of its own tells the network.
+        Whether a value may be missing; then an indicator column shows it to the network.
     missing_cells : tuple of float or str
         What else than null and an empty cell means a missing value.
     texts_only : bool

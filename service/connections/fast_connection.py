@@ -140,7 +140,7 @@ class FastProtocol(LimitedProtocol):
             self._request = (head, data, end, perf_counter())
             if len(self.connections) > 1:
                 self._turn.wait(self)
-            else:  # with nobody to wait for
+            else:  # with no other response pending
                 self._answer_now()
         return missing >= 0
 

@@ -111,7 +111,7 @@ def _score(predictor: Predictor, staged: Path, source: Path) -> Tally:
     """Score one file; a worker runs this."""
     try:
         return score_file(predictor, source, staged / source.name)
-    except HeartlineError as error:  # one that another process can make anew of its text
+    except HeartlineError as error:  # which another process can create again from its text
         raise HeartlineError(str(error)) from None
 
 

@@ -22,7 +22,7 @@ ENTRY = re.compile(
 
 
 def is_open(path: str) -> bool:
-    """Tell whether a path needs no key: what is not named here needs one."""
+    """Return whether a path needs no key: every path that is not listed here needs one."""
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
 
 

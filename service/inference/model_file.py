@@ -17,11 +17,11 @@ from service.settings import Settings, SettingsError
 SET_THRESHOLD = "Set by the operator of this service."
 
 Signature: TypeAlias = tuple[int, ...] | None
-"""What tells one state of a file from another; None where there is no file."""
+"""What distinguishes the states of a file; None if there is no file."""
 
 
 class OtherInputs(HeartlineError):
-    """A model that does not take and tell what the served one does."""
+    """A model whose requests or responses differ from those of the served one."""
 
 
 class ModelFile:
@@ -57,7 +57,7 @@ class ModelFile:
         self.artifact = _load(settings)
 
     def has_changed(self) -> bool:
-        """Look at the file; tell whether it has changed since it was read, and come to rest."""
+        """Check the file; return whether it has changed since it was read, and is stable."""
         before, self._seen = self._seen, self._signatures()
         return before == self._seen != self._read
 

@@ -35,7 +35,7 @@ PATH = "/predict/batch"
 CSV = {"Content-Type": "text/csv"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
 KINDS = [CSV, NDJSON]
-TOLD = ["predicted_class", "label", "threshold", "model_version", "warnings", "errors"]
+SHARED_COLUMNS = ["predicted_class", "label", "threshold", "model_version", "warnings", "errors"]
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
@@ -89,7 +89,7 @@ async def test_each_row_gets_what_it_would_get_alone(
 async def test_a_line_of_ndjson_has_these_members(client: httpx.AsyncClient) -> None:
     body = as_lines([{"id": "any: text", **example()}, example(age=105)])
     first, second = read(await client.post(PATH, content=body, headers=NDJSON))
-    assert list(first) == ["id", "probability", *TOLD[:-1]]
+    assert list(first) == ["id", "probability", *SHARED_COLUMNS[:-1]]
     assert (first["id"], first["warnings"]) == ("any: text", [])
     assert "id" not in second
     assert [warning["loc"] for warning in second["warnings"]] == [["body", "age"]]
@@ -101,7 +101,7 @@ async def test_csv_has_these_columns_and_says_faults_and_warnings_in_words(
     rows = [{"id": 'a,"b"', **example(age=105)}, {"id": "c", **example(age=5, sex="")}]
     response = await client.post(f"{PATH}?on_error=report", content=as_csv(rows), headers=CSV)
     warned, bad = read(response)
-    assert list(warned) == ["id", "probability", *TOLD]
+    assert list(warned) == ["id", "probability", *SHARED_COLUMNS]
     assert warned["id"] == 'a,"b"'
     assert warned["warnings"] == (
         "age: Outside the training range, 29 to 77 years. (outside_training_range)"

@@ -11,7 +11,7 @@ Reload: TypeAlias = Literal["swapped", "refused"]
 
 
 class ModelMeter:
-    """Tells of the model that this worker holds.
+    """Exposes the model that this worker serves.
 
     Parameters
     ----------

@@ -204,18 +204,18 @@ class Answers:
         """Return the warnings of each row that has any."""
         found: dict[int, Warnings] = defaultdict(list)
         # A value that is missing is none that training has not seen.
-        told = outcome.unseen | outcome.missing
-        if told.any():
-            is_missing = outcome.missing[told].tolist()
-            for (row, column), missing in zip(np.argwhere(told).tolist(), is_missing, strict=True):
+        flags = outcome.unseen | outcome.missing
+        if flags.any():
+            is_missing = outcome.missing[flags].tolist()
+            for (row, column), missing in zip(np.argwhere(flags).tolist(), is_missing, strict=True):
                 found[row].append((self._missing if missing else self._unseen)[column])
         return found
 
     def _in_order(self, unseen: list[int], missing: list[int]) -> Warnings:
         """Return the warnings of a row in the order of the columns."""
-        told = {column: self._unseen[column] for column in unseen}
-        told |= {column: self._missing[column] for column in missing}
-        return [told[column] for column in sorted(told)]
+        found = {column: self._unseen[column] for column in unseen}
+        found |= {column: self._missing[column] for column in missing}
+        return [found[column] for column in sorted(found)]
 
 
 def _others(n_rows: int, faults: Mapping[int, Faults]) -> Sequence[int]:

@@ -154,6 +154,6 @@ def _on_error(request: Request) -> str:
     on_error = request.query_params.get("on_error", "refuse")
     if on_error not in ("refuse", "report"):
         expected = "Expected refuse or report."
-        told = {"loc": ["query", "on_error"], "msg": expected, "type": "unknown_code"}
-        raise InvalidInput("The value of on_error is not valid.", [told])
+        fault = {"loc": ["query", "on_error"], "msg": expected, "type": "unknown_code"}
+        raise InvalidInput("The value of on_error is not valid.", [fault])
     return on_error

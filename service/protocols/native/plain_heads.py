@@ -62,7 +62,7 @@ class _Reader:
 
 
 class PlainHeads:
-    """Tells plain heads from others.
+    """Recognises heads that the fast path can parse.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class KnownHeads:
     Parameters
     ----------
     heads : PlainHeads
-        Tells which are plain.
+        Recognises such heads.
     """
 
     def __init__(self, heads: PlainHeads) -> None:
