@@ -35,7 +35,7 @@ class History:
 
 
 class EarlyStopping:
-    """Keeps the parameters of the lowest validation loss, and reports when no lower one has come for long.
+    """Keeps the parameters of the lowest validation loss, and reports when it is long past.
 
     Parameters
     ----------

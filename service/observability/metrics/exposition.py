@@ -69,7 +69,7 @@ def _models(texts: Iterable[bytes]) -> Metric:
 def _build() -> Metric:
     metric = GaugeMetricFamily(
         "heartline_build_info",
-        "1 for the versions of Heartline and Python that serve.",
+        "1 for the versions of Heartline and Python that the service runs.",
         labels=["version", "python_version"],
     )
     metric.add_metric([version("heartline"), platform.python_version()], 1)
