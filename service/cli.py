@@ -63,8 +63,8 @@ def cli() -> None:
 def init(file: Path, target: str, output: Path | None, *, force: bool) -> None:
     """Write a schema for the rows of FILE: CSV, NDJSON or Parquet.
 
-    The schema says what each column holds, and which are left out. It is inferred; comments mark
-    what was guessed. Read and edit it before you train a model by it.
+    The schema describes each column. It is inferred from the rows; comments mark the guesses. Read
+    and edit it before you train a model with it.
     """
     with _parts("inferring a schema", "train"):
         from model.data.first_schema import FirstSchema
@@ -83,19 +83,23 @@ def init(file: Path, target: str, output: Path | None, *, force: bool) -> None:
 
 @cli.command()
 @click.argument("name")
-@click.option("--data", type=click.Path(path_type=Path), help="A file with your own rows.")
+@click.option("--data", type=click.Path(path_type=Path), help="File with your own rows.")
 @click.option(
-    "--output", type=click.Path(path_type=Path), help="The artifact.  [default: artifacts/NAME.npz]"
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File of the artifact.  [default: artifacts/NAME.npz]",
 )
-@click.option("--seed", type=click.IntRange(0, 2**31), help="Seed.  [default: the recipe's]")
+@click.option("--seed", type=click.IntRange(0, 2**31), help="Random seed.  [default: the recipe's]")
 @click.option("--target", help="The column to predict, if NAME is a file of rows.")
 @click.option(
-    "--folds", type=click.IntRange(2, 100), help="Folds.  [default: depends on the number of rows]"
+    "--folds",
+    type=click.IntRange(2, 100),
+    help="Folds of the cross-validation.  [default: depends on the number of rows]",
 )
 @click.option(
     "--repeats",
     type=click.IntRange(1, 100),
-    help="Repeats.  [default: depends on the number of rows]",
+    help="Repeats of the cross-validation.  [default: depends on the number of rows]",
 )
 @click.option("--force", is_flag=True, help="Replace the model of a different run.")
 def train(
@@ -147,19 +151,23 @@ def train(
 
 @cli.command()
 @click.argument("name")
-@click.option("--data", type=click.Path(path_type=Path), help="A file with your own rows.")
+@click.option("--data", type=click.Path(path_type=Path), help="File with your own rows.")
 @click.option(
-    "--output", type=click.Path(path_type=Path), help="The folder.  [default: artifacts/NAME]"
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder of the report.  [default: artifacts/NAME]",
 )
-@click.option("--seed", type=click.IntRange(0, 2**31), help="Seed.  [default: the recipe's]")
+@click.option("--seed", type=click.IntRange(0, 2**31), help="Random seed.  [default: the recipe's]")
 @click.option("--target", help="The column to predict, if NAME is a file of rows.")
 @click.option(
-    "--folds", type=click.IntRange(2, 100), help="Folds.  [default: depends on the number of rows]"
+    "--folds",
+    type=click.IntRange(2, 100),
+    help="Folds of the cross-validation.  [default: depends on the number of rows]",
 )
 @click.option(
     "--repeats",
     type=click.IntRange(1, 100),
-    help="Repeats.  [default: depends on the number of rows]",
+    help="Repeats of the cross-validation.  [default: depends on the number of rows]",
 )
 def evaluate(
     name: str, data: Path | None, output: Path | None, seed: int | None, **table: Any
@@ -252,7 +260,7 @@ def verify(file: Path, sha256: str | None) -> None:
     help="Score many files on a Dask cluster; without an address, on a local cluster.",
 )
 def predict(file: str, output: Path, cluster: str | None) -> None:
-    """Score every row of FILE: CSV, NDJSON or Parquet, by its file name extension.
+    """Score every row of FILE: CSV, NDJSON or Parquet, as its suffix says.
 
     Rejected rows are written with their reasons to a file next to the output. Exit codes: 0, every
     row was scored; 3, some rows were rejected; 1, an error, and nothing was written. With
@@ -292,8 +300,8 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
 def serve(file: Path | None, **flags: object) -> None:
     """Serve the artifact FILE over HTTP until SIGTERM or Ctrl-C.
 
-    Without FILE, HEARTLINE_ARTIFACT names the artifact. Settings not given here come from the
-    environment, see docs/settings.md.
+    Without FILE, HEARTLINE_ARTIFACT names the artifact. All other settings are environment
+    variables, see docs/settings.md.
     """
     from service.observability.logs import flush_log
     from service.server.serve import serve as serve_until_stopped
