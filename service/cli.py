@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
 ARTIFACT_BYTES = 2**16
 REPORT_BYTES = 2**20
-"""So much is written to see whether there is room, before the work begins."""
+"""Bytes that are written before the work begins, to check that there is space."""
 
 SOME_REJECTED = 3
-"""Exit code of `heartline predict` where rows were rejected; 2 is that of a wrong command line."""
+"""Exit code of `heartline predict` if rows were rejected; 2 is that of a wrong command line."""
 
 
 class ArtifactUnread(HeartlineError):
-    """The file of the artifact cannot be read; its text says how to name another."""
+    """The file of the artifact cannot be read; the text says how to name another."""
 
 
 class PartsMissing(HeartlineError):
-    """The serving parts are installed without those that a command needs."""
+    """A package that a command needs is not installed."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -350,7 +350,7 @@ def _shown(figure: float | dict[str, float]) -> str:
 
 @contextmanager
 def _artifact_from(hint: str) -> Iterator[None]:
-    """Say of a file that cannot be read how to name another."""
+    """Add to the error of an unreadable file how to name another file."""
     try:
         yield
     except ArtifactError as error:
@@ -361,7 +361,7 @@ def _artifact_from(hint: str) -> Iterator[None]:
 
 @contextmanager
 def _parts(purpose: str, extra: str) -> Iterator[None]:
-    """Say of a library that is missing with which parts of the project it comes."""
+    """Replace the error of a missing package by how to install it."""
     try:
         yield
     except ModuleNotFoundError as error:
