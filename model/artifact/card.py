@@ -182,7 +182,7 @@ def _decision(card: Mapping[str, Any]) -> str:
         return f"Predicts the most probable of {', '.join(card['labels'])}."
     otherwise, positive = card["labels"]
     return (
-        f"Predicts {positive} where its probability exceeds {card['threshold']:g}, else "
+        f"Predicts {positive} if its probability exceeds {card['threshold']:g}, otherwise "
         f"{otherwise}. {card['threshold_reason']}"
     )
 

@@ -13,7 +13,7 @@ from model.errors import HeartlineError
 from model.files import check_writable, replace_files
 
 HEADING = (
-    "What each column holds, inferred from the rows. Comments mark what was guessed: read them,",
+    "The columns, inferred from the rows. Comments mark the guesses: read them,",
     "and edit what is wrong. docs/tables.md describes the keys.",
 )
 

@@ -157,9 +157,9 @@ class SingleFit:
     repeats: int = 1
     fewest_rows: ClassVar[int] = 2
     safeguards: ClassVar[tuple[str, ...]] = (
-        "The scaler, where there is one, is fitted to the training rows of each fold only.",
+        "The scaler, if there is one, is fitted to the training rows of each fold only.",
         "No setting is chosen on held-out rows: all settings are those of the source.",
-        "The test part, where there is one, is evaluated once, after the fit.",
+        "The test part, if there is one, is evaluated once, after the fit.",
     )
 
     @property

@@ -209,7 +209,7 @@ class Feature:
         if not self.is_optional:
             return self._expected_value
         cells = [cell if isinstance(cell, str) else f"{cell:g}" for cell in self.missing_cells]
-        return f"{self._expected_value}; {_listed(['null', *cells])} where it is missing"
+        return f"{self._expected_value}; {_listed(['null', *cells])} if it is missing"
 
     @property
     def _expected_value(self) -> str:

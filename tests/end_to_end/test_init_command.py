@@ -21,7 +21,7 @@ ROWS = [
 ]
 HEADER = "id,age,alk.phos region,score,churn"
 SCHEMA = """\
-# What each column holds, inferred from the rows. Comments mark what was guessed: read them,
+# The columns, inferred from the rows. Comments mark the guesses: read them,
 # and edit what is wrong. docs/tables.md describes the keys.
 name = "churn"
 data = "rows/churn.csv"

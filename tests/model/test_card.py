@@ -60,7 +60,7 @@ def test_of_two_classes_the_page_tells_the_threshold_with_its_reason() -> None:
     moons = Artifact.load(ARTIFACT.with_name("moons.npz"))
     moved = replace(moons, threshold=0.125, threshold_reason="To be sure of the upper moon.")
     line = (
-        "Predicts lower where its probability exceeds 0.125, else upper. "
+        "Predicts lower if its probability exceeds 0.125, otherwise upper. "
         "To be sure of the upper moon."
     )
     assert line in card_markdown(moved.card()).splitlines()

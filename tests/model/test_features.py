@@ -170,16 +170,16 @@ def test_observed_codes_are_codes_each_once(observed: tuple[float, ...]) -> None
 def test_what_is_expected_says_how_a_value_may_be_missing() -> None:
     said = {feature.name: feature.expected for feature in OPTIONAL}
     assert said == {
-        "age": "a number from 0 to 120 (years); null, -9, 99.5 or ? where it is missing",
-        "visits": "a whole number from 0 to 40; null where it is missing",
+        "age": "a number from 0 to 120 (years); null, -9, 99.5 or ? if it is missing",
+        "visits": "a whole number from 0 to 40; null if it is missing",
         "weight": "a number from 20 to 300 (kg)",
-        "smoker": "false or true; null or unknown where it is missing",
+        "smoker": "false or true; null or unknown if it is missing",
         "married": "0 (no), 1 (yes), false or true",
-        "area": "1, south or other, or any other text; null where it is missing",
-        "ward": "3 (A), 6 (B) or 7 (C); null or 0 where it is missing",
+        "area": "1, south or other, or any other text; null if it is missing",
+        "ward": "3 (A), 6 (B) or 7 (C); null or 0 if it is missing",
     }
     assert OPTIONAL.with_names_only()[4].expected == "no, yes, false or true"
-    assert OPTIONAL.with_names_only()[6].expected == "A, B or C; null or 0 where it is missing"
+    assert OPTIONAL.with_names_only()[6].expected == "A, B or C; null or 0 if it is missing"
 
 
 def test_the_example_has_texts_where_texts_alone_are_accepted() -> None:
