@@ -53,7 +53,7 @@ class Turn:
 
 
 class FastProtocol(LimitedProtocol):
-    """Answers a plain request that has arrived whole, and alone, in its turn.
+    """Answers a simple request that has arrived as a whole, with no other request pending.
 
     Everything else goes to uvicorn's parser, byte for byte as it came.
 

@@ -24,7 +24,7 @@ class ClusterError(HeartlineError):
 
 
 def find_files(pattern: str) -> list[Path]:
-    """Return the files that a pattern stands for.
+    """Return the files that match a pattern.
 
     Raises
     ------

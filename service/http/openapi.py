@@ -63,7 +63,7 @@ def json_body(examples: Mapping[str, tuple[str, object]], *schemas: str) -> dict
 
 
 def _replaced(value: Any, old: object, new: object) -> Any:
-    """Return a JSON document with one value in place of another, wherever that stands."""
+    """Return a JSON document in which one value replaces every occurrence of another."""
     if isinstance(value, dict):
         return {name: _replaced(part, old, new) for name, part in value.items()}
     if isinstance(value, list):

@@ -128,7 +128,7 @@ def problem_document(
 
 
 PROBLEM = ErrorShape(MEDIA_TYPE, problem_document)
-"""That of RFC 9457: of Heartline's own paths, and of those that are no contract's."""
+"""The form of RFC 9457: for Heartline's own paths, and for paths of no contract."""
 
 
 async def problem_response(request: Request, exception: Exception) -> Response:

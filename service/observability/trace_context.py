@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 
 class TraceparentPropagator(TraceContextTextMapPropagator):
-    """Reads the header traceparent alone, and of one that is given twice nothing.
+    """Reads only the header traceparent, and ignores it if it is given twice.
 
     Of a malformed tracestate or baggage, OpenTelemetry logs what the client wrote.
     """

@@ -94,7 +94,7 @@ class _Inflater:
         self._stream = zlib.decompressobj(WINDOW_BITS[coding])
 
     def slices(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what a chunk decompresses to, each slice when it is asked for."""
+        """Yield the decompressed slices of a chunk, each on demand."""
         while part := self._slice(chunk):
             yield part
             # Even where no input is left, some output may be.
@@ -147,7 +147,7 @@ def check_media_type(request: Request, *accepted: str) -> str:
 
 
 def too_large(max_bytes: int) -> ContentTooLarge:
-    """Return what a body is rejected with that is larger than so many bytes."""
+    """Return the error for a body above the limit."""
     return ContentTooLarge(f"The body is larger than {max_bytes} bytes after decompression.")
 
 

@@ -29,7 +29,7 @@ class Scored(NamedTuple):
         return self.answers.height + self.rejected.height
 
     def numbered_after(self, before: int) -> Scored:
-        """Return the same where so many numbers were given to rows before."""
+        """Return the same with row numbers that follow those of earlier rows."""
         later = pl.col("row") + before
         return Scored(self.answers.with_columns(later), self.rejected.with_columns(later))
 

@@ -181,7 +181,7 @@ class Answers:
         return list(zip(*columns, self._labels_of(outcome), strict=True))
 
     def _of_table(self, outcome: Outcome, places: Sequence[int]) -> Warnings:
-        """Return the warnings of rows that stand in these places of a table."""
+        """Return the warnings of the rows of a table, with their row numbers."""
         return [
             {**warning, "loc": ["body", "data", places[row], warning["loc"][-1]]}
             for row, found in self._warnings(outcome).items()

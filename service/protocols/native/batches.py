@@ -24,7 +24,7 @@ from service.wire.steps import interleave
 
 
 class Batches:
-    """Answers batches, so many at once as the settings allow.
+    """Answers batches, up to the limit of concurrent batches.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ class NativeContract(Contract[Scorer]):
         return answer_examples(made)
 
     def router(self, current: Callable[[], Scorer]) -> APIRouter:
-        """Return the routes that answer from the model of the moment."""
+        """Return the routes, which use the served model."""
         router = APIRouter(tags=["Predictions"])
         batches = Batches(current, self._settings, self._meter)
         examples = named_examples(self._features)

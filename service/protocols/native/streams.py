@@ -78,7 +78,7 @@ class Stream(ABC):
         self._uncounted: list[Outcome] = []
 
     def without_header(self, lines: Sequence[bytes]) -> Sequence[bytes]:
-        """Return lines without the one that is no row."""
+        """Return lines without the header."""
         return lines
 
     def plain_answers(self, lines: Sequence[bytes]) -> list[Answer] | None:
@@ -194,7 +194,7 @@ class NdjsonStream(Stream):
 
 
 UNREADABLE = object()
-"""In place of a cell that is no text, which is no value of any column."""
+"""Replaces a cell that is not UTF-8; no column accepts it."""
 
 
 class CsvStream(Stream):
