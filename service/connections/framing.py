@@ -21,8 +21,8 @@ CHUNKED_SLICE_BYTES = 2**11
 bytes in a chunked body: each chunk costs the same, however small."""
 
 FRAMING_PER_BYTE = 16
-"""Limit of chunk sizes and extensions, in multiples of the content; they and the trailers may exceed
-it by at most the limit of a head."""
+"""Limit of chunk sizes and extensions, in multiples of the content; they and the trailers may
+exceed it by at most the limit of a head."""
 
 
 class Expected(Enum):
