@@ -77,9 +77,9 @@ def test_every_row_is_scored_once_though_a_worker_is_killed(
         assert process.poll() is None
         assert workers[0].wait() == -signal.SIGKILL
         assert len(list(scored.glob(".heartline-*/*.parquet"))) < FILES
-        told, _ = process.communicate()
+        reported, _ = process.communicate()
     assert process.returncode == 3
-    assert told.splitlines()[0] == f"scored     {FILES * ROWS} rows, {scored}"
+    assert reported.splitlines()[0] == f"scored     {FILES * ROWS} rows, {scored}"
     names = sorted(path.name for path in data.iterdir())
     assert sorted(path.name for path in scored.iterdir()) == sorted(
         [*names, "bad.rejected.parquet"]

@@ -1,4 +1,4 @@
-"""heartline init: a schema file for a table that nobody prepared."""
+"""heartline init: a schema file for a table without one."""
 
 from __future__ import annotations
 

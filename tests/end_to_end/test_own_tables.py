@@ -1,4 +1,4 @@
-"""The commands on a table that nobody prepared: init, train, evaluate, verify, predict a row."""
+"""The commands on a table without a schema: init, train, evaluate, verify, predict a row."""
 
 from __future__ import annotations
 

@@ -127,8 +127,8 @@ def test_every_command_is_run_somewhere() -> None:
 def test_the_figures_are_those_of_the_card() -> None:
     metrics = json.loads(ARTIFACT.with_suffix(".json").read_text())["metrics"]
     rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (.+) \|$", QUALITY, re.MULTILINE)
-    told = {name: row for name, row in rows if name in metrics}
-    assert told == {name: shown(figure) for name, figure in metrics.items()}
+    reported = {name: row for name, row in rows if name in metrics}
+    assert reported == {name: shown(figure) for name, figure in metrics.items()}
 
 
 def test_the_pictures_have_the_words_of_their_reports() -> None:

@@ -149,7 +149,7 @@ def test_own_columns_may_come_in_any_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", LOADS)
-def test_an_own_file_is_told_by_its_digest_and_claims_nothing_of_the_public_rows(
+def test_an_own_file_is_reported_by_its_digest_and_claims_nothing_of_the_public_rows(
     name: str, tmp_path: Path
 ) -> None:
     public = LOADS[name](None)
@@ -179,7 +179,7 @@ def test_an_own_file_is_told_by_its_digest_and_claims_nothing_of_the_public_rows
         (load_iris, "5.1 3.5 1.4 ? 0\n", "line 1, column petal_width: a value is missing"),
     ],
 )
-def test_a_fault_of_an_own_file_is_told_by_line_and_column(
+def test_a_fault_of_an_own_file_is_reported_by_line_and_column(
     load: Load, text: str, problem: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "own"

@@ -256,7 +256,7 @@ def test_records_become_rows_in_the_order_of_the_set() -> None:
     assert FeatureSet([AGE]).matrix([{"age": 54}, {"age": 61.5}]).tolist() == [[54.0], [61.5]]
 
 
-def test_what_was_seen_in_training_is_noted_and_told_from_what_was_not() -> None:
+def test_what_was_seen_in_training_is_noted_and_reported_from_what_was_not() -> None:
     features = FeatureSet([AGE, CHEST_PAIN]).observe(np.array([[30.0, 1.0], [60.0, 4.0]]))
     assert [feature.observed for feature in features] == [(30.0, 60.0), (1.0, 4.0)]
     X = np.array([[30.0, 1.0], [29.9, 4.0], [60.1, 2.0], [45.0, 3.0]])

@@ -114,13 +114,13 @@ def test_the_served_artifact_is_what_its_recipe_gives(heart_run: Run, artifact: 
 
 def test_the_served_artifact_says_what_its_recipe_says(heart_run: Run, artifact: Artifact) -> None:
     trained = heart_run.artifact
-    told, served = (read_json(json.dumps(a.about)) for a in (trained, artifact))
-    assert served == told
+    reported, served = (read_json(json.dumps(a.about)) for a in (trained, artifact))
+    assert served == reported
     assert list(artifact.features) == list(trained.features)
     assert artifact.pipeline.encoding.columns == trained.pipeline.encoding.columns
 
 
-def test_an_unknown_recipe_is_told_with_those_that_there_are() -> None:
+def test_an_unknown_recipe_is_reported_with_those_that_there_are() -> None:
     with pytest.raises(RecipeError) as caught:
         find_recipe("hart")
     assert str(caught.value) == (

@@ -398,7 +398,7 @@ def constant() -> Dataset:
         (
             constant(),
             "column x1: all 120 rows have the same value, so nothing can be learned from it: add "
-            "rows that differ in it",
+            "rows with other values",
         ),
         (one_group(), "1 group of rows; cross-validation needs at least 3"),
         (

@@ -89,7 +89,7 @@ GOOD = {
 """What an operation answers, where it is not JSON alone."""
 
 
-def test_every_operation_tells_of_its_errors(document: dict[str, Any]) -> None:
+def test_every_operation_shows_of_its_errors(document: dict[str, Any]) -> None:
     for method, _, operation in _operations(document):
         wanted = {"200", "413", "415", "422", "500"} if method == "POST" else {"200", "500"}
         assert wanted <= set(operation["responses"])

@@ -85,7 +85,7 @@ def test_a_batch_of_other_columns_is_predicted(scorer: Scorer) -> None:
     assert first["probability"] == _predict(scorer, RECORD)["probability"]
 
 
-def test_the_faults_of_other_columns_are_told_in_their_words(scorer: Scorer) -> None:
+def test_the_faults_of_other_columns_are_reported_in_their_words(scorer: Scorer) -> None:
     body = b'{"x": 4, "y": null, "class": 0, "json": 2.5, "_x": true, "instances": [], "zz": 1}'
     assert _faults(scorer, body) == [
         (["body", "x"], "out_of_range", "Expected a number from -2 to 3."),

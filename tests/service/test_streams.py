@@ -77,10 +77,10 @@ async def test_each_row_gets_what_it_would_get_alone(
     )
     alone = await client.post(PATH, json={"instances": records})
     found = read(response)
-    told = alone.json()["predictions"]
-    assert [float(row["probability"]) for row in found] == [row["probability"] for row in told]
-    assert [row["label"] for row in found] == [row["label"] for row in told]
-    assert [bool(row["warnings"]) for row in found] == [bool(row["warnings"]) for row in told]
+    shown = alone.json()["predictions"]
+    assert [float(row["probability"]) for row in found] == [row["probability"] for row in shown]
+    assert [row["label"] for row in found] == [row["label"] for row in shown]
+    assert [bool(row["warnings"]) for row in found] == [bool(row["warnings"]) for row in shown]
     assert {row["model_version"] for row in found} == {alone.json()["model_version"]}
     if has_ids:
         assert [row["id"] for row in found] == [own["id"] for own in ids]
@@ -354,8 +354,8 @@ def test_a_line_is_answered_as_it_would_be_alone(predictor: Predictor, rng: Rand
         answers = together.plain_answers(some) or together.other_answers(some)
         for number, (stream, line, answer) in enumerate(zip(alone, some, answers, strict=True)):
             stream.rows = number
-            told = stream.plain_answers([line]) or stream.other_answers([line])
-            assert stream.written(told) == stream.written([answer])
+            shown = stream.plain_answers([line]) or stream.other_answers([line])
+            assert stream.written(shown) == stream.written([answer])
 
 
 def own(rng: Random) -> list[tuple[str, str]]:

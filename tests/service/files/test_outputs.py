@@ -58,8 +58,8 @@ def test_what_is_no_regular_file_is_not_read(
     predictor: Predictor, tmp_path: Path, make: Callable[[Path], None], suffix: str
 ) -> None:
     make(tmp_path / f"rows{suffix}")
-    told = fails(predictor, tmp_path / f"rows{suffix}", tmp_path / "answers.csv")
-    assert told == f"{tmp_path}/rows{suffix}: not a regular file"
+    reported = fails(predictor, tmp_path / f"rows{suffix}", tmp_path / "answers.csv")
+    assert reported == f"{tmp_path}/rows{suffix}: not a regular file"
     with pytest.raises(DataError, match="not a regular file"):
         rows_about(tmp_path / f"rows{suffix}")
 
@@ -71,9 +71,9 @@ def test_an_output_that_is_no_regular_file_is_refused_before_the_work(
     predictor: Predictor, source: Path, make: Callable[[Path], None], name: str
 ) -> None:
     make(source.with_name(name))
-    told = fails(predictor, source, source.with_name("answers.csv"))
+    reported = fails(predictor, source, source.with_name("answers.csv"))
     reason = "exists and is not a regular file, so the results cannot replace it"
-    assert told == f"{source.with_name(name)}: {reason}"
+    assert reported == f"{source.with_name(name)}: {reason}"
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_an_output_that_is_the_input_under_another_name_is_refused(
     predictor: Predictor, source: Path, link: Callable[[Path, Path], None], name: str
 ) -> None:
     link(source.with_name(name), source)
-    told = fails(predictor, source, source.with_name("answers.csv"))
-    assert told.endswith("the results would replace an input file")
+    reported = fails(predictor, source, source.with_name("answers.csv"))
+    assert reported.endswith("the results would replace an input file")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".ndjson", ".parquet"])
@@ -104,16 +104,16 @@ def test_an_output_that_is_the_input_under_another_name_is_refused(
 def test_a_place_where_nothing_can_be_written_is_refused_before_the_work(
     predictor: Predictor, source: Path, name: str, reason: str, suffix: str
 ) -> None:
-    told = fails(predictor, source, source.parent / f"{name}{suffix}")
-    assert told.startswith(f"{source.parent / name}")
-    assert told.endswith(f": {reason}")
+    reported = fails(predictor, source, source.parent / f"{name}{suffix}")
+    assert reported.startswith(f"{source.parent / name}")
+    assert reported.endswith(f": {reason}")
 
 
 @pytest.mark.parametrize("suffix", [".csv.gz", ".CSV", ".txt", ""])
 @pytest.mark.usefixtures("unread")
 def test_other_formats_are_refused(predictor: Predictor, source: Path, suffix: str) -> None:
-    told = fails(predictor, source.rename(source.with_suffix(suffix)), source.parent / "a.csv")
-    assert told.endswith("the name must end in one of .csv, .ndjson, .jsonl, .parquet")
+    reported = fails(predictor, source.rename(source.with_suffix(suffix)), source.parent / "a.csv")
+    assert reported.endswith("the name must end in one of .csv, .ndjson, .jsonl, .parquet")
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_a_full_disk_leaves_nothing(
         raise NONE_LEFT
 
     monkeypatch.setattr(pl.DataFrame, method, write_in_vain)
-    told = fails(predictor, source, source.with_name(f"answers{suffix}"))
-    assert told.endswith("No space left on device")
+    reported = fails(predictor, source, source.with_name(f"answers{suffix}"))
+    assert reported.endswith("No space left on device")
 
 
 @pytest.mark.parametrize("last", [0, 1])
@@ -163,9 +163,9 @@ def test_rows_that_are_not_written_are_missed(
         return sink(frame.slice(0, 0), path, **options)
 
     monkeypatch.setattr(pl.LazyFrame, "sink_parquet", lose_rows)
-    told = fails(predictor, source, source.with_name("answers.parquet"))
-    assert told.endswith("not every row was written")
-    assert writing.RAW_ID not in told
+    reported = fails(predictor, source, source.with_name("answers.parquet"))
+    assert reported.endswith("not every row was written")
+    assert writing.RAW_ID not in reported
 
 
 @pytest.mark.parametrize("error", [pl.exceptions.PanicException("735.1937"), NONE_LEFT])
@@ -176,9 +176,9 @@ def test_a_panic_of_the_library_is_an_error_and_not_quoted(
         raise error
 
     monkeypatch.setattr(pl, "read_csv", panic)
-    told = fails(predictor, source, source.with_name("answers.csv"))
-    assert "735.1937" not in told
-    assert told.startswith(f"{source}: ")
+    reported = fails(predictor, source, source.with_name("answers.csv"))
+    assert "735.1937" not in reported
+    assert reported.startswith(f"{source}: ")
 
 
 @pytest.mark.parametrize("last", ["none", "metadata"])
@@ -192,8 +192,8 @@ def test_rows_that_parquet_loses_are_missed(
         "collect_batches",
         lambda frame, **options: batches(frame.slice(0, 0 if last == "none" else 2), **options),
     )
-    told = fails(predictor, source, tmp_path / "answers.csv")
-    assert told.endswith("of 3 rows were read")
+    reported = fails(predictor, source, tmp_path / "answers.csv")
+    assert reported.endswith("of 3 rows were read")
 
 
 @pytest.mark.usefixtures("unread")
