@@ -88,7 +88,7 @@ def test_another_file_with_the_same_columns_takes_the_place_of_the_rows(
     [
         ("churn.csv", {}, "churn.csv: a file of rows needs --target, the column to predict"),
         ("churn.toml", {"target": "x"}, "churn.toml: the schema names the target; leave --target"),
-        ("heart", {"folds": 3}, "heart: folds and repeats are the recipe's own; leave the options"),
+        ("heart", {"folds": 3}, "heart: the recipe sets folds and repeats; leave the options"),
         ("hart", {}, "there is no recipe 'hart'; the recipes are heart, "),
     ],
 )
