@@ -95,7 +95,9 @@ def test_a_cluster_of_this_machine_writes_all_or_nothing(data: Path, tmp_path: P
     (data / "99.csv").write_text("735.1937\n")
     ended = run("predict", f"{data}/*", "-o", str(scored), "--cluster")
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.splitlines()[-1].startswith(f"heartline: {data / '99.csv'}: no known column; ")
+    assert ended.stderr.splitlines()[-1].startswith(
+        f"heartline: {data / '99.csv'}: no known column; "
+    )
     assert "735.1937" not in ended.stderr
     assert list(scored.iterdir()) == []
 

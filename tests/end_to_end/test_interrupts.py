@@ -264,7 +264,7 @@ def test_training_again_keeps_the_file_and_training_something_else_needs_force(
     assert path.stat().st_ino == inode
     with monkeypatch.context() as patch:
         patch.setattr(recipes.Recipe, "train", never)
-        with pytest.raises(Exception, match="holds the model of another seed"):
+        with pytest.raises(Exception, match="contains a model of another seed"):
             train("--seed", "3")
     assert path.read_bytes() == before
     assert train("--seed", "3", "--force").startswith(f"artifact   {path}\n")
