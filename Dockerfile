@@ -15,8 +15,8 @@ RUN tools/bin/pip wheel --no-build-isolation --wheel-dir wheels . \
  && tools/bin/pip --python /opt/heartline install wheels/*.whl
 
 FROM ${PYTHON_IMAGE} AS bare
-# Without shell, package manager and the rest: what is not there needs no update and helps nobody
-# who gets in. Only links and files go, and Python stays.
+# Without shell, package manager and the rest: what is not there needs no update and cannot be
+# misused by an attacker. Only links and files go, and Python stays.
 RUN find /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin ! -type d ! -name 'python3*' -delete
 
 FROM scratch

@@ -37,7 +37,7 @@ def seconds(run: Callable[[], object]) -> float:
 
 
 def in_turns(rounds: int, **runs: Callable[[], float]) -> Series:
-    """Return what each of some runs tells; all take their turn in each round."""
+    """Return the figures of some runs; in each round, every run has one turn."""
     series: Series = {}
     for _ in range(rounds):
         add(series, {name: run() for name, run in runs.items()})

@@ -65,9 +65,9 @@ def as_markdown(result: dict[str, Any]) -> str:
         "| | seconds | speed | of the processors, seconds | peak memory, MiB |",
         "|---|---|---|---|---|",
     ]
-    for name, told in result["runs"].items():
+    for name, run in result["runs"].items():
         row = "| {} | {seconds:.2f} | {speed:.1f} | {processor_seconds:.2f} | {peak_mib:.0f} |"
-        lines.append(row.format(name, **told))
+        lines.append(row.format(name, **run))
     return "\n".join(lines)
 
 
@@ -93,8 +93,8 @@ def measure(rows: int = ROWS, rounds: int = ROUNDS) -> dict[str, Any]:
 
 def figures() -> Figures:
     """Return what one round says of the command."""
-    told = measure(rounds=1)["runs"]["heartline predict"]
-    return Figures({name: told[name] for name in ("speed", "peak_mib")})
+    measured = measure(rounds=1)["runs"]["heartline predict"]
+    return Figures({name: measured[name] for name in ("speed", "peak_mib")})
 
 
 def summary(runs: Sequence[Run], usual: Sequence[Run]) -> dict[str, float]:
@@ -133,15 +133,15 @@ def values(feature: Feature, count: int, rng: np.random.Generator) -> Any:
 def run(command: Sequence[str | Path]) -> Run:
     """Run a command to its end, with all cores."""
     environment = os.environ | {"HEARTLINE_ARTIFACT": str(ARTIFACT)}
-    told = subprocess.run(
+    ended = subprocess.run(
         ["taskset", "-c", ALL_CORES, *TIMED, *command],
         env=environment,
         stdout=subprocess.PIPE,
         check=False,
     )
-    if told.returncode:
-        raise SystemExit(f"{command[0]} ended with code {told.returncode}")
-    return Run(**json.loads(told.stdout))
+    if ended.returncode:
+        raise SystemExit(f"{command[0]} ended with code {ended.returncode}")
+    return Run(**json.loads(ended.stdout))
 
 
 def largest_difference(ours: Path, theirs: Path, rows: int) -> float:

@@ -64,7 +64,7 @@ def scikit_learn(dataset: Dataset, training: Mask) -> Array:
         )
         scaled = (encoded - mean) / scale
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # It stops at the number of passes, as it is told to.
+            warnings.simplefilter("ignore")  # It stops at the requested number of passes.
             network.fit(scaled[rows], dataset.classes[rows])
         probabilities.append(network.predict_proba(scaled)[:, 1])
     return np.array(probabilities)

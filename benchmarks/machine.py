@@ -12,7 +12,7 @@ PEERS = Path(__file__).parent / "peers"
 
 
 def describe() -> dict[str, object]:
-    """Return what is told beside the figures."""
+    """Return what is recorded beside the figures."""
     return {
         "machine": {
             "processor": _processor(),

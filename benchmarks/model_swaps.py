@@ -15,13 +15,15 @@ from tests.end_to_end.swaps import swap_under_load
 @click.option("--workers", default=2, help="Processes that serve them.")
 @click.option("--clients", default=16, help="Connections that send without a pause.")
 def main(swaps: int, workers: int, clients: int) -> None:
-    told = swap_under_load(swaps, workers, clients)
-    right = told.answers.total()
-    click.echo(f"swaps      {swaps} in each of {workers} workers, {told.seconds:.0f} s")
-    click.echo(f"answers    {right}, {right / told.seconds:.0f} a second, {dict(told.answers)}")
-    click.echo(f"wrong      {told.wrong}")
-    click.echo(f"lost       {told.lost}")
-    sys.exit(told.wrong + told.lost > 0)
+    results = swap_under_load(swaps, workers, clients)
+    right = results.answers.total()
+    click.echo(f"swaps      {swaps} in each of {workers} workers, {results.seconds:.0f} s")
+    click.echo(
+        f"answers    {right}, {right / results.seconds:.0f} a second, {dict(results.answers)}"
+    )
+    click.echo(f"wrong      {results.wrong}")
+    click.echo(f"lost       {results.lost}")
+    sys.exit(results.wrong + results.lost > 0)
 
 
 if __name__ == "__main__":

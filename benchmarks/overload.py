@@ -63,7 +63,7 @@ class Crowd:
         self._over = threading.Event()
         self._port = port
         asked = [([batch], self.batches, 0.0)] * CLIENTS + [(probes, self.probes, 0.2)]
-        self._threads = [threading.Thread(target=self._ask, args=told) for told in asked]
+        self._threads = [threading.Thread(target=self._ask, args=questions) for questions in asked]
 
     def __enter__(self) -> Crowd:
         for thread in self._threads:

@@ -21,7 +21,7 @@ FORMS = {
     "numbers": "numbers under the fields' own names",
     "names": "names of codes",
     "aliases": "aliases",
-    "warned": "a value that draws a warning",
+    "warned": "a value that causes a warning",
 }
 """What each is called in the table."""
 

@@ -35,7 +35,7 @@ QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
-"""No peer may tell anybody of its use."""
+"""Settings that turn the telemetry of the peers off."""
 
 
 class ServerFailure(Exception):
@@ -110,9 +110,9 @@ class Running:
         status, content = ask(self.port, question)
         if status != http.client.OK:
             raise Refused(f"{question.path} answers {status}: {content[:200]!r}")
-        told = reduce(_step, question.place, json.loads(content))
-        if abs(told - question.probability) > TOLERANCE:
-            raise ServerFailure(f"{question.path} answers {told}, not {question.probability}")
+        found = reduce(_step, question.place, json.loads(content))
+        if abs(found - question.probability) > TOLERANCE:
+            raise ServerFailure(f"{question.path} answers {found}, not {question.probability}")
 
     def resident_mib(self) -> float:
         """Return the resident memory of all its processes."""

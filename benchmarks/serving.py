@@ -29,7 +29,7 @@ def limit_server(patients: Patients) -> Server:
     question = patients.asked("/predict", 1, patients.records(1)[0], ("probability",))
     return Server(
         "limit",
-        "the limit: raw ASGI, a constant answer",
+        "the limit: raw ASGI, a constant response",
         (sys.executable, "-m", limit.__name__, "{port}"),
         question._replace(probability=limit.PROBABILITY),
     )
@@ -44,26 +44,26 @@ def measure(
     if there is one. What does not start, or
     answers wrongly, has the reason in place of figures, and is left alone from then on.
     """
-    told = {server.name: _blank(server) for server in (bound, *servers)}
+    results = {server.name: _blank(server) for server in (bound, *servers)}
     with running(bound, folder / "limit.log") as limited:
         limited.check(bound.record)
         for repetition in range(1, repetitions + 1):
             for server in servers:
-                if "failed" in told[server.name]:
+                if "failed" in results[server.name]:
                     continue
                 click.echo(f"bench: {server.name}, {repetition} of {repetitions}", err=True)
                 asked = server.mix or (bound.record,)
                 before = _singles(limited, asked, duration)
-                add(told[bound.name]["figures"], before)
+                add(results[bound.name]["figures"], before)
                 try:
                     figures = _figures(server, duration, folder / f"{server.name}.log")
                 except ServerFailure as failure:
-                    told[server.name]["failed"] = str(failure)
+                    results[server.name]["failed"] = str(failure)
                     continue
                 after = _singles(limited, asked, duration)
-                add(told[bound.name]["figures"], after)
-                add(told[server.name]["figures"], figures | _ratios(figures, before, after))
-    return told
+                add(results[bound.name]["figures"], after)
+                add(results[server.name]["figures"], figures | _ratios(figures, before, after))
+    return results
 
 
 def _blank(server: Server) -> dict[str, Any]:

@@ -54,5 +54,5 @@ def _bare_resident_mib() -> float:
     """Ask a process for its memory after the imports."""
     code = f"{IMPORTS}; print(*open('/proc/self/statm'))"
     words = [sys.executable, "-c", code]
-    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    return int(told.split()[1]) * resource.getpagesize() / 2**20
+    output = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    return int(output.split()[1]) * resource.getpagesize() / 2**20

@@ -15,17 +15,10 @@ PAGE = ROOT / "docs" / "speed.md"
 RESULTS = ROOT / "benchmarks" / "results.json"
 PLACE = re.compile(r"(?<=<!-- scripts/bench -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
-COLUMNS = (
-    "server",
-    "requests a second",
-    "ratio to the limit",
-    "p50 / p99 with one connection, µs",
-    "ratio to the limit, p50 / p99",
-    "p99 with 16 connections, ms",
-    "start, s",
-    "memory, MiB",
-    "batches of 1,000, rows a second",
-)
+# A table of all columns is wider than the screen of a phone.
+THROUGHPUT = ("server", "requests per second", "ratio to the limit", "p99, ms")
+LATENCY = ("server", "p50 / p99, µs", "ratios to the limit")
+RESOURCES = ("server", "start, s", "memory, MiB", "rows per second")
 
 LINES: Mapping[str, Sequence[str]] = {
     "mix": tuple(
@@ -58,8 +51,8 @@ LINES: Mapping[str, Sequence[str]] = {
 
 BESIDE = (
     "single records",
-    "p50 / p99 / maximum with one connection, ms",
-    "with 16 connections",
+    "p50 / p99 / maximum, ms, one connection",
+    "the same, 16 connections",
 )
 BATCHES = {
     0: "no batches",
@@ -69,7 +62,7 @@ BATCHES = {
 
 
 def refreshed(page: str, results: Mapping[str, Any]) -> str:
-    """Return the page with the table of these results."""
+    """Return the page with the tables of these results."""
     return PLACE.sub(lambda _: as_markdown(results), page)
 
 
@@ -81,12 +74,22 @@ def as_markdown(results: Mapping[str, Any]) -> str:
         if name in results
         for line in LINES[name]
     ]
-    tables = (
-        _table(COLUMNS, map(_row, results["servers"].values())),
+    servers = results["servers"].values()
+    started = [server for server in servers if "failed" not in server]
+    others = [server for server in started if "start_seconds" in server["figures"]]
+    parts = (
+        "Requests for one record, with 16 connections:",
+        _table(THROUGHPUT, map(_throughput, servers)),
+        "Requests for one record, with one connection:",
+        _table(LATENCY, map(_latency, started)),
+        "Start until the first response, memory of all processes, and batches of 1,000 records:",
+        _table(RESOURCES, map(_resources, others)),
+        "Comparisons within the service:",
         _table(("what", "compared with", "ratio"), ratios),
+        "Single records while another client sends batches:",
         _table(BESIDE, _beside(medians(results["neighbours"]))),
     )
-    return "".join(f"\n{table}\n" for table in tables) + "\n"
+    return "".join(f"\n{part}\n" for part in parts) + "\n"
 
 
 def _table(columns: Sequence[str], rows: Iterable[str]) -> str:
@@ -94,26 +97,41 @@ def _table(columns: Sequence[str], rows: Iterable[str]) -> str:
     return "\n".join(f"| {row} |" for row in (" | ".join(columns), rule, *rows))
 
 
-def _row(server: Mapping[str, Any]) -> str:
-    title = server["title"]
+def _throughput(server: Mapping[str, Any]) -> str:
     if "failed" in server:
-        return " | ".join([title, server["failed"], *[""] * (len(COLUMNS) - 2)])
+        return " | ".join([server["title"], server["failed"], *[""] * (len(THROUGHPUT) - 2)])
     figures = medians(server["figures"])
     cells = [
-        title,
+        server["title"],
         f"{figures['per_second']:,.0f}",
-        _told(figures, "per_second_of_limit", ".3f"),
-        f"{figures['p50_us_1']:,.0f} / {figures['p99_us_1']:,.0f}",
-        " / ".join(_told(figures, f"{name}_us_1_of_limit", ".1f") for name in ("p50", "p99")),
+        _shown(figures, "per_second_of_limit", ".3f"),
         f"{figures['p99_us_16'] / 1000:.1f}",
-        _told(figures, "start_seconds", ".2f"),
-        _told(figures, "resident_mib", ".0f"),
+    ]
+    return " | ".join(cells)
+
+
+def _latency(server: Mapping[str, Any]) -> str:
+    figures = medians(server["figures"])
+    cells = [
+        server["title"],
+        f"{figures['p50_us_1']:,.0f} / {figures['p99_us_1']:,.0f}",
+        " / ".join(_shown(figures, f"{name}_us_1_of_limit", ".1f") for name in ("p50", "p99")),
+    ]
+    return " | ".join(cells)
+
+
+def _resources(server: Mapping[str, Any]) -> str:
+    figures = medians(server["figures"])
+    cells = [
+        server["title"],
+        f"{figures['start_seconds']:.2f}",
+        f"{figures['resident_mib']:.0f}",
         ", ".join(_batches(figures)) or "-",
     ]
     return " | ".join(cells)
 
 
-def _told(figures: Mapping[str, float], name: str, form: str) -> str:
+def _shown(figures: Mapping[str, float], name: str, form: str) -> str:
     return format(figures[name], form) if name in figures else "-"
 
 

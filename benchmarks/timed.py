@@ -1,6 +1,6 @@
 """What a command takes, as a line of JSON: ``python -m benchmarks.timed COMMAND ...``.
 
-This process is small, and nothing else: Linux counts the memory of whoever started a process to
+This process is small, and nothing else: Linux counts the memory of the parent process to
 the process's peak.
 """
 

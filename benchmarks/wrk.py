@@ -68,10 +68,12 @@ def load(
         )
     if run.stderr:
         raise ServerFailure(f"wrk: {run.stderr}")
-    told = json.loads(run.stdout.splitlines()[-1])
-    if told["bad"] or not told["requests"] or "Non-2xx" in run.stdout:
-        raise ServerFailure(f"{path} gave {told['bad']} bad answers: {run.stdout}")
-    return Load(told["requests"] / told["seconds"], told["p50"], told["p99"], told["longest"])
+    results = json.loads(run.stdout.splitlines()[-1])
+    if results["bad"] or not results["requests"] or "Non-2xx" in run.stdout:
+        raise ServerFailure(f"{path} gave {results['bad']} bad answers: {run.stdout}")
+    return Load(
+        results["requests"] / results["seconds"], results["p50"], results["p99"], results["longest"]
+    )
 
 
 def _script(port: int, questions: Sequence[Question]) -> str:

@@ -54,8 +54,8 @@ from service.settings import Settings, read_settings
 from service.wire.sizes import longest_record
 
 TAGS = [
-    {"name": "Predictions", "description": "Records in, probabilities and classes out."},
-    {"name": "Operations", "description": "For those who run the service."},
+    {"name": "Predictions", "description": "Send records, and get probabilities and classes."},
+    {"name": "Operations", "description": "For operators of the service."},
 ]
 
 CORS: dict[str, Any] = {

@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
 ARTIFACT_BYTES = 2**16
 REPORT_BYTES = 2**20
-"""So much is written to see whether there is room, before the work begins."""
+"""Bytes that are written before the work begins, to check that there is space."""
 
 SOME_REJECTED = 3
-"""Exit code of `heartline predict` where rows were rejected; 2 is that of a wrong command line."""
+"""Exit code of `heartline predict` if rows were rejected; 2 is that of a wrong command line."""
 
 
 class ArtifactUnread(HeartlineError):
-    """The file of the artifact cannot be read; its text says how to name another."""
+    """The file of the artifact cannot be read; the text says how to name another."""
 
 
 class PartsMissing(HeartlineError):
-    """The serving parts are installed without those that a command needs."""
+    """A package that a command needs is not installed."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -57,14 +57,14 @@ def cli() -> None:
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="The schema's file.  [default: that of the rows, ending in .toml]",
+    help="The schema's file.  [default: FILE with the suffix .toml]",
 )
 @click.option("--force", is_flag=True, help="Replace an existing schema.")
 def init(file: Path, target: str, output: Path | None, *, force: bool) -> None:
     """Write a schema for the rows of FILE: CSV, NDJSON or Parquet.
 
-    The schema says what each column holds, and which are left out. It is inferred; comments mark
-    what was guessed. Read and edit it before you train a model by it.
+    The schema describes each column. It is inferred from the rows; comments mark the guesses. Read
+    and edit it before you train a model with it.
     """
     with _parts("inferring a schema", "train"):
         from model.data.first_schema import FirstSchema
@@ -83,14 +83,24 @@ def init(file: Path, target: str, output: Path | None, *, force: bool) -> None:
 
 @cli.command()
 @click.argument("name")
-@click.option("--data", type=click.Path(path_type=Path), help="A file with your own rows.")
+@click.option("--data", type=click.Path(path_type=Path), help="File with your own rows.")
 @click.option(
-    "--output", type=click.Path(path_type=Path), help="The artifact.  [default: artifacts/NAME.npz]"
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File of the artifact.  [default: artifacts/NAME.npz]",
 )
-@click.option("--seed", type=click.IntRange(0, 2**31), help="Seed.  [default: the recipe's]")
-@click.option("--target", help="The column to predict, where NAME is a file of rows.")
-@click.option("--folds", type=click.IntRange(2, 100), help="Folds.  [default: by the rows]")
-@click.option("--repeats", type=click.IntRange(1, 100), help="Repeats.  [default: by the rows]")
+@click.option("--seed", type=click.IntRange(0, 2**31), help="Random seed.  [default: the recipe's]")
+@click.option("--target", help="The column to predict, if NAME is a file of rows.")
+@click.option(
+    "--folds",
+    type=click.IntRange(2, 100),
+    help="Folds of the cross-validation.  [default: depends on the number of rows]",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, 100),
+    help="Repeats of the cross-validation.  [default: depends on the number of rows]",
+)
 @click.option("--force", is_flag=True, help="Replace the model of a different run.")
 def train(
     name: str,
@@ -141,14 +151,24 @@ def train(
 
 @cli.command()
 @click.argument("name")
-@click.option("--data", type=click.Path(path_type=Path), help="A file with your own rows.")
+@click.option("--data", type=click.Path(path_type=Path), help="File with your own rows.")
 @click.option(
-    "--output", type=click.Path(path_type=Path), help="The folder.  [default: artifacts/NAME]"
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder of the report.  [default: artifacts/NAME]",
 )
-@click.option("--seed", type=click.IntRange(0, 2**31), help="Seed.  [default: the recipe's]")
-@click.option("--target", help="The column to predict, where NAME is a file of rows.")
-@click.option("--folds", type=click.IntRange(2, 100), help="Folds.  [default: by the rows]")
-@click.option("--repeats", type=click.IntRange(1, 100), help="Repeats.  [default: by the rows]")
+@click.option("--seed", type=click.IntRange(0, 2**31), help="Random seed.  [default: the recipe's]")
+@click.option("--target", help="The column to predict, if NAME is a file of rows.")
+@click.option(
+    "--folds",
+    type=click.IntRange(2, 100),
+    help="Folds of the cross-validation.  [default: depends on the number of rows]",
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, 100),
+    help="Repeats of the cross-validation.  [default: depends on the number of rows]",
+)
 def evaluate(
     name: str, data: Path | None, output: Path | None, seed: int | None, **table: Any
 ) -> None:
@@ -157,6 +177,7 @@ def evaluate(
     NAME is a recipe, a schema file, or with --target a file of rows, as for `heartline train`.
     """
     recipe = _find_recipe(name, **table)
+    from model.recipes.reruns import saved_version
     from model.reports.evidence import gather
     from model.reports.report import make_report
 
@@ -164,7 +185,9 @@ def evaluate(
     with finishing():
         check_writable(folder / "report.html", REPORT_BYTES)
     with progress_bars() as start:
-        report = make_report(gather(recipe, data, seed, start))
+        evidence = gather(recipe, data, seed, start)
+    path = Path("artifacts") / f"{recipe.name}.npz"
+    report = make_report(evidence, saved_version(path, recipe, data, seed, evidence.artifact))
     with finishing():
         report.write(folder)
     _say(f"report     {folder / 'report.md'}")
@@ -198,7 +221,7 @@ def compare(name: str, seeds: int) -> None:
 def verify(file: Path, sha256: str | None) -> None:
     """Run every loading check on the artifact FILE and name the first that fails.
 
-    Then start the application in this process and answer the example in every format.
+    Then start the application in this process and send it the example request in every format.
     """
     from model.artifact.card import card_path
     from service.app import try_model
@@ -213,11 +236,11 @@ def verify(file: Path, sha256: str | None) -> None:
     format_version = artifact.format_version
     _say(f"{file}: model {artifact.name}, version {artifact.version}, format {format_version}")
     if sha256 is None and not card_path(file).exists():
-        _say(f"digest not checked: no {card_path(file).name} beside it, no --sha256 given")
+        _say(f"digest not checked: no {card_path(file).name} next to it, no --sha256 given")
     _say(f"passed: {', '.join(artifact.checks)}")
     if artifact.skipped:
         _say(f"skipped: {', '.join(artifact.skipped)}, which this program does not know")
-    _say("answered: the example, in every form")
+    _say("tested: the example request in every format")
 
 
 @cli.command()
@@ -227,7 +250,7 @@ def verify(file: Path, sha256: str | None) -> None:
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="File for the answers; with --cluster a folder.",
+    help="File for the results; with --cluster a folder.",
 )
 @click.option(
     "--cluster",
@@ -237,7 +260,7 @@ def verify(file: Path, sha256: str | None) -> None:
     help="Score many files on a Dask cluster; without an address, on a local cluster.",
 )
 def predict(file: str, output: Path, cluster: str | None) -> None:
-    """Score every row of FILE: CSV, NDJSON or Parquet, by its file name extension.
+    """Score every row of FILE: CSV, NDJSON or Parquet, as its suffix says.
 
     Rejected rows are written with their reasons to a file next to the output. Exit codes: 0, every
     row was scored; 3, some rows were rejected; 1, an error, and nothing was written. With
@@ -255,11 +278,11 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
             tally = _score_file(predictor, Path(file), output, stops)
         else:
             tally = _score_files(predictor, file, output, cluster, stops)
-    told = [f"scored     {tally.scored} rows, {output}"]
+    lines = [f"scored     {tally.scored} rows, {output}"]
     if tally.rejected:
         bad = output.with_suffix(".rejected.*") if cluster is None else output / "*.rejected.*"
-        told.append(f"rejected   {tally.rejected} rows, {bad}")
-    _print_summary("\n".join(told))
+        lines.append(f"rejected   {tally.rejected} rows, {bad}")
+    _print_summary("\n".join(lines))
     if tally.rejected:
         sys.exit(SOME_REJECTED)
 
@@ -277,8 +300,8 @@ def predict(file: str, output: Path, cluster: str | None) -> None:
 def serve(file: Path | None, **flags: object) -> None:
     """Serve the artifact FILE over HTTP until SIGTERM or Ctrl-C.
 
-    Without FILE, HEARTLINE_ARTIFACT names the artifact. Settings not given here come from the
-    environment, see docs/settings.md.
+    Without FILE, HEARTLINE_ARTIFACT names the artifact. All other settings are environment
+    variables, see docs/settings.md.
     """
     from service.observability.logs import flush_log
     from service.server.serve import serve as serve_until_stopped
@@ -292,7 +315,7 @@ def serve(file: Path | None, **flags: object) -> None:
 
 
 def main() -> None:
-    """Run the command; what a user can mend is one line and exit code 1."""
+    """Run the command; an error that a user can correct is one line and exit code 1."""
     die_of_signals()
     fill_missing()
     try:
@@ -327,7 +350,7 @@ def _shown(figure: float | dict[str, float]) -> str:
 
 @contextmanager
 def _artifact_from(hint: str) -> Iterator[None]:
-    """Say of a file that cannot be read how to name another."""
+    """Add to the error of an unreadable file how to name another file."""
     try:
         yield
     except ArtifactError as error:
@@ -338,7 +361,7 @@ def _artifact_from(hint: str) -> Iterator[None]:
 
 @contextmanager
 def _parts(purpose: str, extra: str) -> Iterator[None]:
-    """Say of a library that is missing with which parts of the project it comes."""
+    """Replace the error of a missing package by how to install it."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -348,10 +371,10 @@ def _parts(purpose: str, extra: str) -> Iterator[None]:
         ) from None
 
 
-def _print_summary(told: str) -> None:
-    """Print what was done; where that fails, the exit code still tells of the files."""
+def _print_summary(summary: str) -> None:
+    """Print what was done; if that fails, the exit code still describes the files."""
     try:
-        _say(told)
+        _say(summary)
     except OSError as error:
         with suppress(OSError):
             click.echo(f"heartline: {error.filename}: {error.strerror}", err=True)
@@ -368,7 +391,7 @@ def _score_file(predictor: Predictor, file: Path, output: Path, stops: Stops) ->
 
         def on_rows(number: int) -> None:
             advance(number)
-            stops.heed()
+            stops.check()
 
         return score_file(predictor, file, output, on_rows)
 

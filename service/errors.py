@@ -1,22 +1,22 @@
-"""What the service answers with a problem. `problems.py` says how."""
+"""The errors that become problem responses; `problems.py` makes the responses."""
 
 from collections.abc import Iterable
 from typing import Any
 
 
 class Refusal(Exception):
-    """Base of all refusals; its text says what to change and repeats nothing of the request."""
+    """Base of all rejections; its text says what to change, and quotes nothing of the request."""
 
 
 class InvalidInput(Refusal):
-    """The body is not what the route takes.
+    """The body is not valid for the route.
 
     Parameters
     ----------
     detail : str
         A summary.
     faults : iterable of dict
-        Every fault, as `faults.fault` makes them.
+        Every fault, as returned by `faults.fault`.
     """
 
     def __init__(self, detail: str, faults: Iterable[dict[str, Any]]) -> None:
@@ -29,31 +29,31 @@ class ContentTooLarge(Refusal):
 
 
 class UnsupportedMediaType(Refusal):
-    """The body is not JSON in UTF-8, or compressed in a way that is not taken."""
+    """The body is not JSON in UTF-8, or its compression is not supported."""
 
 
 class DamagedBody(Refusal):
-    """The body is not what its Content-Encoding says."""
+    """The body does not have the format in Content-Encoding."""
 
 
 class Unauthorized(Refusal):
-    """The request has no API key, or none that is accepted."""
+    """The request has no valid API key."""
 
 
 class Overloaded(Refusal):
-    """The service has as much to do, or as many connections, as it may."""
+    """The limit of concurrent batches or connections is reached."""
 
 
 class NotHttp(Refusal):
-    """What came over the connection is no request."""
+    """The received bytes are not an HTTP request."""
 
 
 class NotImplementedHere(Refusal):
-    """The request is HTTP, and needs a part of it that the service does not have."""
+    """The request needs a part of HTTP that the service does not implement."""
 
 
 class HeadTooLarge(Refusal):
-    """The request line and headers have too many bytes, or what frames a body in chunks."""
+    """The request line and headers, or the framing of a chunked body, are too large."""
 
 
 class TooSlow(Refusal):
@@ -61,14 +61,14 @@ class TooSlow(Refusal):
 
 
 class NotReady(Refusal):
-    """The process holds no model that gives the right answers."""
+    """The model of the process does not reproduce its golden rows, or the process is stopping."""
 
 
 def too_slow(part: str, seconds: int) -> TooSlow:
-    """Return what a request is answered whose head or body has not arrived in time."""
+    """Return the error for a request whose head or body did not arrive in time."""
     return TooSlow(f"The {part} did not arrive within {seconds} s.")
 
 
 def too_many_connections() -> Overloaded:
-    """Return what a request is answered whose connection is above the limit."""
+    """Return the error for a request on a connection above the limit."""
     return Overloaded("The connection limit is reached; retry later.")

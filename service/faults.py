@@ -1,4 +1,4 @@
-"""Faults: what was wrong with the bytes of a request, said without repeating any of them."""
+"""Faults: what is wrong with a request, in texts that repeat nothing of it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from model.schema.features import Feature, FeatureSet
 from service.errors import InvalidInput
 
 MAX_BAD_ROWS = 100
-"""Of a batch, the faults of so many rows are listed."""
+"""Maximum number of rows of a batch whose faults are listed."""
 
 MAX_REPORTED_FAULTS = 32
-"""Of a row whose faults are reported in its place, so many are listed."""
+"""Maximum number of faults that are reported in place of a row."""
 
 MAX_BAD_NAMES = 100
-"""Of one record, so many missing, unknown or repeated fields are listed."""
+"""Maximum number of missing, unknown or repeated fields that are listed for a record."""
 
 MAX_COMPARED = 5_000
-"""So many pairs of an unknown and a known name are compared; later names get no hint."""
+"""Maximum number of pairs of unknown and known names that are compared for hints."""
 
 MAX_DIGITS = 1000
-"""Of a whole number as an id; Python refuses to read one of more than 4,300."""
+"""Maximum digits of a whole number as an id; Python rejects more than 4,300."""
 
 EXPECTED_ID = f"a string or a whole number of at most {MAX_DIGITS} digits"
 
 MAX_NAME = 64
-"""An unknown field's name is the sender's own text: so much of it is repeated."""
+"""Maximum length at which the name of an unknown field, a text of the client, is repeated."""
 
 FaultType: TypeAlias = Literal[
     "json_invalid",
@@ -51,7 +51,7 @@ FAULT_TYPES: tuple[FaultType, ...] = get_args(FaultType)
 WARNING_TYPES: tuple[WarningType, ...] = get_args(WarningType)
 
 NAME_FAULTS: tuple[FaultType, ...] = ("missing", "duplicate_field")
-"""What can be wrong with a known name."""
+"""Faults of a known name."""
 
 RECORD_FAULTS: tuple[FaultType, ...] = (
     "json_invalid",
@@ -63,18 +63,18 @@ RECORD_FAULTS: tuple[FaultType, ...] = (
     "invalid_id",
     "cut_short",
 )
-"""What can be wrong with a record or batch as a whole: with what stands around the values."""
+"""Faults of a record or batch as a whole."""
 
 BATCH = {"instances": "a list of records"}
 TABLE = {"columns": "a list of the columns' names", "data": "a list of rows"}
-"""What stands around records, by the form of a request; nothing around one alone."""
+"""The members of a batch, by the form of the request; a single record has none."""
 
 PARTS = {
     "instances": "a JSON object",
     "columns": "the name of a column",
     "data": "a list of values, one for each column",
 }
-"""What the items of each are."""
+"""The expected items of each member."""
 
 Loc: TypeAlias = tuple[str | int, ...]
 Faults: TypeAlias = list[dict[str, Any]]
@@ -83,7 +83,7 @@ BadName: TypeAlias = tuple[str, FaultType]
 
 
 class BadValue(NamedTuple):
-    """A place with a value that does not belong there, what is wrong with it, and what to add."""
+    """A location, what is wrong with its value, and a note for the message."""
 
     loc: Loc
     kind: FaultType
@@ -97,18 +97,18 @@ def fault(loc: Loc, msg: str, kind: FaultType | WarningType) -> dict[str, Any]:
 
 
 def cut_short(loc: Loc, bad_rows: int) -> dict[str, Any]:
-    """Return what stands in place of the first row that is not answered."""
+    """Return the fault in place of the first row without a result."""
     return fault(loc, too_many_bad_rows(bad_rows), "cut_short")
 
 
 def too_many_bad_rows(most: int) -> str:
-    """Return why an answer ends where more rows have faults than are reported."""
+    """Return why the results end when more rows have faults than are reported."""
     return f"More than {most} rows have faults."
 
 
 def value_fault(loc: Loc, expected: str, kind: FaultType, note: str = "") -> dict[str, Any]:
-    """Return the fault of a value that is not what was expected, with another sentence or none."""
-    start = "Null is not imputed; expected" if kind == "null" else "Expected"
+    """Return the fault of a value that was not expected, with an optional note."""
+    start = "Null is not accepted; expected" if kind == "null" else "Expected"
     return fault(loc, f"{start} {expected}. {note}".rstrip(), kind)
 
 
@@ -118,13 +118,13 @@ def warning_type(feature: Feature) -> WarningType:
 
 
 def unseen_warning(feature: Feature) -> dict[str, Any]:
-    """Return the warning of a value that training has not seen."""
+    """Return the warning of a value that is not in the training data."""
     loc, kind = (feature.name,), warning_type(feature)
     if feature.is_coded:
-        return fault(loc, "This code was not seen in training.", kind)
+        return fault(loc, "This code is not in the training data.", kind)
     low, high = feature.observed
     unit = f" {feature.unit}" if feature.unit else ""
-    return fault(loc, f"Outside of what was seen in training, {low:g} to {high:g}{unit}.", kind)
+    return fault(loc, f"Outside the training range, {low:g} to {high:g}{unit}.", kind)
 
 
 def missing_warning(feature: Feature) -> dict[str, Any]:
@@ -133,28 +133,28 @@ def missing_warning(feature: Feature) -> dict[str, Any]:
 
 
 def as_text(fault: Mapping[str, Any]) -> str:
-    """Return a fault or warning of one record as a sentence; at home on a terminal."""
+    """Return a fault or warning of one record as a sentence that is safe on a terminal."""
     place = ".".join(ascii(name)[1:-1] or '""' for name in fault["loc"][1:])
     return f"{place}: {fault['msg']} ({fault['type']})" if place else fault["msg"]
 
 
 def kept_names(features: FeatureSet) -> frozenset[str]:
-    """Return the names of the fields that a row may have beside the features, and gets back."""
+    """Return the names of the additional fields that a row may have and that are returned."""
     return frozenset({"id"} - set(features.by_accepted_name))
 
 
 def not_json(msg: str) -> InvalidInput:
-    """Return the refusal of a body that is not JSON."""
+    """Return the error for a body that is not JSON."""
     return InvalidInput("The body is not JSON.", [fault((), msg, "json_invalid")])
 
 
 def bad_rows_detail(bad_rows: int) -> str:
-    """Return the summary of a refusal of so many rows."""
+    """Return the summary of the rejection of a number of rows."""
     return refusal_detail(bad_rows, has_many_names=False)
 
 
 def refusal_detail(bad_rows: int, *, has_many_names: bool) -> str:
-    """Return the summary of a refusal: what is listed, if not all of it is."""
+    """Return the summary of a rejection: what is listed, if not everything is."""
     if bad_rows > MAX_BAD_ROWS:
         return f"{bad_rows} records have faults; those of the first {MAX_BAD_ROWS} are listed."
     if has_many_names:

@@ -1,4 +1,4 @@
-"""Every knob of the service, with its unit and its bounds."""
+"""All settings of the service, with units and bounds."""
 
 import os
 import re
@@ -42,8 +42,8 @@ INJECTED = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
-"""What Kubernetes puts into every pod beside a Service called heartline or heartline-x, and Docker
-into a container that is linked to one called so."""
+"""Variables that Kubernetes sets in every pod for a Service named heartline or heartline-x, and
+Docker in a container that is linked to a container of this name."""
 
 
 class SettingsError(HeartlineError):
@@ -69,7 +69,7 @@ WithCommas = BeforeValidator(_split)
 
 
 class Settings(BaseSettings):
-    """Taken from the environment, each under its name in capitals after ``HEARTLINE_``."""
+    """Read from the environment, each under its name in capitals after ``HEARTLINE_``."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, validate_by_name=True, frozen=True
@@ -84,7 +84,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Leave out HEARTLINE_PORT where it is not the operator's."""
+        """Ignore variables such as HEARTLINE_PORT that the operator did not set."""
         if isinstance(env_settings, EnvSettingsSource):
             env_settings.env_vars = {
                 name: value
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     )
     codes: Literal["any", "names"] = Field(
         "any",
-        description="What coded columns accept: a code or its name (`any`), or its name alone "
+        description="What coded columns accept: a code or its name (`any`), or only its name "
         "(`names`).",
     )
     host: str = Field("127.0.0.1", description="Address that the service listens on.")
@@ -115,8 +115,8 @@ class Settings(BaseSettings):
         ge=0,
         le=65535,
         validation_alias=AliasChoices("HEARTLINE_PORT", "PORT"),
-        description="TCP port that the service listens on, 0: any free port; `PORT` is read where "
-        "this is unset.",
+        description="TCP port that the service listens on, 0: any free port; if unset, `PORT` is "
+        "read.",
     )
     workers: int = Field(1, ge=1, le=64, description="Number of worker processes.")
     worker_timeout_seconds: float = Field(
@@ -147,7 +147,7 @@ class Settings(BaseSettings):
     log_format: LogFormat = Field(
         "auto",
         description="Format of the log: JSON lines (`json`), lines for people (`text`), or `text` "
-        "where standard output is a terminal and `json` elsewhere (`auto`).",
+        "if standard output is a terminal and `json` otherwise (`auto`).",
     )
     api_keys: SecretStr | None = Field(
         None, description="API keys, name:key or name:sha256:digest, separated by commas."
@@ -247,7 +247,7 @@ class Settings(BaseSettings):
         30,
         ge=1,
         le=3600,
-        description="A client that reads less than 16 KiB of an answer in this time is "
+        description="A client that reads less than 16 KiB of a response in this time is "
         "disconnected, in seconds.",
     )
     max_idle_seconds: int = Field(
@@ -259,12 +259,12 @@ class Settings(BaseSettings):
 
 
 def read_settings(**flags: object) -> Settings:
-    """Return the settings of the environment; a flag that is not None goes before them.
+    """Return the settings of the environment; a flag that is not None takes precedence.
 
     Raises
     ------
     SettingsError
-        When one is out of its bounds, or there is none of a name; its text names the setting.
+        When a setting is out of bounds or unknown; the text names the setting.
     """
     given = {name: value for name, value in flags.items() if value is not None}
     faults = list(_unknown_names())
@@ -278,7 +278,7 @@ def read_settings(**flags: object) -> Settings:
 
 
 def _unknown_names() -> Iterator[str]:
-    """Yield what is wrong with each variable that would be a setting but for its name.
+    """Yield an error for each variable that begins with the prefix and is not a setting.
 
     A key under a misspelt name would leave the service open.
     """

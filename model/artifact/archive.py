@@ -89,16 +89,17 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
         except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
-            raise ArchiveFault("archive", "not an .npz file, or cut short") from None
+            raise ArchiveFault("archive", "not an .npz file, or truncated") from None
         members = self._zip.infolist()
         for member in members:
             if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
-                raise ArchiveFault("archive", f"{shown(member.filename)} is not stored plainly")
+                problem = f"{shown(member.filename)} is compressed or encrypted"
+                raise ArchiveFault("archive", problem)
         if sum(member.file_size for member in members) > len(content):
             raise ArchiveFault("archive", "the members declare more bytes than the file has")
         self.names = {member.filename.removesuffix(".npy") for member in members}
         if len(self.names) < len(members):
-            raise ArchiveFault("keys", "a member stands in the file twice")
+            raise ArchiveFault("keys", "a member occurs twice")
 
     def metadata(self) -> Any:
         """Return the JSON document.
@@ -125,11 +126,11 @@ class Archive:
         """
         array = self.numbers(name, shape)
         if not np.isfinite(array).all():
-            raise ArchiveFault("finite", f"{name} holds NaN or infinity")
+            raise ArchiveFault("finite", f"{name} contains NaN or infinity")
         return array
 
     def numbers(self, name: str, shape: tuple[int, ...]) -> Array:
-        """Return one array of numbers that may not be finite; raise what `array` does else."""
+        """Return one array like `array`, but accept numbers that are not finite."""
         numbers: Array = self._read(name, FLOATS, shape)
         return numbers
 
@@ -153,17 +154,18 @@ class Archive:
         if header is None:
             raise ArchiveFault("archive", f"{name} has no .npy header of version 1.0")
         if header[1] != dtype.str.encode():
-            raise ArchiveFault("dtype", f"{name} is {shown(header[1].decode('latin-1'))}")
+            found = shown(header[1].decode("latin-1"))
+            raise ArchiveFault("dtype", f"{name} has the type {found}, expected {dtype.str}")
         declared = tuple(int(size) for size in re.findall(rb"\d{1,18}", header[2]))
         items = (len(content) - header.end()) / dtype.itemsize
         expected = (int(items),) if shape is None else shape
         if declared != expected or math.prod(declared) != items:
-            raise ArchiveFault("shape", f"{name} is not of the shape {expected}")
+            raise ArchiveFault("shape", f"{name} does not have the shape {expected}")
         return np.frombuffer(content, dtype, offset=header.end()).reshape(declared)
 
 
 def read_json(document: bytes, name: str, max_values: int) -> Any:
-    """Return a JSON document of no more than so many values, all numbers of it finite.
+    """Return a JSON document of at most `max_values` values whose numbers are all finite.
 
     Raises
     ------
@@ -171,7 +173,7 @@ def read_json(document: bytes, name: str, max_values: int) -> Any:
         When it is anything else.
     """
     if sum(map(document.count, (b"[", b"{", b","))) > max_values:
-        raise ArchiveFault("size", f"{name} may hold more than {max_values} values")
+        raise ArchiveFault("size", f"{name} has more than {max_values} values")
     try:
         return json.loads(document.decode(), parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):

@@ -9,7 +9,7 @@ section makes itself are named like ``background.rows``, the section first:
 ==========  ======================================================================
 file        a regular file that can be read
 size        at most `model.artifact.archive.MAX_BYTES` bytes
-digest      the SHA-256 that the card beside it tells, and the pinned one
+digest      the SHA-256 in the card next to it, and the required one
 archive     a plain .npz file whose members are whole
 metadata    a JSON document that describes a model
 version     of a format that this program reads, which is 1 or 2
@@ -146,9 +146,13 @@ class Artifact(Core):
         replace_files({path: content, **beside})
         return saved
 
+    def with_digest(self) -> Artifact:
+        """Return the same with the digest of the file that `save` would write."""
+        return replace(self, sha256=hashlib.sha256(self._packed()).hexdigest())
+
     def is_in(self, saved: Artifact) -> bool:
-        """Tell whether saving this one would write the very bytes that the other came from."""
-        return hashlib.sha256(self._packed()).hexdigest() == saved.sha256
+        """Return whether saving this one would write the same bytes as the other's file."""
+        return self.with_digest().sha256 == saved.sha256
 
     def _packed(self) -> bytes:
         arrays, metadata = self.arrays(), {"format_version": FORMAT_VERSION, **self.document()}
@@ -201,7 +205,8 @@ def _read_file(path: Path) -> bytes:
             if not stat.S_ISREG(status.st_mode):
                 raise ArchiveFault("file", "not a regular file")
             if status.st_size > MAX_BYTES:
-                raise ArchiveFault("size", f"{status.st_size} bytes, at most {MAX_BYTES} are read")
+                problem = f"the file has {status.st_size} bytes; the limit is {MAX_BYTES}"
+                raise ArchiveFault("size", problem)
             with open(descriptor, "rb", closefd=False) as file:
                 return file.read(MAX_BYTES)
         finally:
@@ -214,16 +219,17 @@ def _read_file(path: Path) -> bytes:
 
 def _check_digest(path: Path, sha256: str, pinned: str | None) -> None:
     if pinned is not None and sha256 != pinned.lower():
-        raise ArchiveFault("digest", f"SHA-256 {sha256} is not the pinned {pinned.lower()}")
+        problem = f"the SHA-256 is {sha256}, required is {pinned.lower()}"
+        raise ArchiveFault("digest", problem)
     card = card_path(path)
     if not os.path.lexists(card):
         return
     try:
         stated = read_json(_read_file(card), card.name, MAX_CARD_VALUES).get("sha256")
     except (ArchiveFault, AttributeError):
-        raise ArchiveFault("digest", f"{card.name} is no card that can be read") from None
+        raise ArchiveFault("digest", f"{card.name} cannot be read as a model card") from None
     if sha256 != stated:
-        raise ArchiveFault("digest", f"SHA-256 {sha256} is not that of {card.name}")
+        raise ArchiveFault("digest", f"the SHA-256 {sha256} differs from the one in {card.name}")
 
 
 def _unpack(archive: Archive) -> Artifact:
@@ -251,12 +257,12 @@ def _unpack(archive: Archive) -> Artifact:
 
 def _check_numbers(artifact: Artifact) -> None:
     if not artifact.pipeline.is_finite(artifact.features.rules.largest):
-        raise ArchiveFault("finite", "a sum of a possible row may become too large")
+        raise ArchiveFault("finite", "the sums of a possible row can overflow")
     with np.errstate(all="ignore"):
         probabilities = artifact.predict_proba(artifact.golden_inputs)
     if not artifact.are_golden(probabilities):
         raise ArchiveFault(
-            "golden", "the golden rows do not give the probabilities stored with them"
+            "golden", "the golden rows do not give the probabilities that are stored with them"
         )
     if not artifact.predictor().is_sound():
-        raise ArchiveFault("golden", "the golden rows do not give the same alone, or made ready")
+        raise ArchiveFault("golden", "the golden rows give other results one by one than together")

@@ -41,7 +41,7 @@ Layers of {layers} units, {network[hidden_activation]}, {network[output_activati
 {subgroups_table}
 ## Features
 
-| name | what it is | what it takes |
+| name | what it is | accepted values |
 |---|---|---|
 {feature_rows}
 """
@@ -57,23 +57,23 @@ Subgroups, each figure with its 95 % interval:
 
 
 MEANINGS = {
-    "accuracy": "share classified rightly at threshold 0.5",
-    "cost": "per row at threshold 1/6, a missed sick one counting 5, a false alarm 1",
+    "accuracy": "share of correct classes at threshold 0.5",
+    "cost": "mean cost per patient at threshold 1/6: 5 for a missed patient, 1 for a false alarm",
     "roc_auc": "area under the ROC curve",
     "brier": "mean squared error of the probability",
-    "log_loss": "in nats",
-    "calibration_slope": "1 where probabilities are as sure as they may be",
-    "calibration_intercept": "0 where they are right on average",
-    "first_loss": "what is minimised, at the start",
-    "last_loss": "the same, at the end",
-    "train_accuracy": "share of the rows that it was fitted on",
-    "validation_accuracy": "share of rows held out, looked at on the way",
-    "test_accuracy": "share of rows held out, looked at once",
+    "log_loss": "logarithmic loss, in nats",
+    "calibration_slope": "1 if the probabilities are neither too extreme nor too close to the mean",
+    "calibration_intercept": "0 if the probabilities are right on average",
+    "first_loss": "training loss at the start of the fit",
+    "last_loss": "training loss at the end of the fit",
+    "train_accuracy": "share of correct classes in the training rows",
+    "validation_accuracy": "share of correct classes in held-out rows, evaluated during the fit",
+    "test_accuracy": "share of correct classes in held-out rows, evaluated once after the fit",
 }
 
 
 def card_path(artifact_path: Path) -> Path:
-    """Return where the card of an artifact's file stands."""
+    """Return the path of the card of an artifact."""
     return artifact_path.with_suffix(".json")
 
 
@@ -127,7 +127,7 @@ def _feature_card(feature: Feature) -> dict[str, Any]:
 
 
 def markdown_path(artifact_path: Path) -> Path:
-    """Return where the card of an artifact's file stands as a page."""
+    """Return the path of the card as a page."""
     return artifact_path.with_suffix(".md")
 
 
@@ -143,7 +143,7 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         settings=", ".join(f"{key} {_setting(value)}" for key, value in settings.items()),
         decision=_decision(card),
         metric_rows="\n".join(
-            f"| {name} | {_meaning(name, card)} | {_cells(figure)}|"
+            f"| {name} | {meaning(name, card)} | {_cells(figure)}|"
             for name, figure in card["metrics"].items()
         ),
         subgroups_table=_subgroups(card.get("subgroups", {})),
@@ -154,15 +154,17 @@ def card_markdown(card: Mapping[str, Any]) -> str:
     )
 
 
-def _meaning(name: str, card: Mapping[str, Any]) -> str:
-    """Return what a metric is, for the costs of the model's own data where it tells them."""
+def meaning(name: str, card: Mapping[str, Any]) -> str:
+    """Return what a metric is; the cost with the costs of the data set, if they are known."""
     costs = card.get("costs")
+    if name == "accuracy" and card["threshold"] is None:
+        return "share of correct classes"
     if name != "cost" or costs is None:
         return MEANINGS.get(name, "")
     otherwise, positive = card["labels"]
     return (
-        f"per row at threshold {costs['threshold']:.4g}: {costs['false_negative']:g} for "
-        f"{positive} called {otherwise}, {costs['false_positive']:g} for the reverse"
+        f"mean cost per row at threshold {costs['threshold']:.4g}: {costs['false_negative']:g} for "
+        f"{positive} predicted as {otherwise}, {costs['false_positive']:g} for the reverse"
     )
 
 
@@ -180,22 +182,22 @@ def _decision(card: Mapping[str, Any]) -> str:
         return f"Predicts the most probable of {', '.join(card['labels'])}."
     otherwise, positive = card["labels"]
     return (
-        f"Predicts {positive} where its probability exceeds {card['threshold']:g}, else "
+        f"Predicts {positive} if its probability exceeds {card['threshold']:g}, otherwise "
         f"{otherwise}. {card['threshold_reason']}"
     )
 
 
 def _subgroups(subgroups: Mapping[str, Mapping[str, Any]]) -> str:
-    names = list(dict.fromkeys(name for told in subgroups.values() for name in told["metrics"]))
+    metrics = list(dict.fromkeys(name for group in subgroups.values() for name in group["metrics"]))
     rows = [
-        f"| {subgroup} | {told['rows']} | {told['positives']} |"
-        + "".join(f" {_interval(told['metrics'].get(name))} |" for name in names)
-        for subgroup, told in subgroups.items()
+        f"| {name} | {group['rows']} | {group['positives']} |"
+        + "".join(f" {_interval(group['metrics'].get(metric))} |" for metric in metrics)
+        for name, group in subgroups.items()
     ]
     if not rows:
         return ""
-    heads = "".join(f" {name} |" for name in names)
-    return SUBGROUPS.format(names=heads, rules="---|" * len(names), rows="\n".join(rows))
+    heads = "".join(f" {metric} |" for metric in metrics)
+    return SUBGROUPS.format(names=heads, rules="---|" * len(metrics), rows="\n".join(rows))
 
 
 def _interval(figure: Mapping[str, float] | None) -> str:

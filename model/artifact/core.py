@@ -43,7 +43,7 @@ class Core:
     golden_probabilities : Array of shape (m,) or (m, n_classes)
         Their probabilities, see `model.schema.classes.class_probabilities`.
     about : mapping
-        What the card tells beyond these: use, data, training, metrics.
+        Further contents of the card: use, data, training, metrics.
     """
 
     name: str
@@ -118,7 +118,9 @@ def read_core(archive: Archive, metadata: dict[str, Any], beside: Collection[str
         check_sizes(metadata)
         return _assemble(archive, metadata, beside)
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise ArchiveFault("metadata", f"it describes no model ({type(error).__name__})") from None
+        raise ArchiveFault(
+            "metadata", f"the description of the model is not valid ({type(error).__name__})"
+        ) from None
 
 
 def _assemble(archive: Archive, metadata: dict[str, Any], beside: Collection[str]) -> Core:
@@ -156,7 +158,7 @@ def _golden_inputs(archive: Archive, shape: tuple[int, ...], features: FeatureSe
     rows = archive.numbers("golden_inputs", shape)
     may_be_nan = np.isin(np.arange(len(features)), features.rules.optional)
     if not (np.isfinite(rows) | (np.isnan(rows) & may_be_nan)).all():
-        raise ArchiveFault("finite", "golden_inputs holds NaN or infinity")
+        raise ArchiveFault("finite", "golden_inputs contains NaN or infinity")
     return rows
 
 
@@ -177,7 +179,7 @@ def _check_metadata(metadata: dict[str, Any], features: FeatureSet, encoding: En
         type(labels) is list
         and all(type(label) is str for label in labels)
         and 2 <= len(set(labels)) == len(labels),
-        "there are not two classes or more, each with a name of its own",
+        "at least two classes with different names are required",
     )
     _require(
         len(layer_sizes) >= 2
@@ -195,16 +197,16 @@ def _check_metadata(metadata: dict[str, Any], features: FeatureSet, encoding: En
     )
     _require(
         threshold is None if len(labels) > 2 else 0.0 < threshold < 1.0,
-        "two classes need a threshold between 0 and 1, more have none",
+        "two classes need a threshold between 0 and 1; more than two must not have one",
     )
     _require(type(rows) is int and rows >= 1, "there are no golden rows")
-    _require(isinstance(metadata["threshold_reason"], str), "there is no reason of the threshold")
+    _require(isinstance(metadata["threshold_reason"], str), "threshold_reason is not a text")
     _require(
         all(type(name) is str and is_name(name) for name in (metadata["name"], *labels)),
         f"the name of the model or of a class is empty, longer than {MAX_NAME} characters, not in "
-        "Unicode form NFC, or holds outer blanks or a control character",
+        "Unicode form NFC, has blanks at its ends or contains a control character",
     )
-    _require(isinstance(metadata["about"], dict), "nothing is said about the model")
+    _require(isinstance(metadata["about"], dict), "about is not an object")
     check_about(metadata["about"])
 
 
@@ -223,7 +225,7 @@ def _shapes(
 
 
 def _fits(encoding: Encoding, features: FeatureSet) -> bool:
-    """Tell whether each column copies a feature or indicates one of its codes.
+    """Return whether each column copies a feature or indicates one of its codes.
 
     Every feature that may have missing values, and no other, has a column that indicates them.
     """
@@ -251,4 +253,4 @@ def _check_keys(found: set[str], expected: set[str]) -> None:
     if missing:
         raise ArchiveFault("keys", f"{missing[0]} is missing")
     if extra:
-        raise ArchiveFault("keys", f"{shown(extra[0])} does not belong")
+        raise ArchiveFault("keys", f"{shown(extra[0])} is not expected")

@@ -58,15 +58,15 @@ def check_values(document: Any) -> None:
         elif isinstance(value, str):
             _check_text(value)
         elif abs(value or 0) > (MAX_WHOLE if type(value) is int else MAX_NUMBER):
-            raise ArchiveFault("limits", "a number of the metadata is too large")
+            raise ArchiveFault("limits", "a number in the metadata is too large")
 
 
 def _check_text(text: str) -> None:
     if len(text) > MAX_TEXT:
-        problem = f"the text {shown(text)}... has more than {MAX_TEXT} characters"
+        problem = f"the text {shown(text)}... is longer than {MAX_TEXT} characters"
         raise ArchiveFault("limits", problem)
     if _FORBIDDEN.search(text):
-        problem = f"the text {shown(text)} holds a control character or a lone surrogate"
+        problem = f"the text {shown(text)} contains a control character or a lone surrogate"
         raise ArchiveFault("text", problem)
 
 
@@ -92,7 +92,7 @@ def check_sizes(metadata: Mapping[str, Any]) -> None:
         sizes.append((f"missing cells of the feature {name}", missing, MAX_MISSING_CELLS))
     for what, found, most in sizes:
         if found > most:
-            raise ArchiveFault("limits", f"{found} {what}, at most {most} are read")
+            raise ArchiveFault("limits", f"{found} {what}; the limit is {most}")
 
 
 def check_about(about: Mapping[str, Any]) -> None:
@@ -101,7 +101,7 @@ def check_about(about: Mapping[str, Any]) -> None:
     Raises
     ------
     ArchiveFault
-        When a part is missing, or is not what the documents of the service say of it.
+        When a part is missing, or does not have the type that the OpenAPI document declares.
     """
     _require_card(
         _are_texts([about.get("intended_use"), about.get("not_for")]),

@@ -129,9 +129,9 @@ def declared_sections(described: Any) -> list[Declaration]:
         When one is malformed, or required and unknown.
     """
     if type(described) is not dict:
-        raise ArchiveFault("metadata", "it does not say which sections there are")
+        raise ArchiveFault("metadata", "the list of sections is missing")
     if len(described) > MAX_SECTIONS:
-        problem = f"{len(described)} sections, at most {MAX_SECTIONS} are read"
+        problem = f"{len(described)} sections; the limit is {MAX_SECTIONS}"
         raise ArchiveFault("limits", problem)
     declared = [_declaration(name, parts) for name, parts in described.items()]
     for declaration in declared:
@@ -155,7 +155,7 @@ def _declaration(name: str, parts: Any) -> Declaration:
         and all(map(_is_shape, parts["arrays"].values()))
         and type(parts["document"]) is dict
     ):
-        raise ArchiveFault("sections", f"{shown(name)} is not declared as a section is")
+        raise ArchiveFault("sections", f"the declaration of the section {shown(name)} is not valid")
     shapes = {array: tuple(shape) for array, shape in parts["arrays"].items()}
     return Declaration(name, parts["required"], shapes, parts["document"])
 
@@ -189,5 +189,5 @@ def read_section(archive: Archive, declaration: Declaration, core: Core) -> Sect
     except ArchiveFault as fault:
         raise ArchiveFault(f"{section.name}.{fault.check}", fault.problem) from None
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
-        problem = f"{section.name} holds something else ({type(error).__name__})"
+        problem = f"the content of {section.name} is not valid ({type(error).__name__})"
         raise ArchiveFault("sections", problem) from None

@@ -16,9 +16,9 @@ from model.arrays import Array
 from model.schema.features import Feature, FeatureSet
 
 OWN_FILE_CARD: dict[str, Any] = {
-    "intended_use": "What the owner of the data trained it for.",
+    "intended_use": "The purpose for which the owner of the data trained the model.",
     "not_for": "Diagnosis, triage or any decision about a person, unless validated for it.",
-    "limits": ["Trained on a file of the user's own: this card knows nothing of its rows."],
+    "limits": ["Trained on a file of the user; this card does not describe its rows."],
 }
 
 
@@ -104,7 +104,7 @@ class Dataset:
     card: Mapping[str, Any]
     source: str
     path: Path | None = None
-    threshold_reason: str = "The more probable class."
+    threshold_reason: str = "The more probable class is predicted."
     costs: Costs | None = None
     subgroups: tuple[Subgroup, ...] = ()
     published_costs: Mapping[str, float] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from model.errors import HeartlineError
 from model.files import check_writable, replace_files
 
 HEADING = (
-    "What each column holds, inferred from the rows. Comments mark what was guessed: read them,",
+    "The columns, inferred from the rows. Comments mark the guesses: read them,",
     "and edit what is wrong. docs/tables.md describes the keys.",
 )
 
@@ -54,10 +54,10 @@ class FirstSchema:
             When the schema could not be written.
         """
         if self.path.exists() and self.data.exists() and self.path.samefile(self.data):
-            raise SchemaExists(f"{self.path}: holds the rows; give another --output")
+            raise SchemaExists(f"{self.path}: is the file of rows; give another --output")
         if self.path.exists() and not self.force:
             raise SchemaExists(
-                f"{self.path}: kept; give another --output, or --force to replace it"
+                f"{self.path}: exists; give another --output, or --force to replace it"
             )
         check_writable(self.path, FILE_BYTES)
 

@@ -22,7 +22,7 @@ from model.data.table_schema import Ignored, TableSchema, Target
 from model.schema.features import MAX_SHOWN, Feature, is_name
 
 FEWEST_ROWS = 5
-"""A text that stands in fewer rows becomes no level of its own: it may tell of one person."""
+"""A text in fewer rows does not become a level: it may identify a person."""
 
 MOST_LEVELS = 100
 """Texts of a column that become levels of their own, the most frequent ones."""
@@ -107,7 +107,7 @@ def infer_schema(table: Table, target: str, name: str, data: str = "") -> Inferr
     if target not in table.columns:
         near = get_close_matches(target, table.columns, n=1)
         known = ", ".join(map(shown, table.columns))
-        hint = f"did you mean {shown(near[0])}?" if near else f"known are {known}"
+        hint = f"did you mean {shown(near[0])}?" if near else f"the columns are {known}"
         raise table.fault(f"no column has the target's name; {hint}", column=shown(target))
     faults: list[Fault] = []
     looks = {
@@ -119,7 +119,7 @@ def infer_schema(table: Table, target: str, name: str, data: str = "") -> Inferr
     columns = [_column(look, notes) for look in looks.values()]
     check_cells(table, faults)
     if not any(isinstance(column, Feature) for column in columns):
-        raise table.fault("no column is left to predict from: all look like ids, texts or dates")
+        raise table.fault("no column remains to predict from: all look like ids, texts or dates")
     try:
         schema = TableSchema(name, Target(classes), tuple(columns), data)
     except ValueError as error:
@@ -252,7 +252,9 @@ def _column(look: Look, notes: dict[str, list[str]]) -> Feature | Ignored:
     try:
         return Feature(look.name, look.name, **made, **_missing(look, of))
     except ValueError as error:
-        return Ignored(look.name, f"It cannot be sent: {str(error).partition(': ')[2]}.")
+        return Ignored(
+            look.name, f"It cannot be a field of a request: {str(error).partition(': ')[2]}."
+        )
 
 
 def _missing(look: Look, notes: list[str]) -> dict[str, Any]:
@@ -262,14 +264,16 @@ def _missing(look: Look, notes: list[str]) -> dict[str, Any]:
     share = 100 * float(np.mean(look.is_missing.to_numpy()))
     notes.append(f"{share:.2g} % of the values are missing.")
     if look.missing_texts:
-        notes.append("missing_cells are guessed: texts among numbers, or words for such a value.")
+        notes.append(
+            "missing_cells are guessed: texts among numbers, or words for a missing value."
+        )
     return {"missing": "indicator", "missing_cells": tuple(look.missing_texts)}
 
 
 def _boolean(look: Look) -> dict[str, Any] | str:
     names = _boolean_names(look)
     if len(names) < 2:
-        return "All rows hold the same value."
+        return "All rows have the same value."
     return {
         "kind": "binary",
         "example": 0,
@@ -297,7 +301,7 @@ def _numeric(look: Look, notes: list[str]) -> dict[str, Any] | str:
     _note_mixed(look, is_other, "a number")
     values = look.values
     if len(values) < 2:
-        return "All rows hold the same value."
+        return "All rows have the same value."
     is_whole = _are_whole(values)
     if is_whole and _looks_like_id(look, values):
         return (
@@ -359,17 +363,17 @@ def _levels(look: Look, notes: list[str]) -> dict[str, Any] | str:
     _note_mixed(look, look.cells.numbers.is_not_null(), "a text")
     counts = look.text_counts
     if all(map(DATE.fullmatch, counts)):
-        return "It holds dates or times. Put numbers in their place, such as an age in days."
+        return "It contains dates or times. Put numbers in their place, such as an age in days."
     if all(map(DECIMAL_COMMA.fullmatch, counts)):
         return "Its numbers have a decimal comma. Write them with a point."
     if len(counts) == sum(counts.values()) > FEW_NUMBERS:
-        return "Every row holds another text, as an id does."
+        return "Every row has a different text, like an id."
     kept = [text for text, rows in counts.items() if rows >= FEWEST_ROWS and is_name(text)]
     kept = sorted(kept, key=lambda text: (-counts[text], text))[:MOST_LEVELS]
     if not kept:
-        return f"No text stands in {FEWEST_ROWS} rows or more."
+        return f"No text occurs in {FEWEST_ROWS} rows or more."
     if len(counts) == 1:
-        return "All rows hold the same value."
+        return "All rows have the same value."
     levels, made = sorted(kept), {}
     if rest := len(counts) - len(kept):
         levels = [*(text for text in levels if text != OTHER), OTHER]
@@ -380,7 +384,7 @@ def _levels(look: Look, notes: list[str]) -> dict[str, Any] | str:
         )
         notes.append("that is not listed. Without other, such a text is rejected.")
     if len(levels) < 2:
-        return f"No two texts stand in {FEWEST_ROWS} rows or more."
+        return f"Fewer than two texts occur in {FEWEST_ROWS} rows or more."
     return {
         **made,
         "kind": "binary" if len(levels) == 2 else "nominal",
@@ -398,7 +402,7 @@ def _target(look: Look, notes: dict[str, list[str]]) -> Feature:
         raise look.table.fault(look.cells.problem, column=shown(look.name))
     codes = _classes(look)
     if len(codes) < 2:
-        raise look.table.fault("all rows are of one class", column=shown(look.name))
+        raise look.table.fault("all rows have the same class", column=shown(look.name))
     if len(codes) > MAX_CLASSES:
         problem = f"{len(codes)} classes; a model has at most {MAX_CLASSES}"
         raise look.table.fault(problem, column=shown(look.name))
@@ -433,7 +437,7 @@ def _number_classes(look: Look) -> list[tuple[int, str]]:
     values = look.values
     if not _are_whole(values) or len(values) > MAX_CLASSES:
         problem = (
-            f"{len(values)} different numbers, which look continuous; a target has classes: "
+            f"{len(values)} different numbers look continuous; a target must have classes: "
             f"texts, or at most {MAX_CLASSES} whole numbers"
         )
         raise look.table.fault(problem, column=shown(look.name))

@@ -47,7 +47,9 @@ def load_dataset(schema: TableSchema, data: Path | None = None) -> Dataset:
     """
     path = data or schema.data_path
     if path is None:
-        raise SchemaError(schema.path or Path(schema.name), "data is missing, the path of the rows")
+        raise SchemaError(
+            schema.path or Path(schema.name), "the key data is missing, the path of the rows"
+        )
     accepted = [column.accepted_names for column in schema.used]
     table = read_source(path, accepted, partial(_check_names, schema))
     return dataset_of(schema, table, is_other=data is not None)
@@ -70,7 +72,7 @@ def dataset_of(schema: TableSchema, table: Table, *, is_other: bool = False) -> 
         weights = _weights(columns[schema.weight], schema.weight, faults)
     check_cells(table, faults)
     if groups is not None and groups.max() == 0:
-        problem = "all rows are of one group, so that none can be held out"
+        problem = "all rows are in one group, so no row can be held out"
         raise table.fault(problem, column=schema.group)
     return Dataset(
         frame=pd.DataFrame(frame, index=table.lines),
@@ -109,7 +111,7 @@ def _check_names(
     own = _own_names(schema)
     if not any(name in own for name in names):
         known = ", ".join(dict.fromkeys(own.values()))
-        raise fault(f"no column's name is known; a CSV file begins with a header, here of {known}")
+        raise fault(f"no known column; a CSV file needs a header, with the columns {known}")
     ignored = {column.name for column in schema.ignored}
     unknown = [name for name in names if name not in own and name not in ignored]
     if "" in unknown:
@@ -126,7 +128,7 @@ def _check_names(
 def _hint(name: str, own: Mapping[str, str]) -> str:
     lower = {accepted.lower(): of for accepted, of in own.items()}
     near = get_close_matches(name.lower(), lower, n=1)
-    return f"did you mean {lower[near[0]]}?" if near else f"known are {', '.join(own)}"
+    return f"did you mean {lower[near[0]]}?" if near else f"the columns are {', '.join(own)}"
 
 
 def _own_columns(schema: TableSchema, table: Table) -> Columns:

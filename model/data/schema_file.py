@@ -156,7 +156,7 @@ def _table_faults(
             yield from faults(value, others, (*place, key))
         else:
             near = get_close_matches(key, properties, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(properties)}"
+            hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(properties)}"
             yield (*place, key), f"unknown key; {hint}"
     for key in schema.get("required", ()):
         if key not in table:

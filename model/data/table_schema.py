@@ -15,7 +15,7 @@ from model.schema.features import Feature, FeatureSet, is_name
 Document: TypeAlias = dict[str, Any]
 
 DEFAULT_THRESHOLD = 0.5
-DEFAULT_REASON = "The more probable class."
+DEFAULT_REASON = "The more probable class is predicted."
 
 PLAIN_KEYS = (
     "name",
@@ -143,7 +143,7 @@ class TableSchema:
             twice = next(name for name in names if names.count(name) > 1)
             raise ValueError(f"{twice} is the name or alias of two columns")
         if not self.features_of:
-            raise ValueError("no column is left to predict from")
+            raise ValueError("no column remains to predict from")
         self._check_limits()
         self._check_decision()
         known = {feature.name for feature in self.features_of}
@@ -171,9 +171,9 @@ class TableSchema:
             DEFAULT_REASON,
         )
         if len(classes) > 2 and not (is_default and target.costs is None):
-            raise ValueError("costs and thresholds are for two classes")
+            raise ValueError("costs and thresholds need exactly two classes")
         if not 0.0 < target.threshold < 1.0:
-            raise ValueError("the threshold must lie between 0 and 1")
+            raise ValueError("the threshold must be between 0 and 1")
         if target.costs and not (target.costs.false_negative > 0 < target.costs.false_positive):
             raise ValueError("costs must be positive")
 
@@ -254,7 +254,7 @@ def _column(file: SchemaFile, place: Place, name: str, keys: Document) -> Featur
     if "ignore" in keys:
         return Ignored(name, keys["ignore"])
     if "kind" not in keys:
-        raise file.error("kind or ignore is missing", place)
+        raise file.error("give kind, or ignore", place)
     fields = {key: keys[key] for key in FEATURE_KEYS if key in keys}
     return _feature(file, place, name, fields, keys, keys.get("codes", []))
 
@@ -269,12 +269,12 @@ def _feature(
     if "other" in keys:
         numbers = {name: code for code, name in codes}
         if keys["other"] not in numbers:
-            raise file.error("other is none of the codes", place)
+            raise file.error("other is not one of the codes", place)
         fields["other"] = numbers[keys["other"]]
     if not codes and not {"minimum", "maximum"} <= keys.keys():
-        raise file.error("minimum and maximum, or codes, are missing", place)
+        raise file.error("give minimum and maximum, or codes", place)
     if codes and {"minimum", "maximum"} & keys.keys():
-        raise file.error("minimum and maximum are for numbers, not for codes", place)
+        raise file.error("a column with codes has no minimum and maximum", place)
     for listed in ("aliases", "missing_cells", "foreign"):
         fields[listed] = tuple(fields.get(listed, ()))
     fields.setdefault("description", name)
@@ -321,11 +321,11 @@ def _target(file: SchemaFile, keys: Document) -> Target:
 
 
 def decision(costs: Costs | None) -> tuple[float, str]:
-    """Return the threshold that follows from costs, and why it is what it is."""
+    """Return the threshold that follows from costs, and its reason."""
     if costs is None or not (costs.false_negative > 0 < costs.false_positive):
         return DEFAULT_THRESHOLD, DEFAULT_REASON
     return costs.threshold, (
-        "The lowest expected cost, where a missed positive costs "
+        "It minimises the expected cost if a missed positive costs "
         f"{costs.false_negative / costs.false_positive:g} times as much as a false alarm."
     )
 
@@ -334,9 +334,9 @@ def _with_positive(file: SchemaFile, feature: Feature, positive: str) -> Feature
     """Return the same target with the positive class as the last of two."""
     place = ("target", "positive")
     if len(feature.codes) != 2:
-        raise file.error("only one of two classes is the positive one", place)
+        raise file.error("positive needs exactly two classes", place)
     if positive not in dict(feature.codes).values():
-        raise file.error("positive is none of the classes", place)
+        raise file.error("positive is not one of the classes", place)
     last = sorted(feature.codes, key=lambda code: code[1] == positive)
     return replace(feature, codes=tuple(last))
 
@@ -348,11 +348,11 @@ def _subgroup(
     if "value" in keys:
         numbers = {name: code for code, name in codes.get(keys["column"], ())}
         if keys["value"] not in numbers:
-            raise file.error("value is none of the column's codes", place)
+            raise file.error("value is not one of the column's codes", place)
         code = numbers[keys["value"]]
         return Subgroup(keys["name"], keys["column"], code, code + 1)
     if not {"from", "below"} <= keys.keys():
-        raise file.error("value, or from and below, are missing", place)
+        raise file.error("give value, or from and below", place)
     return Subgroup(keys["name"], keys["column"], keys["from"], keys["below"])
 
 

@@ -84,7 +84,7 @@ def platt(logits: Array, y: Array, sample_weight: Array) -> tuple[float, float]:
     Notes
     -----
     The labels are 1 / (negatives + 2) and (positives + 1) / (positives + 2) in place of 0 and 1:
-    so many rows without a mistake do not show that there are none, and classes that are told apart
+    so many rows without a mistake do not show that there are none, and classes that are separated
     without one have a finite calibration. A slope below 0, which held-out rows of pure noise tend
     to give, would turn the answers round: it becomes 0, and every row gets the share of class 1.
 

@@ -114,7 +114,7 @@ def net_benefit(y: Array, probabilities: Array, thresholds: Array, random_state:
     Returns
     -------
     Curve
-        At the thresholds. Treating nobody has a net benefit of 0.
+        At the thresholds. Treating no row has a net benefit of 0.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def net_benefit_of_treating_all(y: Array, thresholds: Array) -> Array:
 def _benefits_of_treatment(y: Array, thresholds: Array) -> Array:
     """Return the net benefit of treating each patient at each threshold, of shape (points, n)."""
     if np.any((thresholds < 0.0) | (thresholds >= 1.0)):
-        raise ValueError("the thresholds of a net benefit must lie from 0 to below 1")
+        raise ValueError("the thresholds of a net benefit must be at least 0 and less than 1")
     odds = thresholds / (1.0 - thresholds)
     return np.where(y == 1, 1.0, -odds[:, np.newaxis])
 

@@ -79,7 +79,7 @@ def softmax(z: Array, out: Array | None = None) -> Array:
 
 
 def _not_elementwise(_: Array) -> Array:
-    raise ValueError("softmax has no derivative unit by unit: it is for the output layer alone")
+    raise ValueError("softmax has no derivative for each unit: use it only in the output layer")
 
 
 ACTIVATIONS = {

@@ -60,7 +60,7 @@ class NeuralNetwork:
         parameters: Mapping[str, Array],
     ) -> None:
         if hidden_activation == "softmax":
-            raise ValueError("softmax is for the output layer alone")
+            raise ValueError("softmax can be used only in the output layer")
         self.layer_sizes = tuple(layer_sizes)
         self.hidden_activation = hidden_activation
         self.output_activation = output_activation

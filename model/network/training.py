@@ -35,7 +35,7 @@ class History:
 
 
 class EarlyStopping:
-    """Keeps the parameters of the lowest validation loss, and tells when it has long been passed.
+    """Keeps the parameters of the lowest validation loss, and reports when it is long past.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class EarlyStopping:
 
     def __init__(self, patience: int) -> None:
         if patience < 1:
-            raise ValueError("a patience of less than one iteration")
+            raise ValueError("the patience must be at least one iteration")
         self.patience = patience
 
     def start(self, network: NeuralNetwork, validation: tuple[Array, Array] | None) -> None:
@@ -68,7 +68,7 @@ class EarlyStopping:
         self._waited = np.array(0)
 
     def is_over(self, validation_loss: Array) -> bool:
-        """Take note of the loss after an iteration, and tell whether to stop."""
+        """Record the loss after an iteration, and return whether to stop."""
         lower = validation_loss < self._lowest
         np.copyto(self._best, self._network.parameters.vector, where=lower[..., np.newaxis])
         self._lowest = np.where(lower, validation_loss, self._lowest)
@@ -225,7 +225,7 @@ def fit_batches(
 
 def _check_loss(network: NeuralNetwork, loss: Loss) -> None:
     if loss.output_activation != network.output_activation:
-        raise ValueError("the loss is one of another output activation")
+        raise ValueError("the loss needs another output activation")
 
 
 def mean_loss(network: NeuralNetwork, X: Array, y: Array, loss: Loss) -> Array:
@@ -247,17 +247,17 @@ def _step(descent: Descent, batch: Batch, loss: Loss) -> Array:
 
 
 def _check_losses(losses: Sequence[Array], rate: float) -> None:
-    """Tell the first loss that is not finite, where it has left every weight so."""
+    """Raise an error that names the first iteration whose loss is not finite."""
     if not isfinite(np.sum(losses)):
         for iteration, loss in enumerate(losses, start=1):
             _check_finite(loss, iteration, rate)
 
 
 def _check_finite(numbers: Array, iteration: int, rate: float) -> None:
-    # One that is not finite makes the sum so, and to add up is the quickest look at all.
+    # A number that is not finite makes the sum not finite, and a sum is the fastest check.
     if isfinite(numbers.sum()):
         return
     raise DivergenceError(
-        f"Training left the finite numbers at iteration {iteration} (learning rate {rate:g}): "
+        f"The loss or a weight is not finite at iteration {iteration} (learning rate {rate:g}): "
         "use a smaller learning rate, and look for extreme values in the data."
     )

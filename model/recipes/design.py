@@ -189,7 +189,7 @@ class Design:
         -----
         Indicators stay unscaled: one that is 1 for two patients only would be eleven standard
         deviations for them. Missing values are left out of the mean and the scale. A column in
-        which all are missing tells nothing of these.
+        which all are missing contain no information on these.
         """
         scaler = StandardScaler().fit(np.where(np.isnan(encoded).all(axis=0), 0.0, encoded))
         as_is = encoding.is_indicator | (not self.is_scaled)

@@ -72,5 +72,5 @@ def _load(schema: TableSchema, table: Table, data: Path | None) -> Dataset:
 def _built_in(name: str, folds: int | None, repeats: int | None) -> Recipe:
     recipe = find_recipe(name)
     if folds is not None or repeats is not None:
-        raise RecipeError(f"{name}: folds and repeats are the recipe's own; leave the options out")
+        raise RecipeError(f"{name}: the recipe sets folds and repeats; leave the options out")
     return recipe

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from model.artifact.artifact import Artifact
 from model.data import Dataset
 from model.errors import DataError
 from model.evaluation.calibration import fit_calibration, logit
-from model.evaluation.figures import dataset_metrics, subgroup_metrics
+from model.evaluation.figures import Figures, dataset_metrics, subgroup_metrics
 from model.evaluation.validation import (
     CrossValidation,
     Mask,
@@ -37,13 +37,20 @@ from model.schema.classes import predicted_classes
 THRESHOLD = 0.5
 
 DIVIDED = (
-    "The outputs of the network are sigmoids that need not sum to one; the probabilities are the "
-    "outputs divided by their sum, and nothing calibrates them."
+    "The outputs of the network are sigmoids, which do not sum to 1. The probabilities are the "
+    "outputs divided by their sum. They are not calibrated."
 )
 """In the card of a model of several outputs without a softmax."""
 
 OnFit: TypeAlias = Callable[[float], None]
 """Called with the number of networks just fitted, or with a fraction of one."""
+
+
+class Judged(NamedTuple):
+    """The metrics of held-out rows, those of subgroups included."""
+
+    metrics: Figures
+    subgroups: Mapping[str, Mapping[str, object]]
 
 
 class Runnable(Protocol):
@@ -105,6 +112,12 @@ class Procedure(Runnable, Protocol):
         """Return the procedure's pipeline for each set of rows, of shape (K, n)."""
         ...
 
+    def artifact(
+        self, name: str, dataset: Dataset, random_state: int, fitted: Fitted, judged: Judged
+    ) -> Artifact:
+        """Return the artifact of a fit to all rows."""
+        ...
+
 
 def judge(
     procedure: Procedure, dataset: Dataset, random_state: int, on_fit: OnFit
@@ -144,9 +157,9 @@ class SingleFit:
     repeats: int = 1
     fewest_rows: ClassVar[int] = 2
     safeguards: ClassVar[tuple[str, ...]] = (
-        "The scaler, where there is one, is fitted to the training rows of each fold only.",
+        "The scaler, if there is one, is fitted to the training rows of each fold only.",
         "No setting is chosen on held-out rows: all settings are those of the source.",
-        "The test part, where there is one, is evaluated once, after the fit.",
+        "The test part, if there is one, is evaluated once, after the fit.",
     )
 
     @property
@@ -172,6 +185,17 @@ class SingleFit:
         """Return an artifact."""
         self.check(dataset)
         fitted = self.fit(dataset, random_state, on_fit)
+        return self.artifact(name, dataset, random_state, fitted, Judged({}, {}))
+
+    def artifact(
+        self,
+        name: str,
+        dataset: Dataset,
+        random_state: int,
+        fitted: Fitted,
+        judged: Judged,  # noqa: ARG002  # the figures are those of the parts
+    ) -> Artifact:
+        """Return the artifact of a fit."""
         parts = self.split(len(dataset), random_state)
         losses = fitted.history.loss
         metrics = {"first_loss": float(losses[0]), "last_loss": float(losses[-1])} if losses else {}
@@ -238,8 +262,8 @@ class NestedCrossValidation:
     repeats: int = 20
     inner_folds: int = 9
     safeguards: ClassVar[tuple[str, ...]] = (
-        "The scaler is fitted to the training rows of each fold only, in the inner "
-        "cross-validation to the training rows of the inner fold.",
+        "The scaler is fitted to the training rows of each fold only; in the inner "
+        "cross-validation, to the training rows of the inner fold.",
         "The strength of the penalty is not chosen: networks of several strengths are averaged.",
         "Intercept and slope of the calibration are fitted to held-out probabilities of a "
         "cross-validation within the training rows of each outer fold.",
@@ -281,6 +305,12 @@ class NestedCrossValidation:
         metrics = dataset_metrics(dataset, probabilities, random_state)
         subgroups = subgroup_metrics(dataset, probabilities, random_state)
         fitted = self.fit(dataset, random_state, on_fit)
+        return self.artifact(name, dataset, random_state, fitted, Judged(metrics, subgroups))
+
+    def artifact(
+        self, name: str, dataset: Dataset, random_state: int, fitted: Fitted, judged: Judged
+    ) -> Artifact:
+        """Return the artifact of a fit to all rows."""
         training = {
             "seed": random_state,
             "protocol": (
@@ -289,8 +319,8 @@ class NestedCrossValidation:
             ),
             **fitted.settings,
         }
-        artifact = artifact_of(name, dataset, dataset.X, fitted, training, metrics)
-        return replace(artifact, about={**artifact.about, "subgroups": subgroups})
+        artifact = artifact_of(name, dataset, dataset.X, fitted, training, judged.metrics)
+        return replace(artifact, about={**artifact.about, "subgroups": judged.subgroups})
 
     def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
         """Return what the artifact is made of; its loss is the mean of the members'."""
@@ -372,13 +402,13 @@ def _check_rows(dataset: Dataset, needed: int) -> None:
         raise DataError(
             path,
             f"{rows.min()} rows of {dataset.labels[rows.argmin()]} ({dataset.target.name}); "
-            f"cross-validation needs at least {needed} of each class: add rows of it",
+            f"cross-validation needs at least {needed} of each class: add rows of this class",
         )
     for feature, column in zip(dataset.features, dataset.X.T, strict=True):
         if column.min() == column.max():
             problem = (
-                f"all {len(dataset)} rows hold the same value, from which nothing can be learned: "
-                "add rows that differ in it"
+                f"all {len(dataset)} rows have the same value, so nothing can be learned from it: "
+                "add rows with other values"
             )
             raise DataError(path, problem, column=feature.name)
 

@@ -82,7 +82,10 @@ class Recipe:
             When a fit leaves the finite numbers.
         """
         seed = self.random_state if random_state is None else random_state
-        artifact = self.procedure.run(self.name, self.load(data), seed, on_fit)
+        return self.with_caveats(self.procedure.run(self.name, self.load(data), seed, on_fit), data)
+
+    def with_caveats(self, artifact: Artifact, data: Path | None) -> Artifact:
+        """Return an artifact of a run whose limits include the caveat."""
         limits = [*artifact.about["limits"], *self.caveats(data)]
         return replace(artifact, about={**artifact.about, "limits": limits})
 
@@ -171,10 +174,10 @@ RECIPES = {
             NestedCrossValidation(tuple(replace(HEART, l2=l2) for l2 in (10.0, 15.0, 20.0))),
             random_state=1,
             caveat=(
-                "That nominal columns are encoded as indicators, that these stay unscaled, how "
-                "strong the penalties are and that networks are averaged was found by looking at "
-                "all rows, which no cross-validation over the same rows rules out: the figures are "
-                "a little kind for it."
+                "Four choices were made by looking at all rows: indicators for nominal columns, no "
+                "scaling of the indicators, the strengths of the penalty, and the average of "
+                "networks. Cross-validation on the same rows does not measure the effect of these "
+                "choices, so the metrics are slightly optimistic."
             ),
         ),
         Recipe("heart-tutorial", load_heart, _tutorial(TUTORIAL), random_state=1),
@@ -207,4 +210,6 @@ def find_recipe(name: str) -> Recipe:
     try:
         return RECIPES[name]
     except KeyError:
-        raise RecipeError(f"no recipe {name!r}; there are {', '.join(RECIPES)}") from None
+        raise RecipeError(
+            f"there is no recipe {name!r}; the recipes are {', '.join(RECIPES)}"
+        ) from None

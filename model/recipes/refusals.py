@@ -41,7 +41,7 @@ def check_limits(dataset: Dataset, encoded: int) -> None:
         raise DataError(
             place_of(dataset),
             f"{len(dataset)} rows of {encoded} numbers and indicators take {needed:.1f} GiB; the "
-            f"limit is half of the memory, which has {memory:.1f} GiB: leave out rows or columns",
+            f"limit is half of the memory of {memory:.1f} GiB: leave out rows or columns",
         )
 
 
@@ -57,7 +57,9 @@ def check_values(dataset: Dataset) -> None:
         problem = "a weight is not above 0: leave out its row, or correct it"
         raise DataError(place_of(dataset), problem)
     if dataset.costs is not None and len(dataset.labels) > 2:
-        problem = f"costs are for two classes, and there are {len(dataset.labels)}: remove them"
+        problem = (
+            f"costs need exactly two classes, and there are {len(dataset.labels)}: remove them"
+        )
         raise DataError(place_of(dataset), problem)
 
 
@@ -65,16 +67,16 @@ def _fault_of_column(column: np.ndarray, *, may_miss: bool) -> str:
     known = column[~np.isnan(column)]
     missing = len(column) - len(known)
     if missing and not may_miss:
-        values, them = ("value is", "it") if missing == 1 else ("values are", "them")
-        return f"{missing} {values} missing, and its missing value policy is to refuse {them}"
+        values = "value is" if missing == 1 else "values are"
+        return f"{missing} {values} missing, which the column does not allow"
     if not len(known):
-        return "all values are missing, from which nothing can be learned: ignore the column"
+        return "all values are missing, so nothing can be learned from it: ignore the column"
     if np.abs(known).max() > LARGEST_VALUE:
-        return f"a value is infinite, or beyond {LARGEST_VALUE:g}"
+        return f"a value is infinite, or its magnitude exceeds {LARGEST_VALUE:g}"
     if not missing and known.min() == known.max():
         return (
-            f"all {len(column)} rows hold the same value, from which nothing can be learned: "
-            "add rows that differ in it"
+            f"all {len(column)} rows have the same value, so nothing can be learned from it: "
+            "add rows with other values"
         )
     return ""
 
@@ -97,7 +99,7 @@ def check_classes(dataset: Dataset, folds: int) -> None:
         raise DataError(
             place_of(dataset),
             f"{found} of {label} ({dataset.target.name}); cross-validation needs at "
-            f"least {needed} of each class: add rows of it",
+            f"least {needed} of each class: add rows of this class",
         )
 
 
@@ -128,8 +130,8 @@ def check_training_sets(dataset: Dataset, training: Mask) -> None:
         if not training[..., dataset.classes == index].any(axis=-1).all():
             raise DataError(
                 place_of(dataset),
-                f"a fold would learn from no row of {label} ({dataset.target.name}), whose rows "
-                "are in too few groups: use fewer folds, or add rows of it",
+                f"the training rows of a fold would have no {label} ({dataset.target.name}), whose "
+                "rows are in too few groups: use fewer folds, or add rows of this class",
             )
 
 

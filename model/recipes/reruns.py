@@ -51,11 +51,32 @@ class EarlierRun:
         if same_card and self.artifact.are_golden(artifact.predict_proba(inputs)):
             if self.artifact.format_version < FORMAT_VERSION:
                 return f"the run gave the same model; --force writes it in format {FORMAT_VERSION}"
-            return "the run gave the same model but for the last digits, as other processors do"
+            return (
+                "the run gave the same model, except for last digits that depend on the processor"
+            )
         raise OtherModel(
-            f"{self.path}: kept, though the same recipe, seed and rows now give another model: "
+            f"{self.path}: kept, although the same recipe, seed and rows now give another model: "
             f"{WAYS_OUT}"
         )
+
+
+def saved_version(
+    path: Path, recipe: Recipe, data: Path | None, random_state: int | None, artifact: Artifact
+) -> str | None:
+    """Return the version of a file that has the same model; None if it has another, or none.
+
+    Raises
+    ------
+    DataError
+        When the rows cannot be used.
+    """
+    try:
+        earlier = earlier_run(path, recipe, data, random_state)
+        if earlier is not None:
+            earlier.agreement(artifact)
+    except OtherModel:
+        return None
+    return earlier.artifact.version if earlier else None
 
 
 def earlier_run(
@@ -86,7 +107,7 @@ def earlier_run(
         "rows": artifact.about.get("data"),
     }
     if other := [name for name, value in wanted.items() if found[name] != value]:
-        raise OtherModel(f"{path}: holds the model of another {' and '.join(other)}: {WAYS_OUT}")
+        raise OtherModel(f"{path}: contains a model of another {' and '.join(other)}: {WAYS_OUT}")
     return EarlierRun(path, artifact)
 
 

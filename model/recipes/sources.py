@@ -75,7 +75,7 @@ class LayerwiseDescent(Descent):
 
     def __init__(self, network: NeuralNetwork, optimizer: Optimizer) -> None:
         if type(optimizer) is not GradientDescent:
-            raise ValueError("layer by layer, plain gradient descent alone can move a network")
+            raise ValueError("updating layer by layer needs gradient descent without momentum")
         super().__init__(network, optimizer)
 
     def step(self, read: Sequence[Array], output_delta: Array, decay: Array | None) -> None:

@@ -92,7 +92,7 @@ class EncodedTable:
         for start in range(0, len(numbers), at_once):
             some = numbers[start : start + at_once]
             values = self.columns[rows[:, np.newaxis], some]
-            unknown = np.isnan(values).all(axis=0)  # these rows tell nothing of such a column
+            unknown = np.isnan(values).all(axis=0)  # these rows contain no value of the column
             scaler = StandardScaler().fit(
                 np.where(unknown, 0.0, values), sample_weight=self.weights[rows]
             )

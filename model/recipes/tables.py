@@ -24,7 +24,7 @@ from model.network.training import History
 from model.recipes.design import Design, Fitted
 from model.recipes.parallel import OnShare, in_parallel
 from model.recipes.plans import Plan, inner_sets, plan_for
-from model.recipes.procedures import OnFit, artifact_of, judge
+from model.recipes.procedures import Judged, OnFit, artifact_of, judge
 from model.recipes.recipes import Recipe
 from model.recipes.refusals import check_classes, check_limits, check_values
 from model.recipes.stacks import EncodedTable, Stacks
@@ -67,13 +67,13 @@ class PlannedTableFit:
     stacks: Stacks
     fewest_rows: ClassVar[int] = 2
     safeguards: ClassVar[tuple[str, ...]] = (
-        "Scaler, and means in place of missing values, are those of the training rows of each "
-        "fold only, in the inner division of the training rows of the inner fold.",
+        "The scaler, and the means that replace missing values, come from the training rows of "
+        "each fold only; in the inner cross-validation, from the training rows of the inner fold.",
         "The strength of the penalty is not chosen: networks of several strengths are averaged.",
-        "The calibration is fitted to held-out probabilities of an inner division of the training "
-        "rows of each outer fold.",
-        "Rows of one group, where the table has groups, are never divided, neither in the outer "
-        "nor in the inner division.",
+        "The calibration is fitted to held-out probabilities of a cross-validation within the "
+        "training rows of each outer fold.",
+        "If the table has groups, the rows of one group are always in the same fold, in both "
+        "cross-validations.",
         "The threshold for the cost comes from the cost matrix; it is not fitted to the rows.",
     )
 
@@ -114,13 +114,19 @@ class PlannedTableFit:
         metrics = dataset_metrics(dataset, probabilities, random_state)
         subgroups = subgroup_metrics(dataset, probabilities, random_state)
         fitted = self.fit(dataset, random_state, on_fit)
+        return self.artifact(name, dataset, random_state, fitted, Judged(metrics, subgroups))
+
+    def artifact(
+        self, name: str, dataset: Dataset, random_state: int, fitted: Fitted, judged: Judged
+    ) -> Artifact:
+        """Return the artifact of a fit to all rows."""
         training = {
             "seed": random_state,
             "protocol": f"{self.plan.protocol}; served weights fitted on all {len(dataset)} rows",
             **fitted.settings,
         }
-        artifact = artifact_of(name, dataset, dataset.X, fitted, training, metrics)
-        about = {**artifact.about, "subgroups": subgroups}
+        artifact = artifact_of(name, dataset, dataset.X, fitted, training, judged.metrics)
+        about = {**artifact.about, "subgroups": judged.subgroups}
         if dataset.costs is not None:
             about["costs"] = {**asdict(dataset.costs), "threshold": dataset.costs.threshold}
         return replace(artifact, about=about)
@@ -219,7 +225,7 @@ class TableFit:
     folds: int | None = None
     repeats: int | None = None
     fits: ClassVar[int] = 1
-    """So that it can be told before the table is known, `run` reports shares of one fit."""
+    """`run` reports shares of one fit, so this number is known before the table is."""
 
     def planned(self, dataset: Dataset) -> PlannedTableFit:
         """Return the procedure for a table."""

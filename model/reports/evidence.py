@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from model.artifact.artifact import Artifact
 from model.data import Dataset
 from model.evaluation.figures import Figures, dataset_metrics, subgroup_metrics
 from model.evaluation.importance import Importance, permutation_importances
@@ -14,7 +15,7 @@ from model.evaluation.learning import SHARES, LearningPoint, learning_curve
 from model.evaluation.validation import CrossValidation, Repeat
 from model.inference.pipeline import Pipeline
 from model.recipes.design import Fitted
-from model.recipes.procedures import OnFit, Procedure, judge
+from model.recipes.procedures import Judged, OnFit, Procedure, judge
 from model.recipes.recipes import Recipe, find_recipe
 
 Phase: TypeAlias = Callable[[str, float], OnFit]
@@ -52,6 +53,8 @@ class Evidence:
         By name of the recipe, the pipelines whose boundaries are drawn; only for two columns.
     caveats : sequence of str
         Known leakage that the procedure does not prevent.
+    artifact : Artifact
+        The model that this run would save.
     """
 
     recipe: Recipe
@@ -66,6 +69,7 @@ class Evidence:
     learning: Sequence[LearningPoint]
     boundaries: Mapping[str, Pipeline]
     caveats: Sequence[str]
+    artifact: Artifact
 
 
 def gather(recipe: Recipe, data: Path | None, random_state: int | None, phase: Phase) -> Evidence:
@@ -94,6 +98,8 @@ def gather(recipe: Recipe, data: Path | None, random_state: int | None, phase: P
     on_figures(1)
     importances = permutation_importances(dataset, validation.repeats, seed)
     on_figures(1)
+    judged = Judged(metrics, subgroups)
+    artifact = procedure.artifact(recipe.name, dataset, seed, fitted, judged)
     return Evidence(
         recipe=recipe,
         procedure=procedure,
@@ -107,6 +113,7 @@ def gather(recipe: Recipe, data: Path | None, random_state: int | None, phase: P
         learning=learning,
         boundaries=_boundaries(recipe, dataset, fitted, seed, phase),
         caveats=recipe.caveats(data),
+        artifact=recipe.with_caveats(artifact, data).with_digest(),
     )
 
 

@@ -1,4 +1,4 @@
-"""The report: sections as a Markdown page with pictures beside it, and as one HTML file."""
+"""The report: sections as a Markdown page with separate pictures, and as one HTML file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from string import Template
 
@@ -13,6 +14,7 @@ from markdown_it import MarkdownIt
 
 from model.files import replace_files
 from model.reports.evidence import Evidence
+from model.reports.opening import anchor, opening
 from model.reports.plots import png
 from model.reports.report_sections import Section, sections
 
@@ -57,20 +59,29 @@ class Report:
         return "\n\n".join(parts) + "\n"
 
 
-def make_report(evidence: Evidence) -> Report:
-    """Return the report of a recipe's results."""
-    dataset = evidence.dataset
-    limits = "\n".join(f"- {limit}" for limit in dataset.card["limits"])
-    about = (
-        f"{len(dataset)} rows of {dataset.source}; seed {evidence.random_state}. "
-        f"Not for: {dataset.card['not_for']}\n\n{limits}"
-    )
-    return Report(f"Report: {evidence.recipe.name}", [Section("Data", about), *sections(evidence)])
+def make_report(evidence: Evidence, saved_version: str | None = None) -> Report:
+    """Return the report of a recipe's results.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        The results.
+    saved_version : str, optional
+        Version of the file that has this model; None if there is no such file.
+    """
+    results = list(sections(evidence))
+    parts = [*opening(evidence, results, saved_version), *results]
+    return Report(f"Report: {evidence.recipe.name}", parts)
 
 
 def _html(title: str, page: str, pictures: dict[str, bytes]) -> str:
     """Return the page as one HTML file with its pictures embedded."""
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(page)
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = markdown.parse(page)
+    for token, text in pairwise(tokens):
+        if token.type == "heading_open":
+            token.attrSet("id", anchor(text.content))
+    body = markdown.renderer.render(tokens, markdown.options, {})
     for name, content in pictures.items():
         data = base64.b64encode(content).decode()
         body = body.replace(f'src="{name}"', f'src="data:image/png;base64,{data}"')

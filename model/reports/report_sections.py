@@ -27,14 +27,14 @@ from model.schema.classes import predicted_classes
 INTERVAL = "95 % interval"
 THRESHOLDS = np.arange(1, 71) / 100
 WEIGHTED = (
-    " In these figures, and in those of subgroups, a row counts by its weight; in all that follows "
-    "each row counts once."
+    " In these metrics, and in those of subgroups, a row counts by its weight; in all other "
+    "sections each row counts once."
 )
 CURVES = len(plots.COLOURS)
-"""Of so many classes, those with the most rows, curves are drawn."""
+"""Maximum number of classes with curves: those with the most rows."""
 
 IMPORTANCES = 40
-"""Of so many columns the importance is shown."""
+"""Maximum number of columns whose importance is shown."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ def _metrics(evidence: Evidence) -> Section:
         f"Stratified {procedure.folds}-fold cross-validation of the whole procedure, "
         f"{_times(procedure.repeats)}. The probability of each row comes from a fit without that "
         f"row. The interval is the percentile interval of {resamples_for(len(evidence.dataset)):,} "
-        "bootstrap samples of the rows; the spread is the standard deviation between the repeats."
+        "bootstrap samples of the rows; the spread is the standard deviation between the repeats. "
+        "The summary explains each metric."
         f"{WEIGHTED if evidence.dataset.weights is not None else ''}\n\n"
     )
     return Section("Metrics", text + table(("metric", "value", INTERVAL, "spread"), rows))
@@ -127,7 +128,7 @@ def _published_costs(evidence: Evidence) -> Section:
     rows = [(name, f"{cost:.3f}") for name, cost in sorted(costs.items(), key=lambda c: c[1])]
     worse = [n for n, cost in evidence.dataset.published_costs.items() if cost > ours["high"]]
     claim = (
-        f"The interval of our cost, {_range(ours)}, lies below {len(worse)} of them: "
+        f"The interval of our cost, {_range(ours)}, is below the costs of {len(worse)} methods: "
         f"{', '.join(worse)}. No superiority over the others is claimed."
         if worse
         else f"The interval of our cost is {_range(ours)}: no superiority is claimed."
@@ -173,7 +174,8 @@ def _roc(evidence: Evidence) -> Section:
         for label, curve in curves.items()
     ]
     area = evidence.metrics["roc_auc"]
-    text = f"Area {area['value']:.3f} ({_range(area)}). The band is the {INTERVAL}.{_few(evidence)}"
+    value = f"{area['value']:.3f} ({_range(area)})"
+    text = f"The area is {value}. The band is the {INTERVAL}.{_few(evidence)}"
     alt = f"ROC curve. {'; '.join(points)}."
     return Section("ROC", text, Picture("roc", plots.roc_plot(curves), alt))
 
@@ -196,10 +198,11 @@ def _precision_recall(evidence: Evidence) -> Section:
 def _calibration(evidence: Evidence) -> Section:
     seed, cases = evidence.random_state, list(_one_vs_rest(evidence))
     text = (
-        "Expected calibration error in ten bins of equal size, compared with 1,000 simulated "
-        "samples in which every probability is correct: their error is above zero as well. The "
-        "last column is the share of these samples with at least this error. The band is the range "
-        f"of the observed frequency in 95 % of them.{_few(evidence)}\n\n"
+        "The expected calibration error in ten bins of equal size is compared with that of 1,000 "
+        "simulated samples in which every probability is correct; their error is not zero either. "
+        "Median and quantile are those of the samples; the last column is the share of samples "
+        "with at least this error. The band contains the "
+        f"observed frequency of 95 % of the samples.{_few(evidence)}\n\n"
         f"{_calibration_errors(cases, seed)}"
     )
     found = {label: reliability(y, p, seed) for label, y, p in cases}
@@ -214,7 +217,7 @@ def _calibration(evidence: Evidence) -> Section:
 
 def _calibration_errors(cases: Iterable[tuple[str, Array, Array]], random_state: int) -> str:
     errors = {label: calibration_error(y, p, random_state) for label, y, p in cases}
-    head = ("class", "error", "median if calibrated", "95 % quantile if calibrated", "share above")
+    head = ("class", "error", "median", "95 % quantile", "share above")
     rows = [
         (label, *(f"{e:.3f}" for e in (error.value, error.expected, error.high)),
          f"{100 * error.share_above:.0f} %")
@@ -230,7 +233,7 @@ def _decision(evidence: Evidence) -> Section:
     better = int(np.sum(curve.y > np.maximum(treat_all, 0.0)))
     text = (
         "Net benefit is the share of rows treated correctly, minus the share treated "
-        "unnecessarily, weighted by the odds of the threshold. The curve lies above those of "
+        "unnecessarily, weighted by the odds of the threshold. The curve is above those of "
         f"treating all and treating none at {better} of the {len(THRESHOLDS)} thresholds from "
         f"{THRESHOLDS[0]:g} to {THRESHOLDS[-1]:g}; the band is the {INTERVAL}."
     )
@@ -263,7 +266,7 @@ def _learning(evidence: Evidence) -> Section:
 def _loss(evidence: Evidence) -> Section:
     losses = np.array(evidence.fitted.history.loss)
     text = (
-        "The training loss with its penalty, averaged where there are several networks: "
+        "The training loss with its penalty, averaged if there are several networks: "
         f"{losses[0]:.6g} before the first of {len(losses)} iterations, {losses[-1]:.6g} before "
         "the last."
     )
@@ -282,21 +285,19 @@ def _progress(evidence: Evidence) -> Section:
 
 def _subgroups(evidence: Evidence) -> Section:
     subgroups = evidence.subgroups
-    names = list(dict.fromkeys(name for each in subgroups.values() for name in each["metrics"]))
+    sizes = [(group, str(of["rows"]), str(of["positives"])) for group, of in subgroups.items()]
+    names = dict.fromkeys(name for of in subgroups.values() for name in of["metrics"])
+    # A table with a column for each metric is wider than the screen of a phone.
     rows = [
-        (
-            group,
-            str(each["rows"]),
-            str(each["positives"]),
-            *(_with_range(each["metrics"].get(name)) for name in names),
-        )
-        for group, each in subgroups.items()
+        (name, group, *_with_range(of["metrics"].get(name)))
+        for name in names
+        for group, of in subgroups.items()
     ]
     text = (
-        f"Each figure with its {INTERVAL}. The groups differ in prevalence, which by itself "
-        "changes every figure except the area under the ROC curve.\n\n"
+        "The groups differ in prevalence, which by itself changes every metric except the area "
+        f"under the ROC curve.\n\n{table(('group', 'rows', 'positive'), sizes)}\n\n"
     )
-    return Section("Subgroups", text + table(("group", "rows", "positive", *names), rows))
+    return Section("Subgroups", text + table(("metric", "group", "value", INTERVAL), rows))
 
 
 def _importance(evidence: Evidence) -> Section:
@@ -307,7 +308,7 @@ def _importance(evidence: Evidence) -> Section:
         "column as well has a low importance."
     )
     if len(importances) < len(evidence.importances):
-        text += f" Shown are the {IMPORTANCES} highest of {len(evidence.importances)}."
+        text += f" Only the {IMPORTANCES} highest of {len(evidence.importances)} are shown."
     values = ", ".join(f"{one.feature} {one.value:.3f}" for one in importances)
     alt = f"Bars by column, the longest first: {values}."
     picture = Picture("importance", plots.importance_plot(importances), alt)
@@ -343,7 +344,7 @@ def _leaks(evidence: Evidence) -> Section:
     rows = np.column_stack([evidence.dataset.X, evidence.dataset.classes])
     repeated = len(rows) - len(np.unique(rows, axis=0))
     sentences = [
-        f"Duplicate rows, of which one could be a training row and the other a held-out row: "
+        f"Duplicate rows, which could be in the training rows and in the held-out rows: "
         f"{repeated}.",
         *evidence.procedure.safeguards,
         *(f"Not ruled out: {caveat}" for caveat in evidence.caveats),
@@ -367,9 +368,11 @@ def _one_vs_rest(evidence: Evidence) -> Iterator[tuple[str, Array, Array]]:
 
 
 def _few(evidence: Evidence) -> str:
-    """Return a sentence where not every class has a curve."""
+    """Return a sentence if not every class has a curve."""
     classes = len(evidence.dataset.labels)
-    return f" Shown are the {CURVES} of {classes} classes with the most rows." * (classes > CURVES)
+    return f" Only the {CURVES} classes with the most rows, of {classes}, are shown." * (
+        classes > CURVES
+    )
 
 
 def _at(x: Array, y: Array, where: float) -> float:
@@ -380,8 +383,8 @@ def _range(figure: Mapping[str, float]) -> str:
     return "{low:.3f} to {high:.3f}".format_map(figure)
 
 
-def _with_range(figure: Mapping[str, float] | None) -> str:
-    return f"{figure['value']:.3f} ({_range(figure)})" if figure else "a class is missing"
+def _with_range(figure: Mapping[str, float] | None) -> tuple[str, str]:
+    return (f"{figure['value']:.3f}", _range(figure)) if figure else ("a class is missing", "")
 
 
 def _times(repeats: int) -> str:

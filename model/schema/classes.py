@@ -50,21 +50,21 @@ def predicted_classes(probabilities: Array, threshold: float | None) -> NDArray[
     return np.asarray((probabilities > threshold).astype(np.intp))
 
 
-def predicted_class(told: float | list[float], threshold: float | None) -> int:
+def predicted_class(probability: float | list[float], threshold: float | None) -> int:
     """Return what `predicted_classes` does for one row, as a plain number.
 
     Parameters
     ----------
-    told : float or list of float
+    probability : float or list of float
         The probability of the positive class, or that of each.
     threshold : float or None
-        With two classes the last is predicted above it; with more the most probable is.
+        With two classes the last is predicted above it; with more the most probable one is.
     """
-    if isinstance(told, list):
-        return told.index(max(told))
-    return int(threshold is not None and told > threshold)
+    if isinstance(probability, list):
+        return probability.index(max(probability))
+    return int(threshold is not None and probability > threshold)
 
 
 def probability_names(labels: Sequence[str]) -> list[str]:
-    """Return a name for each number that `class_probabilities` tells of a row, for tables."""
+    """Return the name of each number that `class_probabilities` returns for a row."""
     return ["probability"] if len(labels) == 2 else [f"probability_{label}" for label in labels]

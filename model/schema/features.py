@@ -73,7 +73,7 @@ class Feature:
         Whether a coded value is accepted by its name alone. Who serves a model decides this: no
         artifact holds it.
     missing : {"refuse", "indicator"}
-        Whether a value may be missing; then a column of its own tells the network.
+        Whether a value may be missing; then an indicator column shows it to the network.
     missing_cells : tuple of float or str
         What else than null and an empty cell means a missing value.
     texts_only : bool
@@ -119,53 +119,52 @@ class Feature:
         if self.kind not in ("continuous", "count", "binary", "nominal"):
             raise self._fault("unknown kind")
         if self.is_coded != bool(self.codes):
-            raise self._fault("binary and nominal features alone have codes")
+            raise self._fault("only binary and nominal features have codes")
         if not self.is_coded and not self.minimum < self.maximum:
-            raise self._fault("the minimum must lie below the maximum")
+            raise self._fault("the minimum must be less than the maximum")
         if not self.accepts(self.example):
-            raise self._fault("the example is not a value of it")
+            raise self._fault("the example is not a possible value")
         self._check_names()
         if any(len(set(column)) < len(self.codes) for column in zip(*self.codes, strict=True)):
-            raise self._fault("a code or the name of one stands there twice")
+            raise self._fault("a code or the name of a code occurs twice")
         if any(map(self.accepts, self.foreign)) or len(self.foreign_note) > MAX_NOTE:
-            raise self._fault("a foreign number is a value of it, or the note of them is too long")
+            raise self._fault("a foreign number is a possible value, or foreign_note is too long")
         if self.observed and not self._is_observed_possible():
             raise self._fault("observed is neither a range nor a list of codes")
         self._check_cells()
 
     def _check_names(self) -> None:
         if any(set(name) & set(':"\\,') for name in self.accepted_names):
-            raise self._fault(
-                "a name holds a colon, a quotation mark, a backslash, or a comma, which no header "
-                "of CSV can hold"
-            )
+            raise self._fault("a name contains a colon, a quotation mark, a backslash or a comma")
         if not all(map(is_name, (*self.accepted_names, *(name for _, name in self.codes)))):
             raise self._fault(
                 f"a name is empty, longer than {MAX_NAME} characters, not in Unicode form NFC, or "
-                "holds outer blanks or a control character"
+                "has blanks at its ends or contains a control character"
             )
         if self.unit and not is_name(self.unit):
-            raise self._fault("the unit is no name")
+            raise self._fault("the unit is not a valid name")
         if not self.texts_only and any(_reads_as_other_number(name, c) for c, name in self.codes):
-            raise self._fault("the name of a code reads as another number, which CSV cannot hold")
+            raise self._fault(
+                "the name of a code reads as another number, which is ambiguous in CSV"
+            )
 
     def _check_cells(self) -> None:
-        """Check what is said of cells that are no plain numbers or names."""
+        """Check the rules for cells that are neither a number nor the name of a code."""
         if self.missing not in ("refuse", "indicator"):
             raise self._fault("unknown policy for missing values")
         if self.texts_only and not self.is_coded:
-            raise self._fault("only a coded feature can have texts alone")
+            raise self._fault("texts_only needs a feature with codes")
         codes = {code for code, _ in self.codes}
         if self.is_boolean and (self.kind != "binary" or codes != {0, 1}):
-            raise self._fault("true and false are a binary feature's codes 1 and 0")
+            raise self._fault("is_boolean needs a binary feature with the codes 0 and 1")
         if self.other is not None and self.other not in codes:
-            raise self._fault("the code of other texts is none of its codes")
+            raise self._fault("other is not one of the codes")
         cells = self.missing_cells
         if len(set(cells)) < len(cells) or not all(map(self._can_mean_missing, cells)):
             raise self._fault(
-                "a missing cell is a code or its name, stands there twice, is neither a finite "
-                "number nor a name, or is a number where there are texts alone, or reads as one "
-                "where there are not"
+                "missing_cells contains a value twice, a code, the name of a code, or a value that "
+                "is neither a finite number nor a valid name; or a number for a feature with "
+                "texts_only; or, for another feature, a text that reads as a number"
             )
 
     def _can_mean_missing(self, cell: float | str) -> bool:
@@ -210,7 +209,7 @@ class Feature:
         if not self.is_optional:
             return self._expected_value
         cells = [cell if isinstance(cell, str) else f"{cell:g}" for cell in self.missing_cells]
-        return f"{self._expected_value}; {_listed(['null', *cells])} where it is missing"
+        return f"{self._expected_value}; {_listed(['null', *cells])} if it is missing"
 
     @property
     def _expected_value(self) -> str:
@@ -301,7 +300,7 @@ class Feature:
             When it is nothing of the kind.
         """
         if unknown := fields.keys() - KEYS:
-            raise ValueError(f"{len(unknown)} keys that no feature has")
+            raise ValueError(f"{len(unknown)} unknown keys of a feature")
         texts = {key: fields[key] for key in ("name", "description", "kind", "unit")}
         numbers = {key: fields[key] for key in ("example", "minimum", "maximum")}
         codes = tuple((code, name) for code, name in fields["codes"])
@@ -331,12 +330,12 @@ class Feature:
 
 
 ADDED = ("missing", "missing_cells", "texts_only", "is_boolean", "other", "can_change")
-"""Fields that an artifact holds only where they are not as by default."""
+"""Fields that an artifact contains only if they differ from the default."""
 
 DEFAULTS = {field.name: field.default for field in fields_of(Feature)}
 
 KEYS = DEFAULTS.keys() - {"named_only"}
-"""What an artifact may say of a feature."""
+"""The keys that a feature of an artifact can have."""
 
 
 def _added_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -390,7 +389,7 @@ class FeatureSet(Sequence[Feature]):
         self._features = tuple(features)
         accepted = [name for feature in self for name in feature.accepted_names]
         if not accepted or len(set(accepted)) < len(accepted):
-            raise ValueError("a feature set needs features, and each name and alias once")
+            raise ValueError("there are no features, or a name or alias occurs twice")
 
     def __getitem__(self, index: Any) -> Any:
         return self._features[index]

@@ -438,7 +438,7 @@ class RuleTable:
         return [(column, numbers) for column, numbers in every if numbers]
 
     def _packed(self, rows: Sequence[Sequence[Cell]], places: tuple[int, ...]) -> Array:
-        """Return rows of numbers. In a coded column only `accepts` can tell which are codes."""
+        """Return rows of numbers. In a coded column only `accepts` decides which are codes."""
         packed = b"".join(starmap(Struct(f"{len(places)}d").pack, rows))
         X = np.frombuffer(packed, np.float64).reshape(len(rows), len(places))
         return X if places == self._in_order else X.take(places, axis=1)

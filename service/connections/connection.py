@@ -23,8 +23,8 @@ logger = logging.getLogger("heartline.connection")
 
 UNWANTED_BYTES = 2**19
 UNWANTED_SECONDS = 0.1
-"""Of a body whose request has been answered without it, so much is read at once; then it waits so
-long between any two pieces."""
+"""If a request was answered before its body was read: bytes of the body that are read at once, and
+the wait between two such pieces, in seconds."""
 
 
 class LimitedProtocol(FramedProtocol):

@@ -11,7 +11,7 @@ SPARE_CONNECTIONS = 64
 
 
 class Place(Enum):
-    """Where a new connection stands."""
+    """The state of a new connection."""
 
     WITHIN = "within the limit"
     ABOVE = "above the limit"

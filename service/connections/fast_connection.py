@@ -53,7 +53,7 @@ class Turn:
 
 
 class FastProtocol(LimitedProtocol):
-    """Answers a plain request that has arrived whole, and alone, in its turn.
+    """Answers a simple request that has arrived as a whole, with no other request pending.
 
     Everything else goes to uvicorn's parser, byte for byte as it came.
 
@@ -140,7 +140,7 @@ class FastProtocol(LimitedProtocol):
             self._request = (head, data, end, perf_counter())
             if len(self.connections) > 1:
                 self._turn.wait(self)
-            else:  # with nobody to wait for
+            else:  # with no other response pending
                 self._answer_now()
         return missing >= 0
 

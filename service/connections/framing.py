@@ -17,12 +17,12 @@ from service.http.heads import check_head
 
 SLICES_AT_ONCE = 16
 CHUNKED_SLICE_BYTES = 2**11
-"""In one turn of the event loop a connection has so many slices parsed, which of a body in chunks
-have at most so many bytes: each chunk costs the same, however small."""
+"""Maximum slices of a connection that are parsed in one turn of the event loop, and their maximum
+bytes in a chunked body: each chunk costs the same, however small."""
 
 FRAMING_PER_BYTE = 16
-"""Sizes and extensions of chunks may take so many times the bytes of their content, and be larger
-than that by as many bytes as a head has at most, the trailers included."""
+"""Limit of chunk sizes and extensions, in multiples of the content; they and the trailers may
+exceed it by at most the limit of a head."""
 
 
 class Expected(Enum):
@@ -149,7 +149,7 @@ class FramedProtocol(HttpToolsProtocol):
         return unfinished or self.cycle is None or self.cycle.response_complete
 
     def _parse(self) -> None:
-        """Parse what has arrived, as far as it may be answered now; hold the rest back."""
+        """Parse received bytes up to the request that can be answered now; keep the rest."""
         for _ in range(SLICES_AT_ONCE):
             if not self._slices or not self._may_parse():
                 break
@@ -222,7 +222,7 @@ class FramedProtocol(HttpToolsProtocol):
     def _parse_chunks(self) -> None:
         room = self._max_head_bytes - self._framing_bytes
         if room <= 0:
-            self._refuse(self._too_large("Trailers, or sizes and extensions of chunks, have"))
+            self._refuse(self._too_large("Trailers, or chunk sizes and extensions, have"))
             return
         size = self._slices.size_to_blank_line(min(room, CHUNKED_SLICE_BYTES))
         chunks = self._slices.take(size)

@@ -73,7 +73,7 @@ class Handshake(asyncio.Protocol):
     shutdown = evict
 
     def awaits_first_request(self) -> bool:
-        """Return whether the client may still come to ask."""
+        """Return whether the client can still send a request."""
         return not self.transport.is_closing()
 
     async def _run(self) -> None:

@@ -31,7 +31,7 @@ class Slices:
         self._data, self._start = b"", 0
 
     def take(self, size: int) -> bytes:
-        """Return the next bytes, at most so many."""
+        """Return the next bytes, up to a maximum."""
         end = self._start + size
         taken = self._data[self._start : end]
         if end < len(self._data):
@@ -42,7 +42,7 @@ class Slices:
         return taken
 
     def size_to_blank_line(self, most: int) -> int:
-        """Return how many bytes end with the first blank line, at most so many; all without one."""
+        """Return the length up to the first blank line, up to a maximum; without one, all bytes."""
         start, tail = self._start, self._tail
         if tail.endswith((b"\r", b"\n")):
             place = (tail + self._data[start : start + 3]).find(BLANK_LINE)
@@ -53,7 +53,7 @@ class Slices:
 
 
 def is_one_message(data: bytes, most: int) -> bool:
-    """Return whether this is a head of at most so many bytes, and the body that it announces.
+    """Return whether this is a head within the limit, and the body that it announces.
 
     False where that would have to be parsed to be known. A line that is a Content-Length here is
     one to the parser too, which refuses a message with another length.

@@ -79,7 +79,7 @@ class WriteDeadline:
             return
         before, self._taken = self._taken, self._written - self._waiting()
         if self._taken - before < LEAST_BYTES:
-            logger.info("answer not read", extra={"seconds": self._seconds})
+            logger.info("response not read", extra={"seconds": self._seconds})
             self._reset()
         else:
             self._look_later()

@@ -49,7 +49,7 @@ def finishing() -> Iterator[None]:
 
 
 def die(number: int, _frame: FrameType | None = None) -> None:
-    """End the process by a signal, for which shells tell 128 and its number."""
+    """End the process by a signal, which shells report as 128 plus its number."""
     if sys.stderr and sys.stderr.isatty():
         os.write(2, SHOW_CURSOR)  # a progress bar hides it
     signal.signal(number, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Progress bars on standard error, shown on a terminal alone."""
+"""Progress bars on standard error, shown only on a terminal."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Polars' reader holds as many pieces of a file at once as it has threads, and each is large: with
 eight of them a CSV file took 600 MB. These settings bound it; Polars reads them once, so they stand
-where nothing has imported it yet. Whoever has set one of them knows better.
+where nothing has imported it yet. A variable that is already set stays as it is.
 """
 
 import os

@@ -24,7 +24,7 @@ class ClusterError(HeartlineError):
 
 
 def find_files(pattern: str) -> list[Path]:
-    """Return the files that a pattern stands for.
+    """Return the files that match a pattern.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def find_files(pattern: str) -> list[Path]:
     """
     files = sorted(map(Path, glob(pattern, recursive=True)))  # noqa: PTH207  # may be absolute
     if not files:
-        raise DataError(Path(pattern), "there is no such file")
+        raise DataError(Path(pattern), "no file matches")
     return files
 
 
@@ -77,7 +77,7 @@ def score_files(
     """
     jobs = [(source, folder / source.name) for source in sources]
     if len({source.name for source in sources}) < len(sources):
-        raise DataError(folder, "two of the files have the same name")
+        raise DataError(folder, "two input files have the same name")
     check_jobs(jobs)
     with _staging(folder) as staged:
         # The processes of a cluster of this machine end before what they write is taken away.
@@ -103,7 +103,7 @@ def _scored(
             tally += scored
             on_file(1)
     except KilledWorker:
-        raise ClusterError("the workers end while they score; see their logs") from None
+        raise ClusterError("workers ended while scoring; see their logs") from None
     return tally
 
 
@@ -111,7 +111,7 @@ def _score(predictor: Predictor, staged: Path, source: Path) -> Tally:
     """Score one file; a worker runs this."""
     try:
         return score_file(predictor, source, staged / source.name)
-    except HeartlineError as error:  # one that another process can make anew of its text
+    except HeartlineError as error:  # which another process can create again from its text
         raise HeartlineError(str(error)) from None
 
 
@@ -135,6 +135,6 @@ def _client(address: str) -> Iterator[Client]:
     try:
         client = Client(address, timeout=PATIENCE)
     except (OSError, ValueError):
-        raise ClusterError(f"{address}: no Dask scheduler answers there") from None
+        raise ClusterError(f"{address}: no Dask scheduler responds at this address") from None
     with client:
         yield client

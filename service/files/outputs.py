@@ -43,7 +43,7 @@ def check_jobs(jobs: Sequence[Job]) -> None:
     seen: set[Path] = set()
     for output in outputs:
         if output in seen:
-            raise DataError(output, "two of the files would be written there")
+            raise DataError(output, "two outputs would have this path")
         seen.add(output)
         _check_output(output, sources)
 
@@ -56,9 +56,9 @@ def _check_output(path: Path, sources: set[tuple[int, int]]) -> None:
     except OSError as error:
         raise DataError(path, error.strerror or "cannot be written") from None
     if _identity(there) in sources:
-        raise DataError(path, "the answers would replace a file that is scored")
+        raise DataError(path, "the results would replace an input file")
     if not stat.S_ISREG(there.st_mode):
-        raise DataError(path, "not a regular file, which the answers could replace")
+        raise DataError(path, "exists and is not a regular file, so the results cannot replace it")
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

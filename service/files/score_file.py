@@ -40,7 +40,7 @@ def score_file(
     predictor : Predictor
         The model.
     source, target : Path
-        The file, and that of the answers; their suffixes tell the formats.
+        The input and the output; their suffixes determine the formats.
     on_rows : callable
         Called with the number of rows of each piece that is done, and with 0 when all are. What it
         raises ends the work, and nothing is written.
@@ -76,9 +76,9 @@ def _score(
 ) -> Tally:
     tally = Tally()
     rejects = rejects_path(source, target)
-    with WRITERS[target.suffix](target) as tell, WRITERS[source.suffix](rejects) as reject:
+    with WRITERS[target.suffix](target) as accept, WRITERS[source.suffix](rejects) as reject:
         for batch in scored_batches(source, predictor):
-            tell(batch.answers)
+            accept(batch.answers)
             reject(batch.rejected)
             on_rows(batch.rows)
             tally += Tally(batch.answers.height, batch.rejected.height)

@@ -1,4 +1,4 @@
-"""Stops: Ctrl-C and SIGTERM in a command that must take away what it has half written."""
+"""Stops: Ctrl-C and SIGTERM in a command that must remove its unfinished files."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from service.console.interrupts import STOPS, Stopped, die
 
 
 class Stops:
-    """What Ctrl-C and SIGTERM do; from the start they are held."""
+    """Handlers of Ctrl-C and SIGTERM; at first the signals are held."""
 
     def __init__(self) -> None:
         self.asked: int | None = None
         self.hold()
 
     def hold(self) -> None:
-        """Note them until `heed` is called.
+        """Record signals until `check` is called.
 
-        An interrupt in the midst of a library becomes whatever error that library makes of it.
+        A library that is interrupted raises its own error in place of the interrupt.
         """
         self._handle(self._note)
 
-    def heed(self) -> None:
-        """Stop where one has come."""
+    def check(self) -> None:
+        """Raise `Stopped` if a signal has arrived."""
         if self.asked is not None:
             raise Stopped(self.asked)
 
     def interrupt(self) -> None:
-        """Let the first stop what is being waited for; later ones do not disturb the clean-up."""
+        """Let the first signal interrupt a wait; later ones do not disturb the clean-up."""
         self._handle(self._raise)
-        self.heed()
+        self.check()
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.asked = self.asked or number
@@ -42,7 +42,7 @@ class Stops:
     def _raise(self, number: int, _frame: FrameType | None) -> None:
         self.hold()
         self._note(number, None)
-        self.heed()
+        self.check()
 
     @staticmethod
     def _handle(handler: Callable[[int, FrameType | None], None]) -> None:
@@ -52,7 +52,7 @@ class Stops:
 
 @contextmanager
 def ended_by_stops() -> Iterator[Stops]:
-    """End the process by the signal that has stopped the block, when all is cleaned up."""
+    """End the process by the signal that stopped the block, after the clean-up."""
     stops = Stops()
     try:
         yield stops

@@ -22,7 +22,7 @@ ENTRY = re.compile(
 
 
 def is_open(path: str) -> bool:
-    """Tell whether a path needs no key: what is not named here needs one."""
+    """Return whether a path needs no key: every path that is not listed here needs one."""
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
 
 
@@ -98,7 +98,7 @@ def _parse(variable: str, text: str) -> ApiKeys:
             )
         digest = bytes.fromhex(match["digest"]) if match["digest"] else _digest(match["key"])
         if digest in names:
-            raise SettingsError(f"{variable}: entry {number} has the key of an earlier one")
+            raise SettingsError(f"{variable}: entry {number} repeats the key of an earlier entry")
         names[digest] = match["name"]
     return ApiKeys(names)
 

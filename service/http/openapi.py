@@ -21,8 +21,8 @@ ON_ERROR = {
     "name": "on_error",
     "in": "query",
     "description": "What happens to rows with faults. `refuse`: one such row rejects the whole "
-    "body, with 422. `report`: each row is answered in its place, one with faults by its `errors`, "
-    "and the status is 200.",
+    "body, with 422. `report`: each row gets a result in its place, a row with faults gets its "
+    "`errors`, and the status is 200.",
     "schema": {"type": "string", "enum": ["refuse", "report"], "default": "refuse"},
 }
 
@@ -32,7 +32,7 @@ NULL = "\0null"
 
 
 class Example(NamedTuple):
-    """What an operation answers by the served model."""
+    """An example of a response, computed by the served model."""
 
     operation: str
     """Its id."""
@@ -63,7 +63,7 @@ def json_body(examples: Mapping[str, tuple[str, object]], *schemas: str) -> dict
 
 
 def _replaced(value: Any, old: object, new: object) -> Any:
-    """Return a JSON document with one value in place of another, wherever that stands."""
+    """Return a JSON document in which one value replaces every occurrence of another."""
     if isinstance(value, dict):
         return {name: _replaced(part, old, new) for name, part in value.items()}
     if isinstance(value, list):

@@ -1,6 +1,8 @@
-"""The routes for those who run the service."""
+"""The routes for operators of the service."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -13,33 +15,36 @@ from service.http.served import Served
 from service.inference.served_model import ServedModel
 from service.observability.metrics.exposition import MEDIA_TYPE, Exposition
 
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The card still has the entity tag that `If-None-Match` names"}
+}
 STOPPING = "The process is stopping; send requests to another replica."
 
 
 def operations_router(model: ServedModel[Served], exposition: Exposition) -> APIRouter:
-    """Return the probes, the card of the model of the moment, and the metrics."""
+    """Return the probes, the card of the served model, and the metrics."""
     router = APIRouter(tags=["Operations"])
 
     @router.get(
         "/livez",
         name="check_liveness",
         summary="Liveness probe",
-        responses=answers("Alive", "It is"),
+        responses=answers("Alive", "The process is alive"),
     )
     async def livez() -> dict[str, str]:
-        """Answer at once: the event loop turns."""
+        """Respond at once: the event loop runs."""
         return {"status": "alive"}
 
     @router.get(
         "/readyz",
         name="check_readiness",
         summary="Readiness probe",
-        responses=answers("Ready", "It can", NotReady(STOPPING)),
+        responses=answers("Ready", "The process is ready", NotReady(STOPPING)),
     )
     async def readyz(request: Request) -> dict[str, str]:
-        """Compute the model's golden rows once more.
+        """Compute the golden rows of the model again.
 
-        Answer 503 if they come out wrong, or while the process is about to stop.
+        The status is 503 if the results are wrong, or while the process is about to stop.
         """
         if request.app.state.is_draining:
             raise NotReady(STOPPING)
@@ -56,24 +61,27 @@ def operations_router(model: ServedModel[Served], exposition: Exposition) -> API
         responses=text_answers("Metrics in Prometheus's text format"),
     )
     async def metrics() -> Response:
-        """Tell what all workers have counted since the service started."""
+        """Get the counts of all workers since the service started."""
         return Response(exposition.text(), media_type=MEDIA_TYPE)
 
     @router.get(
         "/model",
         name="get_model",
         summary="Model card",
-        responses=answers("ModelCard", "The model card"),
+        responses=answers("ModelCard", "The model card") | NOT_MODIFIED,
     )
     async def model_card(request: Request) -> Response:
-        """Show what the model is for, what it was trained on, and how good it is."""
+        """Get the use, the data, the metrics and the features of the model.
+
+        The response has an `ETag`: with the same tag in `If-None-Match`, the status is 304.
+        """
         return model.current.card.answer(request)
 
     return router
 
 
 def operation_examples(artifact: Artifact) -> list[Example]:
-    """Return what these operations answer."""
+    """Return examples of the responses of these operations."""
     return [
         Example("check_liveness", {"status": "alive"}),
         Example("check_readiness", {"status": "ready", "model_version": artifact.version}),

@@ -68,7 +68,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     NotImplementedHere: Kind(
         501,
         "not-implemented",
-        "The service does not implement a part of HTTP that the request needs",
+        "The request needs a part of HTTP that the service does not implement",
     ),
     HeadTooLarge: Kind(431, "head-too-large", "The request line and headers are too large"),
     TooSlow: Kind(408, "too-slow", "The request took too long to arrive"),
@@ -83,7 +83,7 @@ KINDS: Mapping[type[Exception], Kind] = {
         500,
         "internal-error",
         "Internal error",
-        "The error is in the service; search its log for the request id.",
+        "This is an error of the service; search its log for the request id.",
     ),
 }
 
@@ -100,10 +100,10 @@ KINDS_BY_STATUS: Mapping[int, Kind] = {
 
 
 STATUSES = frozenset(
-    {200, 304, 307}  # what the routes answer
+    {200, 304, 307}  # the statuses of the routes
     | {kind.status for kind in (*KINDS.values(), *KINDS_BY_STATUS.values())}
 )
-"""Every status of an answer."""
+"""Every status of a response."""
 
 
 class ErrorShape(NamedTuple):
@@ -128,7 +128,7 @@ def problem_document(
 
 
 PROBLEM = ErrorShape(MEDIA_TYPE, problem_document)
-"""That of RFC 9457: of Heartline's own paths, and of those that are no contract's."""
+"""The form of RFC 9457: for Heartline's own paths, and for paths of no contract."""
 
 
 async def problem_response(request: Request, exception: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Statuses: which of them each route can answer, the middleware around it included."""
+"""The statuses that each route can return, those of the middleware included."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from service.observability.metrics.requests import UNMATCHED
 CRASHED, OTHER_METHOD, NO_ROUTE, ABOVE_LIMIT, NO_KEY = 500, 405, 404, 503, 401
 LARGE_BODY, LARGE_TRAILERS = 413, 431
 NOT_MODIFIED = 304
-WITH_ETAG = frozenset({"/model", "/openapi.json"})
-"""Paths that answer a `Document`; the API's own document does not list what caches handle."""
+WITH_ETAG = frozenset({"/openapi.json"})
+"""Paths with an `ETag` that are not in the OpenAPI document, so no route declares their 304."""
 
 PREFLIGHT = {200, 400}
-"""What CORS answers a browser that asks before it sends a request."""
+"""The statuses of CORS preflight responses."""
 
 
 def answered_statuses(
     declared: Mapping[str, set[int]], *, needs_keys: bool, has_cors: bool
 ) -> dict[str, set[int]]:
-    """Return the statuses of each route, and those of the paths that belong to none.
+    """Return the statuses of each route, and those of paths without a route.
 
     Parameters
     ----------
     declared : mapping of str to set of int
-        What the routes themselves answer, by the templates of their paths.
+        The statuses of the routes themselves, by the templates of their paths.
     needs_keys : bool
         Whether requests need an API key.
     has_cors : bool
-        Whether web pages of other origins are answered.
+        Whether CORS is on.
     """
     statuses = {path: {*own, OTHER_METHOD} for path, own in declared.items()}
     statuses[UNMATCHED] = {NO_ROUTE}

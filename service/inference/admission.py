@@ -1,4 +1,4 @@
-"""Admission: how many batches may be at work at once, and whose turn it is."""
+"""Admission: the limit of concurrent batches, and their order."""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ from service.settings import Settings, SettingsError
 SET_THRESHOLD = "Set by the operator of this service."
 
 Signature: TypeAlias = tuple[int, ...] | None
-"""What tells one state of a file from another; None where there is no file."""
+"""What distinguishes the states of a file; None if there is no file."""
 
 
 class OtherInputs(HeartlineError):
-    """A model that does not take and tell what the served one does."""
+    """A model whose requests or responses differ from those of the served one."""
 
 
 class ModelFile:
@@ -57,7 +57,7 @@ class ModelFile:
         self.artifact = _load(settings)
 
     def has_changed(self) -> bool:
-        """Look at the file; tell whether it has changed since it was read, and come to rest."""
+        """Check the file; return whether it has changed since it was read, and is stable."""
         before, self._seen = self._seen, self._signatures()
         return before == self._seen != self._read
 
@@ -105,7 +105,7 @@ class ModelFile:
         if _interface(artifact) != _interface(self.artifact):
             raise OtherInputs(
                 f"{self._settings.artifact}: the features or labels of the model {artifact.name} "
-                "are not those of the served one; restart the service to serve it"
+                "differ from those of the served model; restart the service to serve it"
             )
         return artifact
 
@@ -130,8 +130,8 @@ def _load(settings: Settings) -> Artifact:
     if artifact.threshold is None:
         classes = ", ".join(artifact.labels)
         raise SettingsError(
-            f"HEARTLINE_THRESHOLD: the model {artifact.name} tells {classes} apart by the most "
-            "probable and has no threshold; unset it"
+            f"HEARTLINE_THRESHOLD: the model {artifact.name} predicts the most probable of "
+            f"{classes}, without a threshold; unset it"
         )
     return replace(artifact, threshold=settings.threshold, threshold_reason=SET_THRESHOLD)
 

@@ -47,7 +47,7 @@ class ServedModel(Generic[T]):
             made = self._make(artifact)
         except Exception as error:
             raise UnservableError(
-                f"the model {ascii(artifact.name)[1:-1]} cannot be served: its trial ended with "
-                f"{type(error).__name__}"
+                f"the model {ascii(artifact.name)[1:-1]} cannot be served: its test request failed "
+                f"with {type(error).__name__}"
             ) from error
         self.current = made

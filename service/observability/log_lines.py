@@ -74,7 +74,7 @@ def _start(second: int) -> str:
 
 
 def type_name(value: Any) -> str:
-    """Return what stands for a value that JSON cannot hold."""
+    """Return the replacement of a value that JSON does not support."""
     return type(value).__qualname__
 
 

@@ -1,4 +1,4 @@
-"""Writing lines to a descriptor without waiting for whoever reads them."""
+"""Writing lines to a descriptor without waiting for its reader."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class LineWriter:
             on_drop(self.dropped)
 
     def fits(self, line: bytes) -> bool:
-        """Tell whether a line may wait; count it as waiting, or as dropped.
+        """Return whether a line may wait; count it as waiting, or as dropped.
 
         One thread at a time may call it.
         """
@@ -145,7 +145,7 @@ class LineWriter:
             self._is_working = self._write(self._make_notice(number))
 
     def _write(self, piece: bytes) -> bool:
-        """Write lines; tell whether all of them could be."""
+        """Write lines; return whether all of them were written."""
         whole = b"\n" + piece if self._is_torn else piece
         done = 0
         try:

@@ -34,7 +34,7 @@ STDOUT = LineWriter(1, _drop_notice)
 def configure_logging(level: str, form: LogFormat = "auto") -> None:
     """Make all loggers of the process write such lines, at this level and above.
 
-    uvicorn's own access log is silenced: it tells paths with all that a client wrote in them.
+    uvicorn's own access log is off: it contains paths with everything that a client wrote in them.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def configure_logging(level: str, form: LogFormat = "auto") -> None:
     is_text = form == "text" or (form == "auto" and os.isatty(1))
     logging.config.dictConfig(_config(level, TextFormatter if is_text else JsonFormatter))
     warnings.showwarning = _log_warning
-    # What no line tells need not be found out for each.
+    # Values that no line contains are not computed.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 

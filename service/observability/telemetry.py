@@ -44,7 +44,7 @@ def telemetry_config(provider: TracerProvider | None) -> TelemetryConfig:
     """Return the configuration for FastAPI.
 
     All is said, for FastAPI would start by itself as soon as any library sets up a global
-    provider. Its logs tell the texts of exceptions, which may quote what a client sent.
+    provider. Its logs contain the texts of exceptions, which may quote what a client sent.
     """
     return {
         "tracing": provider is not None,

@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 
 class TraceparentPropagator(TraceContextTextMapPropagator):
-    """Reads the header traceparent alone, and of one that is given twice nothing.
+    """Reads only the header traceparent, and ignores it if it is given twice.
 
     Of a malformed tracestate or baggage, OpenTelemetry logs what the client wrote.
     """
@@ -33,7 +33,7 @@ def trace_ids(scope: Scope) -> dict[str, str]:
     """Return the ids of a request's span for the log: the service's own with tracing on.
 
     Else it is the caller's, from the header traceparent. Of one that is malformed or given twice,
-    nothing is told.
+    nothing is logged.
     """
     span = trace.get_current_span().get_span_context()
     if not span.is_valid:

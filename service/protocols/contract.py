@@ -55,7 +55,7 @@ class Contract(ABC, Generic[T]):
 
     @abstractmethod
     def router(self, current: Callable[[], T]) -> APIRouter:
-        """Return the routes; `current` returns what `of_model` made of the model of the moment."""
+        """Return the routes; `current` returns the result of `of_model` for the served model."""
 
     def schemas(self, artifact: Artifact) -> dict[str, Any]:  # noqa: ARG002
         """Return the types that the routes refer to, by their names in the OpenAPI document."""

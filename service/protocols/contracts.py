@@ -52,7 +52,7 @@ class Contracts:
         return {type(one): one.of_model(predictor) for one in self._all}
 
     def router(self, model: ServedModel[Served]) -> APIRouter:
-        """Return all routes, which answer from the model of the moment."""
+        """Return all routes, which use the served model."""
         routes = APIRouter()
         for one in self._all:
             routes.include_router(one.router(current(model, type(one))))
@@ -68,7 +68,7 @@ class Contracts:
 
 
 def current(model: ServedModel[Served], kind: type[Contract[T]]) -> Callable[[], T]:
-    """Return what returns that which a contract has made of the model of the moment."""
+    """Return a function that returns what a contract has made of the served model."""
     return partial(_made_by, model, kind)
 
 

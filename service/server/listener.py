@@ -11,7 +11,7 @@ from service.settings import Settings
 
 IP_MINTTL = 21
 IPV6_MINHOPCOUNT = 73
-"""Linux's numbers; the socket module does not tell them."""
+"""Linux's numbers, which the socket module does not have."""
 
 
 class ListenError(HeartlineError):

@@ -16,7 +16,7 @@ HEAP_BYTES = 2**22
 
 
 def settle() -> None:
-    """Keep freed memory for the next batch, and what is there now out of all collections.
+    """Keep freed memory for the next batch, and exclude existing objects from garbage collection.
 
     With glibc's own bounds, of 128 KiB, each batch gives back what it has used, and the next has
     the kernel make it anew page by page.

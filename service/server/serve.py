@@ -60,7 +60,7 @@ def serve(settings: Settings) -> None:
     if spans := make_tracer_provider(settings):
         spans.shutdown()  # it can be made: each worker makes its own
     configure_logging(settings.log_level, settings.log_format)
-    # Until there is something to stop or to tell of a new model.
+    # Until there is a service to stop or to notify of a new model.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _exit)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -80,7 +80,7 @@ class Worker:
         self._heard = time.monotonic()
 
     def is_well(self) -> bool:
-        """Tell whether it runs and its event loop has turned lately."""
+        """Return whether it runs and its event loop has responded recently."""
         with suppress(EOFError):
             while self._beats.poll():
                 self._beats.recv_bytes()
@@ -229,7 +229,7 @@ def _work(
         try:
             beats.send_bytes(b"1")
         except BrokenPipeError:
-            # The parent has gone: nobody would replace this worker or tell it to stop.
+            # Without the parent, this worker would neither be replaced nor stopped.
             signal.raise_signal(signal.SIGTERM)
 
     answer(settings, file, slots, listening, beat)

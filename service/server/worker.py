@@ -70,7 +70,7 @@ def answer(
         log_config=None,
         access_log=False,
         server_header=False,
-        # uvicorn would else believe whoever the variable FORWARDED_ALLOW_IPS or loopback is.
+        # Otherwise uvicorn trusts loopback, or the addresses in FORWARDED_ALLOW_IPS.
         proxy_headers=settings.forwarded_allow_ips is not None,
         forwarded_allow_ips=[str(proxy) for proxy in settings.forwarded_allow_ips or ()],
         timeout_graceful_shutdown=settings.finish_seconds,
@@ -151,7 +151,7 @@ class Server(uvicorn.Server):
             await self._let_in_the_last(sockets or [])
         await super().shutdown(sockets)
         if self.force_exit:
-            # uvicorn leaves the application to be cut off then, which the log would tell at length.
+            # uvicorn then cancels the application, which would write tracebacks into the log.
             await self.lifespan.shutdown()
 
     async def _let_in_the_last(self, sockets: list[socket.socket]) -> None:

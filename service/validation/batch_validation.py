@@ -23,21 +23,21 @@ from service.wire.record_reader import Id, RecordReader
 from service.wire.steps import Steps, finish
 
 SPARE_MARKS = 1000
-"""A batch may have twice as many brackets and commas as one of most records has, and so many more.
-Each array costs pydantic 270 bytes, even where nothing asks for it: 8 MB of them a gigabyte."""
+"""A batch may have twice the brackets and commas of the largest valid batch, and this many more.
+Each array costs pydantic 270 bytes, even if it is not used: 8 MB of arrays cost a gigabyte."""
 
 OPENINGS = 20
-"""So many times the most records, and the spare ones, may brackets be opened, however many features
-a model has: a record opens one."""
+"""Maximum opening brackets for each record of the largest batch, besides the spare ones, for any
+number of features: a record opens one."""
 
 STEP_BYTES = 2**16
-"""Rows of so many bytes are checked in one step."""
+"""Bytes of rows that are checked in one step."""
 
 STEP_ROWS = 64
 """So many rows are checked in one step, however short they are."""
 
 LISTED_ROWS = 8
-"""A row whose faults are listed counts as so many: to find them all takes longer."""
+"""A row whose faults are listed counts as this many rows: finding all faults takes longer."""
 
 
 ANY_OBJECT = SchemaValidator(core_schema.typed_dict_schema({}))
@@ -121,7 +121,7 @@ class BatchValidator:
         openings = count(body, ord("[")) + count(body, ord("{"))
         if openings > self._max_openings or openings + count(body, ord(",")) > self._max_marks:
             raise ContentTooLarge(
-                f"There are more values in it than in {self._max_rows} records; split the batch."
+                f"The batch has more values than {self._max_rows} records can have; split it."
             )
 
     def _check_document(self, body: bytes) -> None:
@@ -200,7 +200,7 @@ class BatchValidator:
         return found, check.bad()
 
     def _checked(self, rows: Rows, bad_rows: BadRows) -> Steps[tuple[Array, list[Id]]]:
-        """Check rows one by one, so many in a step as are checked quickly."""
+        """Check rows one by one, in short steps."""
         good: list[Array] = []
         ids: list[Id] = []
         read: list[list[float]] = []
@@ -239,7 +239,9 @@ class BatchValidator:
 
     def _check_length(self, rows: Member | None) -> None:
         if rows and rows.n_items > self._max_rows:
-            raise ContentTooLarge(f"A batch holds at most {self._max_rows} records; split it.")
+            raise ContentTooLarge(
+                f"A batch may contain at most {self._max_rows} records; split it."
+            )
 
 
 def _all_of(rows: int, parts: Sequence[Array]) -> Array:
@@ -264,7 +266,7 @@ def _answerable(
 
 
 def _add_heads(columns: list[Any], findings: Findings) -> Steps[None]:
-    """Find the names of columns that are no texts."""
+    """Find the names of columns that are not texts."""
     for number, name in enumerate(columns):
         if not isinstance(name, str):
             text = b"null" if name is None else b""
@@ -275,7 +277,7 @@ def _add_heads(columns: list[Any], findings: Findings) -> Steps[None]:
 
 
 def _not_lists(*parts: Member | None) -> dict[Loc, Bad]:
-    """Return the errors of parts that are no arrays."""
+    """Return the errors of parts that are not arrays."""
     return {
         (part.name,): ([unfit((part.name,), "not_a_list", part.text)], [])
         for part in parts

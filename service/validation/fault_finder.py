@@ -72,12 +72,12 @@ class FaultFinder:
         )
 
     def no_object(self, *, is_null: bool) -> InvalidInput:
-        """Return the exception for a body that is no object."""
+        """Return the exception for a body that is not an object."""
         kind: FaultType = "null" if is_null else "not_an_object"
         return InvalidInput(bad_rows_detail(0), [self._value_fault(BadValue((), kind))])
 
     def values_at(self, place: Loc, record: Mapping[str, object]) -> list[BadValue]:
-        """Return which cells of a record are no values of their columns.
+        """Return which cells of a record are not valid for their columns.
 
         Parameters
         ----------
@@ -127,11 +127,11 @@ class FaultFinder:
         return NameCheck(self._fields, self._kept)
 
     def parts(self) -> NameCheck:
-        """Return a check of names that must be those of what stands around records."""
+        """Return a check of the member names of a batch."""
         return NameCheck(self._outer)
 
     def name_faults(self, names: Iterable[str]) -> list[dict[str, Any]]:
-        """Return what is wrong with names that stand for the fields of every record."""
+        """Return the faults of the column names of a table."""
         return self.faults_at((), (), self._bad_fields(names)[:MAX_BAD_NAMES], Hints())
 
     def _bad_fields(self, names: Iterable[str]) -> list[BadName]:
@@ -182,11 +182,11 @@ class Hints:
         if name not in self._found and is_left:
             self._compared += len(known.owners)
             self._found[name] = known.hint(name[:MAX_NAME])
-        return self._found.get(name, "take it out.")
+        return self._found.get(name, "remove it.")
 
 
 class KnownNames:
-    """Finds the known name that an unknown one may stand for.
+    """Finds the known name that is nearest to an unknown one.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ class KnownNames:
         if name.lower() in self._lower:
             return f"did you mean {self._lower[name.lower()]}? Names are case-sensitive."
         near = get_close_matches(name, self.owners, n=1)
-        return f"did you mean {self.owners[near[0]]}?" if near else "take it out."
+        return f"did you mean {self.owners[near[0]]}?" if near else "remove it."
 
 
 class NameCheck:

@@ -19,7 +19,7 @@ from service.validation.fault_finder import FaultFinder, Hints
 from service.wire.steps import Steps
 
 STEP_NAMES = 20
-"""The faults of so many names are described in one step: to find the nearest known name is slow."""
+"""Maximum names described in one step: finding the nearest known name is slow."""
 
 Bad: TypeAlias = tuple[Sequence[BadValue], Sequence[BadName]]
 """What is wrong with the values of one place, and with its names."""

@@ -50,7 +50,7 @@ class Validator:
             When they are not those of the fields of a record, each once.
         """
         if faults := self._faults.name_faults(names):
-            raise InvalidInput("The first line does not name the columns.", faults)
+            raise InvalidInput("The first line must contain the names of the columns.", faults)
 
 
 def _refusal(finder: FaultFinder, body: bytes, hints: Hints | None) -> InvalidInput:

@@ -172,7 +172,7 @@ class TableRows:
         return BadRow((found, []), _only_id(ids))
 
     def _ids(self, text: bytes) -> Steps[list[bytes]]:
-        """Return what stands in the column of ids; of a row that ends before it, nothing."""
+        """Return the cell in the column of ids; nothing if the row ends before it."""
         if self._place_of_id is None:
             return []
         texts = yield from items(text)

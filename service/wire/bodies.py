@@ -94,14 +94,16 @@ class _Inflater:
         self._stream = zlib.decompressobj(WINDOW_BITS[coding])
 
     def slices(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield what a chunk decompresses to, each slice when it is asked for."""
+        """Yield the decompressed slices of a chunk, each on demand."""
         while part := self._slice(chunk):
             yield part
             # Even where no input is left, some output may be.
             chunk = self._stream.unconsumed_tail
         if self._stream.unused_data:
             # A body of many tiny streams would take seconds: each costs a window of its own.
-            raise DamagedBody(f"The body goes on after its {self._coding} stream; send one.")
+            raise DamagedBody(
+                f"There is data after the end of the {self._coding} stream; send one stream."
+            )
 
     def finish(self) -> None:
         if not self._stream.eof:
@@ -123,7 +125,9 @@ def _inflater(request: Request) -> _Inflater | None:
     if coding in ("", "identity"):
         return None
     if coding not in WINDOW_BITS:
-        raise UnsupportedMediaType("Send the body plain, or compressed once by gzip or deflate.")
+        raise UnsupportedMediaType(
+            "Send the body uncompressed, or compressed once by gzip or deflate."
+        )
     return _Inflater(coding)
 
 
@@ -143,13 +147,13 @@ def check_media_type(request: Request, *accepted: str) -> str:
 
 
 def too_large(max_bytes: int) -> ContentTooLarge:
-    """Return what a body is rejected with that is larger than so many bytes."""
+    """Return the error for a body above the limit."""
     return ContentTooLarge(f"The body is larger than {max_bytes} bytes after decompression.")
 
 
 def damaged(coding: str) -> DamagedBody:
     """Return what a body is rejected with that cannot be decompressed."""
-    return DamagedBody(f"The body is not whole and valid {coding}.")
+    return DamagedBody(f"The body is not complete and valid {coding} data.")
 
 
 def other_media_type(*accepted: str) -> UnsupportedMediaType:

@@ -1,4 +1,4 @@
-"""CSV cells: a line cut into texts, and what a text stands for."""
+"""CSV cells: a line split into texts, and the value of a text."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 BOOLEANS = {"false": False, "true": True}
 
 BLANKS = " \t"
-"""What may stand around a value or a name: line ends and other white space may not."""
+"""Characters that may surround a value or a name; line ends and other white space may not."""
 
 
 def cells_of(text: str) -> list[str] | None:
-    """Return the cells of a line as they stand there; None where it is not CSV."""
+    """Return the cells of a line unchanged; None if it is not CSV."""
     try:
         return next(csv.reader([text], strict=True), [])
     except csv.Error:
@@ -25,7 +25,7 @@ def cells_of(text: str) -> list[str] | None:
 
 
 def rows_of(lines: Sequence[bytes], width: int) -> list[list[str]] | None:
-    """Return the cells of lines, each cut alone.
+    """Return the cells of lines, each split separately.
 
     None where a line is not UTF-8, is not as wide, or holds a carriage return, which JSON would
     take for a blank.

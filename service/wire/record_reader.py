@@ -81,6 +81,6 @@ class RecordReader:
 
 
 def explains(body: bytes, colons: int, cells: Iterable[Cell]) -> bool:
-    """Return whether so many colons are those within cells, as far as no escape can hide one."""
+    """Return whether all these colons are within cells; escapes cannot hide one."""
     own = sum(cell.count(":") for cell in cells if isinstance(cell, str))
     return own == colons and b"\\" not in body

@@ -132,7 +132,7 @@ def decoded(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
 def each_decoded(
     decoder: msgspec.json.Decoder[Any], pieces: Iterable[bytes | str]
 ) -> Sequence[Any] | None:
-    """Return what pieces hold, each decoded alone; None where one does not fit the type."""
+    """Return the values of pieces, each decoded separately; None if one does not fit the type."""
     try:
         return [*map(decoder.decode, pieces)]
     except UNREADABLE:

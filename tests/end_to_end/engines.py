@@ -46,15 +46,17 @@ def main(engine: str) -> None:
         (folder / "lines.py").write_text(code)
         environment = os.environ | ENVIRONMENT
         subprocess.run([sys.executable, "lines.py"], cwd=folder, env=environment, check=True)
-        told = pl.read_parquet(folder / "scored" / "*.parquet").sort("id")
-    assert told["id"].to_list() == list(range(ROWS + 1))
-    *probabilities, none = told["probability"].to_list()
+        reported = pl.read_parquet(folder / "scored" / "*.parquet").sort("id")
+    assert reported["id"].to_list() == list(range(ROWS + 1))
+    *probabilities, none = reported["probability"].to_list()
     assert np.array_equal(probabilities, predictor.predict_proba(X))
     assert none is None
-    *reasons, reason = told["reasons"].to_list()
+    *reasons, reason = reported["reasons"].to_list()
     assert not any(reasons)
     assert reason == "age: Expected a number from 18 to 110 (years). (out_of_range)"
-    click.echo(f"{engine}: {ROWS} rows scored once, to the last bit; a bad one told")
+    click.echo(
+        f"{engine}: {ROWS} rows scored once, to the last bit; a row with faults was reported"
+    )
 
 
 if __name__ == "__main__":

@@ -128,13 +128,18 @@ def children(pid: int) -> set[str]:
 @click.command()
 @click.option("--requests", default=200_000, show_default=True, help="How many to send.")
 @click.option("--seed", default=1, show_default=True, help="Of the generator.")
-@click.option("--patience", default=10.0, show_default=True, help="Seconds that tell a hang.")
+@click.option(
+    "--patience",
+    default=10.0,
+    show_default=True,
+    help="Seconds after which a request counts as hung.",
+)
 def main(requests: int, seed: int, patience: float) -> None:
     """Fuzz a server until the first wrong answer, which is shown with the seed."""
     rng = Random(seed)
     click.echo(f"seed {seed}")
     command = [COMMAND, "serve", "--workers", "2", "--log-level", "warning"]
-    # A batch refused for want of a place would tell nothing of itself.
+    # A batch that is rejected by the limit would test nothing.
     places = {"HEARTLINE_MAX_BATCHES": "1000"}
     with (
         TemporaryDirectory() as folder,

@@ -35,7 +35,7 @@ class Load:
         self._counting = threading.Condition()
 
     def run_client(self) -> None:
-        """Send until told to stop, or until there is nobody to connect to."""
+        """Send until stopped, or until no server can be connected to."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         while not self.is_over and not self._is_refused(connection):
             try:

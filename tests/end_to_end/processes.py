@@ -146,14 +146,14 @@ def calling(url: str) -> httpx.Client:
 def workers_of(process: subprocess.Popen[bytes]) -> set[int]:
     """Return the ids of the workers, leaving out what multiprocessing keeps for itself."""
     workers = set()
-    for child in _told_by(f"/proc/{process.pid}/task/{process.pid}/children").split():
-        if b"spawn_main" in _told_by(f"/proc/{int(child)}/cmdline"):
+    for child in _reported_by(f"/proc/{process.pid}/task/{process.pid}/children").split():
+        if b"spawn_main" in _reported_by(f"/proc/{int(child)}/cmdline"):
             workers.add(int(child))
     return workers
 
 
-def _told_by(path: str) -> bytes:
-    """Return what a process tells, nothing if it has ended."""
+def _reported_by(path: str) -> bytes:
+    """Return the contents of a file of a process; nothing if it has ended."""
     try:
         return Path(path).read_bytes()
     except (FileNotFoundError, ProcessLookupError):

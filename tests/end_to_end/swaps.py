@@ -47,13 +47,13 @@ def swap_under_load(swaps: int, workers: int, clients: int) -> Swaps:
         }
         with started(command, log, **settings) as process:
             port = wait_until_ready(process)
-            told = _lines(log)
+            reported = _lines(log)
             with load(port, clients) as running:
                 running.wait_for_answers(clients)
                 start = time.monotonic()
                 for model in islice(cycle(models), swaps):
                     model.save(path)
-                    for line in islice(told, followers(workers)):
+                    for line in islice(reported, followers(workers)):
                         assert line["message"] == "model swapped", line
                         assert line["model_version"] == model.version, line
                     running.wait_for_answers(clients)

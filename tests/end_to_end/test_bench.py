@@ -1,4 +1,4 @@
-"""The benchmark works from end to end; how fast anything is, no test tells."""
+"""The benchmark works from end to end; no test measures speed."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def test_a_server_that_does_not_start_or_answers_wrongly_is_reported(tmp_path: P
     limit = serving.limit_server(Patients(ARTIFACT))
     wrong = replace(limit, name="wrong", record=limit.record._replace(probability=0.25))
     missing = Server("missing", "missing", (sys.executable, "-c", "exit('no port')"), limit.record)
-    told = serving.measure([wrong, missing], limit, 1, 1, tmp_path)
-    assert told["wrong"]["failed"] == "/predict answers 0.5, not 0.25"
-    assert told["missing"]["failed"] == "it does not start: no port"
-    assert not told["wrong"]["figures"]
-    assert told["limit"]["figures"]
+    reported = serving.measure([wrong, missing], limit, 1, 1, tmp_path)
+    assert reported["wrong"]["failed"] == "/predict answers 0.5, not 0.25"
+    assert reported["missing"]["failed"] == "it does not start: no port"
+    assert not reported["wrong"]["figures"]
+    assert reported["limit"]["figures"]
 
 
 def test_a_load_that_meets_a_bad_answer_is_void(address: str) -> None:

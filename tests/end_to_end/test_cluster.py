@@ -77,9 +77,9 @@ def test_every_row_is_scored_once_though_a_worker_is_killed(
         assert process.poll() is None
         assert workers[0].wait() == -signal.SIGKILL
         assert len(list(scored.glob(".heartline-*/*.parquet"))) < FILES
-        told, _ = process.communicate()
+        reported, _ = process.communicate()
     assert process.returncode == 3
-    assert told.splitlines()[0] == f"scored     {FILES * ROWS} rows, {scored}"
+    assert reported.splitlines()[0] == f"scored     {FILES * ROWS} rows, {scored}"
     names = sorted(path.name for path in data.iterdir())
     assert sorted(path.name for path in scored.iterdir()) == sorted(
         [*names, "bad.rejected.parquet"]
@@ -95,7 +95,9 @@ def test_a_cluster_of_this_machine_writes_all_or_nothing(data: Path, tmp_path: P
     (data / "99.csv").write_text("735.1937\n")
     ended = run("predict", f"{data}/*", "-o", str(scored), "--cluster")
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.splitlines()[-1].startswith(f"heartline: {data / '99.csv'}: no names of ")
+    assert ended.stderr.splitlines()[-1].startswith(
+        f"heartline: {data / '99.csv'}: no known column; "
+    )
     assert "735.1937" not in ended.stderr
     assert list(scored.iterdir()) == []
 
@@ -121,7 +123,7 @@ def test_a_scheduler_that_is_not_there_is_said_in_a_line(data: Path, tmp_path: P
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         ended = run("predict", f"{data}/*", "-o", str(tmp_path / "scored"), "--cluster", address)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == f"heartline: {address}: no Dask scheduler answers there\n"
+    assert ended.stderr == f"heartline: {address}: no Dask scheduler responds at this address\n"
 
 
 def test_a_stop_of_the_command_leaves_nothing(data: Path, tmp_path: Path) -> None:

@@ -20,11 +20,11 @@ def rows(text: str) -> list[list[str]]:
 def test_comparing_prints_a_line_for_each_and_nothing_else() -> None:
     ended = run("compare", "heart-tutorial", "--seeds", "2")
     assert (ended.returncode, ended.stderr) == (0, "")
-    head, _, *told = rows(ended.stdout)
-    assert len(ended.stdout.splitlines()) == 2 + len(told)
-    assert [row[0] for row in told] == ["heart-tutorial", *NAMES]
+    head, _, *reported = rows(ended.stdout)
+    assert len(ended.stdout.splitlines()) == 2 + len(reported)
+    assert [row[0] for row in reported] == ["heart-tutorial", *NAMES]
     assert all(
-        re.fullmatch(r"\d+\.\d{3} \u00b1 \d+\.\d{3}", cell) for row in told for cell in row[1:]
+        re.fullmatch(r"\d+\.\d{3} \u00b1 \d+\.\d{3}", cell) for row in reported for cell in row[1:]
     )
     page = (ROOT / "docs" / "quality.md").read_text()
     assert [row for row in rows(page) if row[0] == "model"] == [head]
@@ -34,4 +34,4 @@ def test_comparing_prints_a_line_for_each_and_nothing_else() -> None:
 def test_a_recipe_that_does_not_exist_ends_it_at_once() -> None:
     ended = run("compare", "hart")
     assert ended.returncode == 1
-    assert ended.stderr.startswith("heartline: no recipe 'hart'; there are heart, ")
+    assert ended.stderr.startswith("heartline: there is no recipe 'hart'; the recipes are heart, ")

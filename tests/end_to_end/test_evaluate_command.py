@@ -42,6 +42,6 @@ def test_a_file_that_cannot_be_used_writes_nothing(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert ended.stderr == (
         f"heartline: {tmp_path / 'own.csv'}: 0 rows of lower (moon); cross-validation needs "
-        "at least 10 of each class: add rows of it\n"
+        "at least 10 of each class: add rows of this class\n"
     )
     assert not (tmp_path / "r").exists()

@@ -4,6 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
 from model.inference.predictor import Predictor
@@ -46,6 +47,15 @@ def test_scripts_serve_answers_the_curl_that_it_prints(
     example = predictor.features.example()
     expected = predictor.predict_records([example])[0]
     assert json.loads(answer)["probability"] == pytest.approx(expected, rel=0, abs=1e-12)
+
+
+def test_scripts_serve_hands_on_its_arguments(clone: Path, tmp_path: Path) -> None:
+    command = ["scripts/serve", "artifacts/iris.npz", "--port", "0"]
+    with started(command, tmp_path / "log", clone) as process:
+        port = wait_until_ready(process)
+        card = httpx.get(f"http://127.0.0.1:{port}/model", timeout=PATIENCE).json()
+    assert card["name"] == "iris"
+    assert "curl" not in (tmp_path / "log").read_text()  # it would be that of another model
 
 
 def test_the_curl_of_scripts_serve_is_that_of_the_readme() -> None:

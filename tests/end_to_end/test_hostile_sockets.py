@@ -27,7 +27,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A service of two workers that must all be there at the end, and have logged no error."""
     log = tmp_path_factory.mktemp("hostile") / "log"
     command = [COMMAND, "serve", "--workers", "2"]
-    # A batch refused for want of a place would tell nothing of itself.
+    # A batch that is rejected by the limit would test nothing.
     with started(command, log, HEARTLINE_MAX_BATCHES="1000") as process:
         port = wait_until_ready(process)
         workers = children(process.pid)

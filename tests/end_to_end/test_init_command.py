@@ -1,4 +1,4 @@
-"""heartline init: a schema file for a table that nobody prepared."""
+"""heartline init: a schema file for a table without one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROWS = [
 ]
 HEADER = "id,age,alk.phos region,score,churn"
 SCHEMA = """\
-# What each column holds, inferred from the rows. Comments mark what was guessed: read them,
+# The columns, inferred from the rows. Comments mark the guesses: read them,
 # and edit what is wrong. docs/tables.md describes the keys.
 name = "churn"
 data = "rows/churn.csv"
@@ -33,7 +33,7 @@ classes = ["no", "yes"]
 positive = "yes"
 
 [columns.id]
-ignore = "Every row holds another text, as an id does."
+ignore = "Every row has a different text, like an id."
 
 [columns.age]
 kind = "count"
@@ -77,7 +77,7 @@ def test_the_schema_lies_beside_the_rows_and_the_command_says_what_it_holds(tmp_
     assert ended.stdout.splitlines() == [
         f"schema     {path}",
         "target     churn: no, yes (positive)",
-        "ignored    id: Every row holds another text, as an id does.",
+        "ignored    id: Every row has a different text, like an id.",
         "count      age",
         "binary     alk.phos region",
         "continuous score",
@@ -99,7 +99,9 @@ def test_a_schema_is_replaced_with_force_alone(tmp_path: Path) -> None:
     file = rows_file(tmp_path)
     path = file.with_suffix(".toml")
     path.write_text("mine")
-    with pytest.raises(SchemaExists, match="kept; give another --output, or --force to replace it"):
+    with pytest.raises(
+        SchemaExists, match="exists; give another --output, or --force to replace it"
+    ):
         init(file, "--target", "churn")
     assert path.read_text() == "mine"
     init(file, "--target", "churn", "--force")
@@ -112,7 +114,7 @@ def test_the_rows_are_never_replaced(tmp_path: Path) -> None:
     link.symlink_to(file)
     before = file.read_bytes()
     for arguments in ([], ["-o", link]):
-        with pytest.raises(SchemaExists, match="holds the rows; give another --output"):
+        with pytest.raises(SchemaExists, match="is the file of rows; give another --output"):
             init(file, "--target", "churn", "--force", *arguments)
     assert file.read_bytes() == before
 

@@ -35,7 +35,7 @@ VERIFY = ("verify", str(ARTIFACT))
 def test_a_signal_ends_a_command_while_it_imports_without_a_word(
     command: tuple[str, ...], module: str, number: int, tmp_path: Path
 ) -> None:
-    """Python tells on standard error each module that it has imported."""
+    """Python reports on standard error each module that it has imported."""
     process = subprocess.Popen(
         [COMMAND, *command],
         cwd=tmp_path,
@@ -213,7 +213,7 @@ def test_an_error_of_the_system_is_one_line_and_a_code(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "code", "told"),
+    ("output", "code", "reported"),
     [
         (">/dev/full", 1, "heartline: standard output: No space left on device\n"),
         (">/dev/full 2>&1", 1, ""),
@@ -221,7 +221,7 @@ def test_an_error_of_the_system_is_one_line_and_a_code(tmp_path: Path) -> None:
     ],
 )
 def test_an_output_that_takes_nothing_is_one_line_at_most(
-    output: str, code: int, told: str
+    output: str, code: int, reported: str
 ) -> None:
     ended = subprocess.run(
         ["sh", "-c", f"exec {COMMAND} verify {ARTIFACT} {output}"],
@@ -230,10 +230,10 @@ def test_an_output_that_takes_nothing_is_one_line_at_most(
         text=True,
         check=False,
     )
-    assert (ended.returncode, ended.stdout, ended.stderr) == (code, "", told)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (code, "", reported)
 
 
-def test_a_pipe_that_nobody_reads_any_more_is_no_traceback() -> None:
+def test_a_pipe_that_is_no_longer_read_is_no_traceback() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     ended = subprocess.run(
@@ -264,7 +264,7 @@ def test_training_again_keeps_the_file_and_training_something_else_needs_force(
     assert path.stat().st_ino == inode
     with monkeypatch.context() as patch:
         patch.setattr(recipes.Recipe, "train", never)
-        with pytest.raises(Exception, match="holds the model of another seed"):
+        with pytest.raises(Exception, match="contains a model of another seed"):
             train("--seed", "3")
     assert path.read_bytes() == before
     assert train("--seed", "3", "--force").startswith(f"artifact   {path}\n")

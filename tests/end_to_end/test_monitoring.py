@@ -57,7 +57,7 @@ def test_every_alert_fires_when_it_should_and_only_then() -> None:
 
 
 def send_traffic(stopped: Event, url: str, record: dict[str, float]) -> None:
-    """Ask for good and bad things of every kind, until told to stop."""
+    """Send valid and invalid requests of every kind, until stopped."""
     unseen = {**record, "age": 110}
     with httpx.Client(base_url=url) as client:
         while not stopped.wait(0.05):

@@ -1,4 +1,4 @@
-"""The commands on a table that nobody prepared: init, train, evaluate, verify, predict a row."""
+"""The commands on a table without a schema: init, train, evaluate, verify, predict a row."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def test_another_file_with_the_same_columns_takes_the_place_of_the_rows(
     [
         ("churn.csv", {}, "churn.csv: a file of rows needs --target, the column to predict"),
         ("churn.toml", {"target": "x"}, "churn.toml: the schema names the target; leave --target"),
-        ("heart", {"folds": 3}, "heart: folds and repeats are the recipe's own; leave the options"),
-        ("hart", {}, "no recipe 'hart'; there are heart, "),
+        ("heart", {"folds": 3}, "heart: the recipe sets folds and repeats; leave the options"),
+        ("hart", {}, "there is no recipe 'hart'; the recipes are heart, "),
     ],
 )
 def test_options_that_contradict_the_name_are_refused(

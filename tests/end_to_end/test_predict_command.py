@@ -48,7 +48,7 @@ cli.main()
 """
 
 
-def test_the_exit_code_tells_whether_rows_were_refused(tmp_path: Path) -> None:
+def test_the_exit_code_shows_whether_rows_were_refused(tmp_path: Path) -> None:
     source, answers = tmp_path / "rows.csv", tmp_path / "answers.parquet"
     write(source, [example(), example()])
     ended = run("predict", str(source), "-o", str(answers))

@@ -101,7 +101,7 @@ def test_every_command_is_run_somewhere() -> None:
         ".venv/bin/heartline verify artifacts/own.npz",
         ".venv/bin/heartline evaluate heart",
         ".venv/bin/heartline compare heart",
-        ".venv/bin/heartline predict patients.csv -o answers.csv",
+        ".venv/bin/heartline predict patients.csv -o results.csv",
         "heartline predict 'data/*.parquet' -o scored/ --cluster tcp://scheduler:8786",
         ".venv/bin/heartline serve artifacts/iris.npz",
         ".venv/bin/heartline serve artifacts/own.npz",
@@ -127,8 +127,8 @@ def test_every_command_is_run_somewhere() -> None:
 def test_the_figures_are_those_of_the_card() -> None:
     metrics = json.loads(ARTIFACT.with_suffix(".json").read_text())["metrics"]
     rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (.+) \|$", QUALITY, re.MULTILINE)
-    told = {name: row for name, row in rows if name in metrics}
-    assert told == {name: shown(figure) for name, figure in metrics.items()}
+    reported = {name: row for name, row in rows if name in metrics}
+    assert reported == {name: shown(figure) for name, figure in metrics.items()}
 
 
 def test_the_pictures_have_the_words_of_their_reports() -> None:

@@ -77,9 +77,11 @@ def test_no_request_is_lost_when_the_service_stops_under_load(tmp_path: Path, wo
     assert min(clients.refused) > clients.last_answer
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the door cannot be shut")
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot drop SYN packets")
 @pytest.mark.parametrize("workers", [1, 2])
-def test_who_comes_in_while_the_door_is_shut_is_answered(tmp_path: Path, workers: int) -> None:
+def test_connections_while_the_listener_drops_packets_are_answered(
+    tmp_path: Path, workers: int
+) -> None:
     answers: list[tuple[float, bytes]] = []
 
     def call_until_refused() -> None:
@@ -99,7 +101,7 @@ def test_who_comes_in_while_the_door_is_shut_is_answered(tmp_path: Path, workers
             caller.join()
         assert process.wait(PATIENCE) == 0
     assert {answer[:15] for _, answer in answers} == {b"HTTP/1.1 200 OK"}
-    # What was not heard at first was sent again, which no system does sooner.
+    # What was not calls at first was sent again, which no system does sooner.
     assert max(waited for waited, _ in answers) > 0.2
 
 

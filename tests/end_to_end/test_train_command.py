@@ -70,7 +70,10 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
 def test_a_recipe_that_does_not_exist_lists_those_that_do() -> None:
     ended = run("train", "hart")
     assert ended.returncode == 1
-    assert ended.stderr == f"heartline: no recipe 'hart'; there are {', '.join(recipes.RECIPES)}\n"
+    assert (
+        ended.stderr
+        == f"heartline: there is no recipe 'hart'; the recipes are {', '.join(recipes.RECIPES)}\n"
+    )
 
 
 def test_a_bad_file_trains_nothing_and_overwrites_nothing(tmp_path: Path) -> None:

@@ -33,8 +33,10 @@ def wait_for_workers(process: subprocess.Popen[bytes], log: Path, number: int) -
 
     def all_started() -> bool:
         workers = workers_of(process)
-        told = {line["pid"] for line in logged(log) if line["message"] == "a worker has started"}
-        return len(workers) == number and workers <= told
+        reported = {
+            line["pid"] for line in logged(log) if line["message"] == "a worker has started"
+        }
+        return len(workers) == number and workers <= reported
 
     wait_until(all_started)
     return workers_of(process)
@@ -71,15 +73,15 @@ def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
         assert hung not in wait_for_workers(process, log, 2)
 
 
-def test_a_worker_told_to_stop_loses_nothing_and_is_replaced(tmp_path: Path) -> None:
+def test_a_worker_asked_to_stop_loses_nothing_and_is_replaced(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with started(command(2), log) as process:
         port = wait_until_ready(process)
-        told = min(wait_for_workers(process, log, 2))
+        reported = min(wait_for_workers(process, log, 2))
         with load(port, clients=4) as clients:
             clients.wait_for_answers(20)
-            os.kill(told, signal.SIGTERM)
-            wait_until(lambda: told not in workers_of(process))
+            os.kill(reported, signal.SIGTERM)
+            wait_until(lambda: reported not in workers_of(process))
             wait_for_workers(process, log, 2)
             clients.wait_for_answers(20)
         assert clients.lost == []

@@ -51,7 +51,7 @@ def npy(array: np.ndarray[Any, Any], *, allow_pickle: bool = False) -> bytes:
 
 
 def npy_declaring(header: str, data: bytes = b"") -> bytes:
-    """Return an .npy file that says of itself what it is told to say."""
+    """Return an .npy file with the given declaration."""
     line = header.encode() + b"\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(line)) + line + data
 

@@ -78,5 +78,5 @@ def test_softmax_of_a_stack_is_that_of_each() -> None:
 
 
 def test_softmax_is_refused_unit_by_unit() -> None:
-    with pytest.raises(ValueError, match="output layer alone"):
+    with pytest.raises(ValueError, match="only in the output layer"):
         ACTIVATIONS["softmax"].derivative(np.ones((1, 2)))

@@ -173,7 +173,7 @@ CORRUPTIONS: dict[str, tuple[str, Callable[[], bytes]]] = {
         lambda: c.zipped((f"member {number}", b"") for number in range(MAX_MEMBERS + 1)),
     ),
     "metadata with NaN": ("metadata", lambda: c.with_metadata({"threshold": np.nan})),
-    **{f"no {key} told": ("metadata", partial(lacking, key)) for key in c.metadata()},
+    **{f"no {key} reported": ("metadata", partial(lacking, key)) for key in c.metadata()},
     **{
         f"{key} is {value!r}": ("metadata", partial(c.with_metadata, {key: value}))
         for key, value in WRONG_METADATA
@@ -429,7 +429,7 @@ def test_a_file_at_the_limit_is_read(tmp_path: Path) -> None:
     [b"", b"not JSON", b"[]", b"{}", b"null", b"\xff\xfe", b'{"sha256": null}', b"[" * 200_000],
     ids=lambda card: card[:12].decode("latin-1"),
 )
-def test_a_card_that_does_not_tell_the_digest_is_refused(card: bytes, copy: Path) -> None:
+def test_a_card_that_does_not_show_the_digest_is_refused(card: bytes, copy: Path) -> None:
     card_path(copy).write_bytes(card)
     assert refused(copy).check == "digest"
 

@@ -151,8 +151,8 @@ def test_the_other_committed_artifacts_pass_every_check_beside_their_cards(
     assert (loaded.name, len(loaded.labels)) == (name, classes)
     assert (loaded.threshold is None) == (classes > 2)
     assert loaded.pipeline.network.layer_sizes[-1] == classes
-    told = json.loads(card_path(path).read_text(encoding="utf-8"))
-    assert told["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest() == loaded.sha256
+    reported = json.loads(card_path(path).read_text(encoding="utf-8"))
+    assert reported["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest() == loaded.sha256
 
 
 ABSENT = object()
@@ -163,10 +163,10 @@ def committed(name: str) -> dict[str, np.ndarray[Any, Any]]:
         return dict(members)
 
 
-def rewritten(name: str, told: Mapping[str, object], **members: object) -> bytes:
+def rewritten(name: str, reported: Mapping[str, object], **members: object) -> bytes:
     """Return a committed artifact of which some metadata and members are others, or absent."""
     stored = committed(name)
-    metadata = {**json.loads(stored["metadata"].tobytes()), **told}
+    metadata = {**json.loads(stored["metadata"].tobytes()), **reported}
     document = json.dumps({key: value for key, value in metadata.items() if value is not ABSENT})
     parts = {key: c.npy(array) for key, array in stored.items()}
     parts |= {key: c.npy(np.asarray(array)) for key, array in members.items()}
@@ -367,8 +367,8 @@ def test_the_file_holds_no_more_than_its_parts(artifact: Artifact, tmp_path: Pat
     with np.load(tmp_path / "heart.npz", allow_pickle=False) as members:
         numbers = sum(members[name].size for name in members.files if name != "metadata")
         assert numbers == sum(array.size for array in arrays(artifact).values())
-        told = json.loads(members["metadata"].tobytes())
-    assert set(told) == {
+        reported = json.loads(members["metadata"].tobytes())
+    assert set(reported) == {
         "format_version", "name", "features", "encoding", "layer_sizes", "hidden_activation",
         "output_activation", "labels", "threshold", "threshold_reason", "golden_rows", "about",
         "sections",

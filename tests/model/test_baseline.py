@@ -86,8 +86,8 @@ def test_each_fold_is_fitted_on_its_rows_alone(moons: Dataset) -> None:
     assert (before[1].network.parameters["W1"] != after[1].network.parameters["W1"]).any()
 
 
-def test_the_end_of_the_fit_is_told(moons: Dataset) -> None:
-    heard: list[float] = []
-    watch = Watch(range(0), lambda *_: None, heard.append)
+def test_the_end_of_the_fit_is_reported(moons: Dataset) -> None:
+    calls: list[float] = []
+    watch = Watch(range(0), lambda *_: None, calls.append)
     LogisticBaseline().fit(moons, EVERYTHING, 0, watch)
-    assert heard == [1.0]
+    assert calls == [1.0]

@@ -127,7 +127,7 @@ def test_both_distributions_are_those_of_labels_drawn_for_each_patient() -> None
     assert diagram.high == pytest.approx(high, abs=1e-12)
 
 
-def test_repeats_that_agree_tell_no_more_than_one() -> None:
+def test_repeats_that_agree_show_no_more_than_one() -> None:
     # 100 rows in 5 bins: the quantiles of one repeat and of twenty part them alike.
     y, one = calibrated(1, rows=100, repeats=1)
     many = np.repeat(one, 20, axis=0)
@@ -306,7 +306,7 @@ def test_the_slope_is_the_minimum_of_the_smoothed_loss(
             assert loss(slope) <= loss(other) + 1e-7
 
 
-def test_classes_told_apart_without_a_mistake_have_a_finite_slope() -> None:
+def test_classes_separated_without_a_mistake_have_a_finite_slope() -> None:
     classes = np.arange(30) % 3
     slope = fit_temperature(np.eye(3)[classes], classes, np.ones(30))
     (p, *_) = np.sort(softmax(slope * np.eye(3)))[0][::-1]
@@ -314,7 +314,7 @@ def test_classes_told_apart_without_a_mistake_have_a_finite_slope() -> None:
     assert fit_temperature(np.log(np.full((30, 3), 1 / 3)), classes, np.ones(30)) >= 0.0
 
 
-def test_two_classes_told_apart_without_a_mistake_are_not_made_certain() -> None:
+def test_two_classes_separated_without_a_mistake_are_not_made_certain() -> None:
     y = (np.arange(40) % 2).astype(np.float64)
     intercept, slope = platt(2.0 * y - 1.0, y, np.ones(40))
     p = 1.0 / (1.0 + np.exp(-(intercept + slope * np.array([-1.0, 1.0]))))

@@ -1,4 +1,4 @@
-"""The model card: what it tells, and that nothing in it can displace what is so."""
+"""The model card: its contents, and that no text in it can replace a fact."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_other_committed_cards_and_pages_are_those_of_their_artifacts(other:
     assert markdown_path(path).read_text(encoding="utf-8") == card_markdown(other.card())
 
 
-def test_the_other_pages_tell_their_data_their_limits_and_their_figures(other: Artifact) -> None:
+def test_the_other_pages_show_their_data_their_limits_and_their_figures(other: Artifact) -> None:
     card = other.card()
     page = card_markdown(card)
     assert f"{card['data']['rows']} rows of scikit-learn's " in page
@@ -56,11 +56,11 @@ def test_the_other_pages_tell_their_data_their_limits_and_their_figures(other: A
     assert "iteration" not in page
 
 
-def test_of_two_classes_the_page_tells_the_threshold_with_its_reason() -> None:
+def test_of_two_classes_the_page_shows_the_threshold_with_its_reason() -> None:
     moons = Artifact.load(ARTIFACT.with_name("moons.npz"))
     moved = replace(moons, threshold=0.125, threshold_reason="To be sure of the upper moon.")
     line = (
-        "Predicts lower where its probability exceeds 0.125, else upper. "
+        "Predicts lower if its probability exceeds 0.125, otherwise upper. "
         "To be sure of the upper moon."
     )
     assert line in card_markdown(moved.card()).splitlines()
@@ -77,18 +77,18 @@ def test_of_three_classes_the_card_has_no_threshold_and_the_page_says_what_decid
 
 def test_the_card_of_iris_says_that_its_probabilities_are_shares_of_sigmoids() -> None:
     page = card_markdown(Artifact.load(ARTIFACT.with_name("iris.npz")).card())
-    assert "The outputs of the network are sigmoids that need not sum to one" in page
-    assert "the outputs divided by their sum" in page
+    assert "The outputs of the network are sigmoids, which do not sum to 1" in page
+    assert "outputs divided by their sum" in page
 
 
-def test_the_page_tells_what_the_card_tells(artifact: Artifact) -> None:
+def test_the_page_shows_what_the_card_tells(artifact: Artifact) -> None:
     card = artifact.card()
     page = card_markdown(card)
     for text in (card["sha256"], card["not_for"], *card["limits"], card["citation"]):
         assert text in page
     for name, figure in card["metrics"].items():
-        told = f"{figure['value']:.3f} | {figure['low']:.3f} to "
-        assert f"| {name} | {MEANINGS[name]} | {told}" in page
+        reported = f"{figure['value']:.3f} | {figure['low']:.3f} to "
+        assert f"| {name} | {MEANINGS[name]} | {reported}" in page
     for feature in card["features"]:
         assert f"| `{feature['name']}` | {feature['description']} | {feature['expected']} |" in page
 
@@ -105,7 +105,7 @@ def test_the_card_says_what_must_be_said_of_these_patients(artifact: Artifact) -
     limits = " ".join(card["limits"])
     for words in ("1988", "32 %", "44 %", "coronary angiography", "general population"):
         assert words in limits
-    assert "was found by looking at all rows" in limits
+    assert "were made by looking at all rows" in limits
     assert "10.24432/C57303" in card["citation"]
     assert "CC BY 4.0" in card["citation"]
     assert "Detrano" in card["citation"]

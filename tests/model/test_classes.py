@@ -102,7 +102,7 @@ def test_a_stack_is_taken_network_by_network(n_outputs: int, activation: str) ->
     assert predicted_classes(stacked, threshold).shape == (4, 5)
 
 
-def test_two_classes_are_told_apart_by_what_exceeds_the_threshold() -> None:
+def test_two_classes_are_separated_by_what_exceeds_the_threshold() -> None:
     probabilities = np.array([0.0, 0.2, np.nextafter(0.2, 1.0), 1.0])
     assert predicted_classes(probabilities, 0.2).tolist() == [0, 0, 1, 1]
 

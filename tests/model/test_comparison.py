@@ -1,4 +1,4 @@
-"""The comparison: the rivals of the source come out as told there, and nobody sees a test row."""
+"""The comparison: the rivals give the published figures, and no fit uses a test row."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def test_the_areas_are_those_of_scikit_learn_but_for_the_grid(seed: int) -> None
 
 
 @pytest.mark.parametrize("curve_of", ALL)
-def test_repeats_that_agree_tell_no_more_than_one(curve_of: CurveOf) -> None:
+def test_repeats_that_agree_show_no_more_than_one(curve_of: CurveOf) -> None:
     y, probabilities = sample(5, repeats=1)
     one, many = (curve_of(y, np.repeat(probabilities, k, axis=0), 0) for k in (1, 20))
     for field in ("y", "low", "high"):
@@ -211,7 +211,7 @@ def test_a_perfect_model_makes_no_error_in_any_resample() -> None:
     assert benefit.y == pytest.approx(np.full(100, y.mean()), abs=1e-12)
 
 
-def test_constant_probabilities_rank_nobody() -> None:
+def test_constant_probabilities_rank_no_row() -> None:
     y, _ = sample(0)
     constant = np.full((2, len(y)), 0.3)
     assert_flat(roc_curve(y, constant, 0), FALSE_POSITIVE_RATES)
@@ -219,7 +219,7 @@ def test_constant_probabilities_rank_nobody() -> None:
     assert precision.y == pytest.approx(np.full(100, y.mean()), abs=1e-12)
 
 
-def test_constant_probabilities_treat_all_or_nobody() -> None:
+def test_constant_probabilities_treat_all_or_none() -> None:
     y, _ = sample(0)
     curve = net_benefit(y, np.full((2, len(y)), 0.3), THRESHOLDS, 0)
     treating_all = np.where(THRESHOLDS < 0.3, net_benefit_of_treating_all(y, THRESHOLDS), 0.0)
@@ -254,9 +254,9 @@ def test_a_ranking_curve_of_one_class_alone_is_refused(curve_of: CurveOf, label:
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.0, 1.5])
 def test_a_threshold_without_odds_is_refused(threshold: float) -> None:
-    with pytest.raises(ValueError, match="from 0 to below 1"):
+    with pytest.raises(ValueError, match="at least 0 and less than 1"):
         net_benefit(Y, P, np.array([threshold]), 0)
-    with pytest.raises(ValueError, match="from 0 to below 1"):
+    with pytest.raises(ValueError, match="at least 0 and less than 1"):
         net_benefit_of_treating_all(Y, np.array([threshold]))
 
 

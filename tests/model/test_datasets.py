@@ -113,7 +113,7 @@ def test_the_cost_matrix_belongs_to_heart_disease_alone(heart: Dataset) -> None:
     for load in (load_moons, load_iris):
         assert load().costs is None
         assert load().subgroups == ()
-        assert load().threshold_reason == "The more probable class."
+        assert load().threshold_reason == "The more probable class is predicted."
 
 
 def test_the_subgroups_of_patients_divide_them_by_sex_and_by_age(heart: Dataset) -> None:
@@ -149,7 +149,7 @@ def test_own_columns_may_come_in_any_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", LOADS)
-def test_an_own_file_is_told_by_its_digest_and_claims_nothing_of_the_public_rows(
+def test_an_own_file_is_reported_by_its_digest_and_claims_nothing_of_the_public_rows(
     name: str, tmp_path: Path
 ) -> None:
     public = LOADS[name](None)
@@ -162,7 +162,7 @@ def test_an_own_file_is_told_by_its_digest_and_claims_nothing_of_the_public_rows
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
     assert "citation" not in own.card
-    assert own.threshold_reason == "The more probable class."
+    assert own.threshold_reason == "The more probable class is predicted."
     # The cost matrix and the subgroups are the columns', not the rows'.
     assert (own.costs, own.subgroups) == (public.costs, public.subgroups)
 
@@ -179,7 +179,7 @@ def test_an_own_file_is_told_by_its_digest_and_claims_nothing_of_the_public_rows
         (load_iris, "5.1 3.5 1.4 ? 0\n", "line 1, column petal_width: a value is missing"),
     ],
 )
-def test_a_fault_of_an_own_file_is_told_by_line_and_column(
+def test_a_fault_of_an_own_file_is_reported_by_line_and_column(
     load: Load, text: str, problem: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "own"

@@ -1,4 +1,4 @@
-"""Early stopping: when a run ends, what it leaves, and what is told of the validation rows."""
+"""Early stopping: when a run ends, what it leaves, and what is recorded of the validation rows."""
 
 from __future__ import annotations
 
@@ -103,10 +103,10 @@ def test_a_loss_that_always_falls_is_followed_to_the_end() -> None:
     assert_same(plain, stopped)
 
 
-def test_the_callback_hears_of_the_iterations_that_were_run() -> None:
-    heard: list[int] = []
-    history = run(random_network(), early_stopping=EarlyStopping(3), callback=heard.append)
-    assert heard == list(range(1, len(history.loss) + 1))
+def test_the_callback_is_called_for_the_iterations_that_were_run() -> None:
+    calls: list[int] = []
+    history = run(random_network(), early_stopping=EarlyStopping(3), callback=calls.append)
+    assert calls == list(range(1, len(history.loss) + 1))
 
 
 @pytest.mark.parametrize("l2", [0.0, 2.0])
@@ -288,5 +288,5 @@ def test_a_validation_row_that_is_no_number_ends_the_run_with_a_word() -> None:
 
 
 def test_a_patience_of_no_iteration_is_refused() -> None:
-    with pytest.raises(ValueError, match="less than one"):
+    with pytest.raises(ValueError, match="at least one iteration"):
         EarlyStopping(0)

@@ -101,10 +101,10 @@ def test_what_is_expected_reads_as_the_end_of_a_sentence() -> None:
         ({"kind": "ordinal"}, "unknown kind"),
         ({"kind": "binary"}, "codes"),
         ({"codes": ((1, "one"),)}, "codes"),
-        ({"minimum": 110}, "below the maximum"),
-        ({"minimum": math.nan}, "below the maximum"),
-        ({"example": 17}, "not a value"),
-        ({"example": math.nan}, "not a value"),
+        ({"minimum": 110}, "less than the maximum"),
+        ({"minimum": math.nan}, "less than the maximum"),
+        ({"example": 17}, "not a possible value"),
+        ({"example": math.nan}, "not a possible value"),
         ({"name": ""}, "empty"),
         ({"name": "a:b"}, "colon"),
         ({"aliases": ("a:b",)}, "colon"),
@@ -112,8 +112,8 @@ def test_what_is_expected_reads_as_the_end_of_a_sentence() -> None:
         ({"aliases": ("a\\b",)}, "backslash"),
         ({"name": "a\nb"}, "control character"),
         ({"name": "a" * 65}, "longer than 64 characters"),
-        ({"name": " a"}, "outer blanks"),
-        ({"aliases": ("a\u00a0",)}, "outer blanks"),
+        ({"name": " a"}, "blanks at its ends"),
+        ({"aliases": ("a\u00a0",)}, "blanks at its ends"),
         ({"aliases": ("e\u0301",)}, "form NFC"),
         ({"name": "\ud800"}, r"feature \\ud800: a name"),
         ({"name": "a,b"}, "a comma"),
@@ -170,16 +170,16 @@ def test_observed_codes_are_codes_each_once(observed: tuple[float, ...]) -> None
 def test_what_is_expected_says_how_a_value_may_be_missing() -> None:
     said = {feature.name: feature.expected for feature in OPTIONAL}
     assert said == {
-        "age": "a number from 0 to 120 (years); null, -9, 99.5 or ? where it is missing",
-        "visits": "a whole number from 0 to 40; null where it is missing",
+        "age": "a number from 0 to 120 (years); null, -9, 99.5 or ? if it is missing",
+        "visits": "a whole number from 0 to 40; null if it is missing",
         "weight": "a number from 20 to 300 (kg)",
-        "smoker": "false or true; null or unknown where it is missing",
+        "smoker": "false or true; null or unknown if it is missing",
         "married": "0 (no), 1 (yes), false or true",
-        "area": "1, south or other, or any other text; null where it is missing",
-        "ward": "3 (A), 6 (B) or 7 (C); null or 0 where it is missing",
+        "area": "1, south or other, or any other text; null if it is missing",
+        "ward": "3 (A), 6 (B) or 7 (C); null or 0 if it is missing",
     }
     assert OPTIONAL.with_names_only()[4].expected == "no, yes, false or true"
-    assert OPTIONAL.with_names_only()[6].expected == "A, B or C; null or 0 where it is missing"
+    assert OPTIONAL.with_names_only()[6].expected == "A, B or C; null or 0 if it is missing"
 
 
 def test_the_example_has_texts_where_texts_alone_are_accepted() -> None:
@@ -200,21 +200,25 @@ def test_a_missing_cell_is_no_value() -> None:
     ("feature", "changed", "problem"),
     [
         (AGE, {"missing": "mean"}, "unknown policy"),
-        (AGE, {"texts_only": True}, "texts alone"),
-        (AGE, {"is_boolean": True}, "codes 1 and 0"),
-        (AGE, {"other": 1}, "code of other texts"),
-        (AGE, {"missing_cells": (54.0,)}, "example is not a value"),
-        (AGE, {"missing_cells": (-9, -9.0)}, "stands there twice"),
+        (AGE, {"texts_only": True}, "texts_only needs"),
+        (AGE, {"is_boolean": True}, "codes 0 and 1"),
+        (AGE, {"other": 1}, "other is not one of the codes"),
+        (AGE, {"missing_cells": (54.0,)}, "example is not a possible value"),
+        (AGE, {"missing_cells": (-9, -9.0)}, "a value twice"),
         (AGE, {"missing_cells": (math.nan,)}, "finite"),
         (AGE, {"missing_cells": (" ?",)}, "name"),
         (AGE, {"missing_cells": ("",)}, "name"),
-        (AGE, {"missing_cells": ("-9",)}, "reads as one"),
+        (AGE, {"missing_cells": ("-9",)}, "a text that reads as a number"),
         (SEX, {"missing_cells": (1,)}, "a code"),
-        (SEX, {"missing_cells": ("male",)}, "its name"),
-        (SEX, {"other": 2}, "code of other texts"),
-        (SEX, {"texts_only": True, "missing_cells": (-9,)}, "a number where"),
-        (CHEST_PAIN, {"is_boolean": True}, "codes 1 and 0"),
-        (HEART_TARGET, {"is_boolean": True}, "codes 1 and 0"),
+        (SEX, {"missing_cells": ("male",)}, "the name of a code"),
+        (SEX, {"other": 2}, "other is not one of the codes"),
+        (
+            SEX,
+            {"texts_only": True, "missing_cells": (-9,)},
+            "a number for a feature with texts_only",
+        ),
+        (CHEST_PAIN, {"is_boolean": True}, "codes 0 and 1"),
+        (HEART_TARGET, {"is_boolean": True}, "codes 0 and 1"),
     ],
     ids=str,
 )
@@ -239,7 +243,7 @@ def test_texts_may_read_as_numbers_where_texts_alone_are_accepted() -> None:
     "features", [[], [AGE, AGE], [AGE, Feature("b", "", "count", 1, maximum=2, aliases=("age",))]]
 )
 def test_a_set_has_features_and_each_name_once(features: list[Feature]) -> None:
-    with pytest.raises(ValueError, match="a feature set needs features"):
+    with pytest.raises(ValueError, match="there are no features"):
         FeatureSet(features)
 
 
@@ -252,7 +256,7 @@ def test_records_become_rows_in_the_order_of_the_set() -> None:
     assert FeatureSet([AGE]).matrix([{"age": 54}, {"age": 61.5}]).tolist() == [[54.0], [61.5]]
 
 
-def test_what_was_seen_in_training_is_noted_and_told_from_what_was_not() -> None:
+def test_what_was_seen_in_training_is_noted_and_reported_from_what_was_not() -> None:
     features = FeatureSet([AGE, CHEST_PAIN]).observe(np.array([[30.0, 1.0], [60.0, 4.0]]))
     assert [feature.observed for feature in features] == [(30.0, 60.0), (1.0, 4.0)]
     X = np.array([[30.0, 1.0], [29.9, 4.0], [60.1, 2.0], [45.0, 3.0]])
@@ -360,7 +364,7 @@ def test_a_foreign_number_has_a_note_and_is_no_value() -> None:
     (written,) = json.loads(json.dumps(FeatureSet([feature]).to_json()))
     read = Feature.from_json(written)
     assert (read.foreign, read.foreign_note) == ((0,), "Of another copy.")
-    with pytest.raises(ValueError, match="a foreign number is a value"):
+    with pytest.raises(ValueError, match="a foreign number is a possible value"):
         Feature("f", "", "nominal", 1, codes=((1, "One"),), foreign=(1,))
     for changed in ({"foreign": ["0"]}, {"foreign": 0}, {"foreign_note": 1}):
         with pytest.raises(TypeError):

@@ -62,6 +62,6 @@ def test_what_a_killed_process_left_behind_does_not_stop_the_next(tmp_path: Path
     assert path.read_bytes() == b"new"
 
 
-def test_a_missing_directory_is_told(tmp_path: Path) -> None:
+def test_a_missing_directory_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         replace_files({tmp_path / "missing" / "file": b""})

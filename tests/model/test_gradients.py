@@ -152,7 +152,7 @@ def test_on_saturated_rows_and_no_others_the_tutorials_gradient_fails_the_check(
     np.testing.assert_array_equal(np.abs(clipped - numeric) > 1e-5, saturated)
 
 
-def test_a_wrong_gradient_is_told_by_parameter_index_and_both_values() -> None:
+def test_a_wrong_gradient_is_reported_by_parameter_index_and_both_values() -> None:
     problem = Problem(smooth_network((4, 5, 1), "tanh"), BinaryCrossEntropy())
     _, gradients = problem.run()
     gradients["b1"][3] += 1e-4

@@ -107,7 +107,7 @@ def test_distinct_whole_numbers_and_texts_look_like_ids(kind: str, tmp_path: Pat
     assert "as ids are" in reason_of(
         infer(tmp_path, [7919 * row % 1009 for row in range(ROWS)], kind)
     )
-    assert "as an id does" in reason_of(infer(tmp_path, [f"p{row}" for row in range(ROWS)], kind))
+    assert "like an id" in reason_of(infer(tmp_path, [f"p{row}" for row in range(ROWS)], kind))
     assert isinstance(
         column_of(infer(tmp_path, [row / 8 + 0.01 for row in range(ROWS)], kind)), Feature
     )
@@ -151,10 +151,10 @@ def test_a_level_of_the_name_other_is_not_there_twice(tmp_path: Path) -> None:
 
 def test_texts_that_are_all_rare_cannot_be_used(tmp_path: Path) -> None:
     assert reason_of(infer(tmp_path, [f"t{row // 2}" for row in range(ROWS)])) == (
-        "No text stands in 5 rows or more."
+        "No text occurs in 5 rows or more."
     )
     assert reason_of(infer(tmp_path, ["other"] * 38 + ["a", "b"])) == (
-        "No two texts stand in 5 rows or more."
+        "Fewer than two texts occur in 5 rows or more."
     )
 
 
@@ -178,7 +178,7 @@ DATES = [
 
 @pytest.mark.parametrize("dates", DATES)
 def test_dates_are_left_out(dates: list[str], tmp_path: Path) -> None:
-    assert reason_of(infer(tmp_path, dates)).startswith("It holds dates or times.")
+    assert reason_of(infer(tmp_path, dates)).startswith("It contains dates or times.")
 
 
 def test_a_decimal_comma_is_named(tmp_path: Path) -> None:
@@ -251,8 +251,8 @@ def test_numbers_beside_a_text_are_levels(tmp_path: Path) -> None:
 def test_a_column_that_never_varies_is_ignored(column: list[Any], tmp_path: Path) -> None:
     for kind in KINDS:
         assert reason_of(infer(tmp_path, column, kind)) in (
-            "All rows hold the same value.",
-            "No text stands in 5 rows or more.",
+            "All rows have the same value.",
+            "No text occurs in 5 rows or more.",
         )
 
 
@@ -264,7 +264,9 @@ def test_a_column_without_values_is_ignored(tmp_path: Path) -> None:
 def test_a_name_that_cannot_be_sent_is_ignored_with_the_reason(tmp_path: Path) -> None:
     inferred = infer(tmp_path, [0.5, 2.5] * 20, name="x" * 65)
     [ignored] = inferred.schema.ignored
-    assert ignored.reason.startswith("It cannot be sent: a name is empty, longer than 64")
+    assert ignored.reason.startswith(
+        "It cannot be a field of a request: a name is empty, longer than 64"
+    )
     [ignored] = infer(tmp_path, [0.5, 2.5] * 20, name="").schema.ignored
     assert ignored.name == ""
 
@@ -314,11 +316,11 @@ def test_the_positive_class_is_guessed_with_a_comment(
 
 
 REFUSED: dict[str, tuple[list[Any], str]] = {
-    "constant": (["a"] * ROWS, "column ill: all rows are of one class"),
-    "constant number": ([1] * ROWS, "column ill: all rows are of one class"),
+    "constant": (["a"] * ROWS, "column ill: all rows have the same class"),
+    "constant number": ([1] * ROWS, "column ill: all rows have the same class"),
     "continuous": (
         [row / 8 for row in range(ROWS)],
-        "column ill: 40 different numbers, which look continuous; a target has classes: texts, or "
+        "column ill: 40 different numbers look continuous; a target must have classes: texts, or "
         "at most 100 whole numbers",
     ),
     "missing": (
@@ -343,7 +345,7 @@ def test_a_target_without_classes_is_refused(case: str, tmp_path: Path) -> None:
 
 def test_a_target_of_many_whole_numbers_or_texts_is_refused(tmp_path: Path) -> None:
     for target, expected in (
-        ([*range(202)], "202 different numbers, which look continuous"),
+        ([*range(202)], "202 different numbers look continuous"),
         ([f"t{row}" for row in range(202)], "202 classes; a model has at most 100"),
     ):
         table = table_of(tmp_path, {"x": [0.5, 1.5] * 101, "ill": target})
@@ -357,13 +359,13 @@ def test_a_target_that_is_no_column_is_refused_with_the_nearest(tmp_path: Path) 
         DataError, match="column chrun: no column has the target's name; did you mean"
     ):
         infer_schema(table, "chrun", "own")
-    with pytest.raises(DataError, match="known are x, churn"):
+    with pytest.raises(DataError, match="the columns are x, churn"):
         infer_schema(table, "zzz", "own")
 
 
 def test_a_table_of_ids_alone_is_refused(tmp_path: Path) -> None:
     table = table_of(tmp_path, {"id": [*range(ROWS)], "ill": TARGET})
-    with pytest.raises(DataError, match="no column is left to predict from"):
+    with pytest.raises(DataError, match="no column remains to predict from"):
         infer_schema(table, "ill", "own")
 
 

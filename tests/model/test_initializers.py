@@ -35,7 +35,7 @@ def test_the_shapes_are_those_of_the_network_and_the_seed_decides(initializer: I
         (uniform_with_bias, np.sqrt(1.0 / 3.0)),
     ],
 )
-def test_the_weights_are_spread_as_told(initializer: Initializer, spread: float) -> None:
+def test_the_weights_are_spread_as_reported(initializer: Initializer, spread: float) -> None:
     W1 = initializer(SIZES, 0)["W1"]
     assert W1.std() == pytest.approx(spread, rel=0.06)
     assert abs(W1.mean()) < 0.1 * spread

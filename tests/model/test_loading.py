@@ -111,7 +111,7 @@ def test_the_rows_of_the_schema_lie_beside_it(tmp_path: Path) -> None:
 
 
 def test_a_schema_without_rows_needs_a_file() -> None:
-    with pytest.raises(SchemaError, match="data is missing, the path of the rows"):
+    with pytest.raises(SchemaError, match="the key data is missing, the path of the rows"):
         load_dataset(SCHEMA)
 
 
@@ -206,7 +206,7 @@ def test_an_ignored_column_may_be_missing_and_may_hold_anything(tmp_path: Path) 
     rows = [{name: cell for name, cell in row.items() if name != "id"} for row in ROWS]
     np.testing.assert_array_equal(load_dataset(SCHEMA, written(tmp_path, "csv", rows)).X, X)
     listed = [{**row, "age": [row["age"]]} for row in ROWS]
-    expected = ", column age: holds lists or objects"
+    expected = ", column age: contains lists or objects"
     assert fault(written(tmp_path, "ndjson", listed)) == expected
 
 
@@ -224,7 +224,7 @@ def test_groups_and_weights_are_columns_of_their_own(kind: str, tmp_path: Path) 
     assert dataset.weights.tolist() == weights
     assert dataset.features.names == SCHEMA.features.names
     one = [{**row, "patient": "9"} for row in rows]
-    problem = "column patient: all rows are of one group, so that none can be held out"
+    problem = "column patient: all rows are in one group, so no row can be held out"
     assert problem in fault(written(tmp_path, kind, one), schema)
     for weight in (0.0, -1.0, None):
         light = [rows[0], {**rows[1], "w": weight}]

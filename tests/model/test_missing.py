@@ -230,7 +230,7 @@ def test_golden_rows_are_finite_or_missing_where_they_may_be(
     golden = MODEL.golden_inputs.copy()
     golden[3, OPTIONAL.names.index(column)] = number
     problem = saving(replace(MODEL, golden_inputs=golden), tmp_path)
-    assert "finite check failed: golden_inputs holds NaN or infinity" in problem
+    assert "finite check failed: golden_inputs contains NaN or infinity" in problem
 
 
 def test_the_mean_in_place_of_a_missing_value_counts_for_the_largest_sum() -> None:
@@ -252,7 +252,7 @@ def test_more_missing_cells_than_are_tested_are_refused(tmp_path: Path) -> None:
     age = replace(AGE, missing_cells=tuple(float(-n) for n in range(1, 18)))
     features = FeatureSet([age, *OPTIONAL[1:]])
     problem = saving(replace(MODEL, features=features), tmp_path)
-    assert "limits check failed: 17 missing cells of the feature 'age', at most 16" in problem
+    assert "limits check failed: 17 missing cells of the feature 'age'; the limit is 16" in problem
 
 
 def table(rows: int = 60) -> Dataset:

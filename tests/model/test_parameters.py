@@ -12,7 +12,7 @@ SIZES = (5, 4, 3, 1)
 
 
 @pytest.mark.parametrize("stack", [(), (3,)], ids=["one", "a stack"])
-def test_every_number_is_there_once_as_whoever_asks_for_it(stack: tuple[int, ...]) -> None:
+def test_every_number_is_there_once_for_every_view(stack: tuple[int, ...]) -> None:
     numbers = 5 * 4 + 4 + 4 * 3 + 3 + 3 * 1 + 1
     vector = np.arange(np.prod((*stack, numbers)), dtype=float).reshape(*stack, numbers)
     parameters = Parameters(SIZES, vector)

@@ -1,4 +1,4 @@
-"""Procedures: rows held out stay out, fits are counted, and files too small are told."""
+"""Procedures: rows held out stay out, fits are counted, and too small files are rejected."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_the_folds_of_a_nested_procedure_get_what_its_own_fit_gives(dataset: Dat
     )
 
 
-def test_the_members_are_told_and_the_figures_have_their_names(heart_run: Run) -> None:
+def test_the_members_are_reported_and_the_figures_have_their_names(heart_run: Run) -> None:
     about = heart_run.artifact.about
     assert about["training"]["l2_of_members"] == [10.0, 15.0, 20.0]
     assert list(about["metrics"]) == list(METRICS)
@@ -184,7 +184,7 @@ def test_the_product_meets_its_marks(heart_run: Run) -> None:
 
 @pytest.mark.parametrize("recipe", [name for name in RECIPES if name.startswith("heart")])
 @pytest.mark.parametrize("rows_of", [{"1": 20}, {"2": 20}, {"1": 1}, {"1": 1, "2": 1}], ids=str)
-def test_a_file_with_too_few_rows_of_a_class_is_told_how_many_are_needed(
+def test_a_file_with_too_few_rows_of_a_class_is_reported_how_many_are_needed(
     rows_of: dict[str, int], recipe: str, tmp_path: Path, heart_lines: list[str]
 ) -> None:
     lines: list[str] = []
@@ -208,7 +208,7 @@ def test_ten_rows_of_a_class_are_too_few_for_nine_folds_in_nine(
         find_recipe("heart").train(path)
     assert str(caught.value) == (
         f"{path}: 10 rows of presence (heart_disease); cross-validation needs at least 11 of "
-        "each class: add rows of it"
+        "each class: add rows of this class"
     )
     quick = NestedCrossValidation((QUICK,), repeats=1)
     eleven = load_heart(own_file(tmp_path, well + sick[:11]))
@@ -231,22 +231,22 @@ def test_a_card_says_of_several_sigmoids_that_they_are_divided(tmp_path: Path) -
     assert "citation" not in about
 
 
-def test_an_overflow_on_the_way_is_told_as_divergence(dataset: Dataset) -> None:
+def test_an_overflow_on_the_way_is_reported_as_divergence(dataset: Dataset) -> None:
     wild = replace(TUTORIAL, optimizer=partial(GradientDescent, learning_rate=1e200))
     with pytest.raises(DivergenceError):
         SingleFit(wild, SPLIT, reported=range(1, 6)).run("wild", dataset, 1, ignore)
 
 
 @pytest.mark.parametrize("recipe", ["heart", "heart-tutorial"])
-def test_a_constant_column_is_told_before_anything_is_fitted(
+def test_a_constant_column_is_reported_before_anything_is_fitted(
     recipe: str, tmp_path: Path, heart_lines: list[str]
 ) -> None:
     path = own_file(tmp_path, [" ".join(["54.0", *line.split()[1:]]) for line in heart_lines])
     with pytest.raises(DataError) as caught:
         find_recipe(recipe).train(path)
     assert str(caught.value) == (
-        f"{path}, column age: all 270 rows hold the same value, from which nothing can be learned: "
-        "add rows that differ in it"
+        f"{path}, column age: all 270 rows have the same value, so nothing can be learned from it: "
+        "add rows with other values"
     )
 
 

@@ -114,18 +114,19 @@ def test_the_served_artifact_is_what_its_recipe_gives(heart_run: Run, artifact: 
 
 def test_the_served_artifact_says_what_its_recipe_says(heart_run: Run, artifact: Artifact) -> None:
     trained = heart_run.artifact
-    told, served = (read_json(json.dumps(a.about)) for a in (trained, artifact))
-    assert served == told
+    reported, served = (read_json(json.dumps(a.about)) for a in (trained, artifact))
+    assert served == reported
     assert list(artifact.features) == list(trained.features)
     assert artifact.pipeline.encoding.columns == trained.pipeline.encoding.columns
 
 
-def test_an_unknown_recipe_is_told_with_those_that_there_are() -> None:
+def test_an_unknown_recipe_is_reported_with_those_that_there_are() -> None:
     with pytest.raises(RecipeError) as caught:
         find_recipe("hart")
     assert str(caught.value) == (
-        "no recipe 'hart'; there are heart, heart-tutorial, heart-tutorial-wide, moons, "
-        "moons-1, moons-2, moons-3, moons-4, moons-5, moons-20, moons-50, moons-baseline, iris"
+        "there is no recipe 'hart'; the recipes are heart, heart-tutorial, heart-tutorial-wide, "
+        "moons, moons-1, moons-2, moons-3, moons-4, moons-5, moons-20, moons-50, "
+        "moons-baseline, iris"
     )
 
 

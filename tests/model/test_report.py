@@ -1,4 +1,4 @@
-"""Evidence and report: what is told is what was found, for two classes, three, and a plane."""
+"""Evidence and report: the sections show what was found, for two classes, three, and a plane."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import base64
 import json
 import re
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from model.artifact.card import MEANINGS
 from model.data import load_heart
 from model.data.heart import STATLOG_COSTS
 from model.errors import DataError
@@ -19,6 +21,7 @@ from model.evaluation.importance import permutation_importances
 from model.evaluation.metrics import metrics_for
 from model.recipes.procedures import NestedCrossValidation, SingleFit
 from model.recipes.recipes import HEART, MOONS, Recipe, find_recipe
+from model.recipes.reruns import saved_version
 from model.reports.evidence import Evidence, gather
 from model.reports.plots import png, roc_plot
 from model.reports.report import Report, make_report
@@ -97,27 +100,27 @@ def moons() -> Evidence:
     return gather(quick(find_recipe("moons")), None, None, lambda *_: lambda _: None)
 
 
-def told(evidence: Evidence) -> dict[str, Section]:
+def shown(evidence: Evidence) -> dict[str, Section]:
     return {section.heading: section for section in sections(evidence)}
 
 
-def pictures_of(told: dict[str, Section]) -> list[bytes]:
-    return [png(section.picture.figure) for section in told.values() if section.picture]
+def pictures_of(shown: dict[str, Section]) -> list[bytes]:
+    return [png(section.picture.figure) for section in shown.values() if section.picture]
 
 
 @pytest.fixture(scope="module")
-def heart_told(heart: Evidence) -> dict[str, Section]:
-    return told(heart)
+def heart_reported(heart: Evidence) -> dict[str, Section]:
+    return shown(heart)
 
 
 @pytest.fixture(scope="module")
-def moons_told(moons: Evidence) -> dict[str, Section]:
-    return told(moons)
+def moons_reported(moons: Evidence) -> dict[str, Section]:
+    return shown(moons)
 
 
 @pytest.fixture(scope="module")
-def drawn(heart_told: dict[str, Section]) -> list[bytes]:
-    return pictures_of(heart_told)
+def drawn(heart_reported: dict[str, Section]) -> list[bytes]:
+    return pictures_of(heart_reported)
 
 
 def cells(section: Section) -> list[list[str]]:
@@ -135,24 +138,24 @@ def test_a_report_of_patients_has_every_section_in_order(heart: Evidence) -> Non
 
 
 def test_the_metrics_are_those_of_the_evidence(
-    heart: Evidence, heart_told: dict[str, Section]
+    heart: Evidence, heart_reported: dict[str, Section]
 ) -> None:
-    head, *rows = cells(heart_told["Metrics"])
+    head, *rows = cells(heart_reported["Metrics"])
     assert head == ["metric", "value", "95 % interval", "spread"]
     assert [row[0] for row in rows] == list(METRICS)
     assert rows[1][1] == f"{heart.metrics['cost']['value']:.3f}"
     assert rows[1][3] == f"{heart.metrics['cost']['spread']:.3f}"
 
 
-def test_a_single_repeat_has_no_spread(moons_told: dict[str, Section]) -> None:
-    _, *rows = cells(moons_told["Metrics"])
+def test_a_single_repeat_has_no_spread(moons_reported: dict[str, Section]) -> None:
+    _, *rows = cells(moons_reported["Metrics"])
     assert {row[3] for row in rows} == {"\N{EN DASH}"}
 
 
 def test_our_line_stands_in_its_place_among_the_published_ones(
-    heart: Evidence, heart_told: dict[str, Section]
+    heart: Evidence, heart_reported: dict[str, Section]
 ) -> None:
-    section = heart_told["The Statlog comparison"]
+    section = heart_reported["The Statlog comparison"]
     _, *rows = cells(section)
     costs = [float(cost) for _, cost in rows]
     assert costs == sorted(costs)
@@ -164,21 +167,23 @@ def test_our_line_stands_in_its_place_among_the_published_ones(
 
 
 def test_superiority_is_claimed_over_lines_above_the_interval_alone(
-    heart: Evidence, heart_told: dict[str, Section]
+    heart: Evidence, heart_reported: dict[str, Section]
 ) -> None:
-    section = heart_told["The Statlog comparison"]
+    section = heart_reported["The Statlog comparison"]
     above = [
         n for n, c in heart.dataset.published_costs.items() if c > heart.metrics["cost"]["high"]
     ]
-    assert f"lies below {len(above)} of them: {', '.join(above)}." in section.text
+    assert f"is below the costs of {len(above)} methods: {', '.join(above)}." in section.text
     hopeless = {**heart.metrics, "cost": {**heart.metrics["cost"], "high": 0.9}}
-    text = told(replace(heart, metrics=hopeless))["The Statlog comparison"].text
+    text = shown(replace(heart, metrics=hopeless))["The Statlog comparison"].text
     assert "no superiority is claimed" in text
-    assert "lies below" not in text
+    assert "is below" not in text
 
 
-def test_the_confusions_hold_every_row_at_both_thresholds(heart_told: dict[str, Section]) -> None:
-    section = heart_told["Confusion"]
+def test_the_confusions_hold_every_row_at_both_thresholds(
+    heart_reported: dict[str, Section],
+) -> None:
+    section = heart_reported["Confusion"]
     assert re.findall(r"Threshold ([\d.]+):", section.text) == ["0.5", "0.167"]
     numbers = [float(cell) for row in cells(section) for cell in row[1:] if cell[0].isdigit()]
     assert sum(numbers[:4]) == pytest.approx(270, abs=0.2)
@@ -188,22 +193,22 @@ def test_the_confusions_hold_every_row_at_both_thresholds(heart_told: dict[str, 
 
 
 def test_every_picture_has_words_and_is_a_picture(
-    heart_told: dict[str, Section], moons_told: dict[str, Section], drawn: list[bytes]
+    heart_reported: dict[str, Section], moons_reported: dict[str, Section], drawn: list[bytes]
 ) -> None:
-    for page in (heart_told, moons_told):
+    for page in (heart_reported, moons_reported):
         pictures = [section.picture for section in page.values() if section.picture]
         assert len({picture.name for picture in pictures}) == len(pictures) >= 7
         assert all(len(picture.alt) > 30 for picture in pictures)
-    assert all(picture.startswith(PNG) for picture in (*drawn, *pictures_of(moons_told)))
+    assert all(picture.startswith(PNG) for picture in (*drawn, *pictures_of(moons_reported)))
 
 
 def test_the_same_evidence_gives_the_same_bytes(heart: Evidence, drawn: list[bytes]) -> None:
-    assert pictures_of(told(heart)) == drawn
+    assert pictures_of(shown(heart)) == drawn
 
 
-def test_the_subgroups_are_told_with_their_sizes(heart_told: dict[str, Section]) -> None:
-    _, *rows = cells(heart_told["Subgroups"])
-    assert [row[:3] for row in rows] == [
+def test_the_subgroups_are_reported_with_their_sizes(heart_reported: dict[str, Section]) -> None:
+    _, *rows = cells(heart_reported["Subgroups"])
+    assert [row for row in rows if len(row) == 3] == [
         ["women", "87", "20"],
         ["men", "183", "100"],
         ["under 55 years", "132", "40"],
@@ -249,8 +254,8 @@ def test_more_rows_are_learned_from_as_the_curve_goes_on(heart: Evidence) -> Non
     assert heart.learning[0].held_out > heart.learning[-1].held_out
 
 
-def test_three_classes_are_told_one_by_one(iris: Evidence) -> None:
-    sections_ = told(iris)
+def test_three_classes_are_reported_one_by_one(iris: Evidence) -> None:
+    sections_ = shown(iris)
     assert "The Statlog comparison" not in sections_
     assert "Decision curve" not in sections_
     _, *rows = cells(sections_["Calibration"])
@@ -262,10 +267,10 @@ def test_three_classes_are_told_one_by_one(iris: Evidence) -> None:
 
 
 def test_a_plane_is_drawn_with_the_recipes_beside(
-    moons: Evidence, moons_told: dict[str, Section]
+    moons: Evidence, moons_reported: dict[str, Section]
 ) -> None:
     assert list(moons.boundaries) == ["moons", "moons-baseline"]
-    _, *rows = cells(moons_told["Decision boundaries"])
+    _, *rows = cells(moons_reported["Decision boundaries"])
     assert [row[0] for row in rows] == ["moons", "moons-baseline"]
     assert rows[1][1] == "0.850"
 
@@ -278,17 +283,17 @@ def test_a_row_that_stands_there_twice_is_counted(heart: Evidence) -> None:
         dataset=replace(dataset, frame=dataset.frame.iloc[rows]),
         validation=replace(heart.validation, probabilities=heart.validation.probabilities[:, rows]),
     )
-    assert "and the other a held-out row: 2." in told(again)["Data leakage"].text
+    assert "and in the held-out rows: 2." in shown(again)["Data leakage"].text
 
 
 def test_what_is_not_ruled_out_is_said_of_the_recipes_own_data_alone(
-    heart: Evidence, heart_told: dict[str, Section], tmp_path: Path, heart_lines: list[str]
+    heart: Evidence, heart_reported: dict[str, Section], tmp_path: Path, heart_lines: list[str]
 ) -> None:
-    assert "Not ruled out: That nominal columns" in heart_told["Data leakage"].text
+    assert "Not ruled out: Four choices" in heart_reported["Data leakage"].text
     (tmp_path / "own.dat").write_text("\n".join(heart_lines[:150]))
     recipe = quick(find_recipe("heart"))
     own = gather(recipe, tmp_path / "own.dat", None, lambda *_: lambda _: None)
-    assert "Not ruled out" not in told(own)["Data leakage"].text
+    assert "Not ruled out" not in shown(own)["Data leakage"].text
 
 
 def test_a_file_that_cannot_be_judged_is_refused_before_anything_runs(
@@ -305,6 +310,54 @@ def test_a_file_that_cannot_be_judged_is_refused_before_anything_runs(
     with pytest.raises(DataError, match="0 rows of presence"):
         gather(find_recipe("heart"), path, None, phase)  # type: ignore[arg-type]
     assert announced == []
+
+
+def test_a_report_opens_with_a_summary_and_contents(heart: Evidence) -> None:
+    page = make_report(heart).markdown()
+    headings = re.findall(r"^## (.+)$", page, re.MULTILINE)
+    assert headings == ["Summary", "Contents", "Run", "Data", *HEADINGS]
+    summary = page[: page.index("## Contents")]
+    for name, figure in heart.metrics.items():
+        assert f"**{name}** {figure['value']:.3f}" in summary
+        assert MEANINGS[name] in summary
+    assert f"Not for: {heart.dataset.card['not_for']}" in summary
+
+
+def test_the_contents_link_to_every_section_of_the_page(heart: Evidence, tmp_path: Path) -> None:
+    make_report(heart).write(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    links = re.findall(r'href="#([^"]+)"', page)
+    assert links[:3] == ["run", "data", "metrics"]
+    assert len(links) == len(HEADINGS) + 2
+    assert set(links) <= set(re.findall(r'<h2 id="([^"]+)"', page))
+
+
+def test_a_report_identifies_model_rows_program_seed_and_settings(heart: Evidence) -> None:
+    page = make_report(heart).markdown()
+    rows = dict(line.strip("| ").split(" | ", 1) for line in page.splitlines() if " | " in line)
+    assert rows["model version"] == f"`{heart.artifact.version}`"
+    assert rows["SHA-256 of the rows"] == f"`{heart.artifact.about['data']['sha256']}`"
+    assert rows["Heartline version"] == version("heartline")
+    assert (rows["recipe"], rows["seed"], rows["layers"]) == ("heart", "1", "22-8-1")
+    assert rows["protocol"] == heart.artifact.about["training"]["protocol"]
+    assert rows["l2 of members"] == "[15.0]"
+    assert "No file has this model" in page
+
+
+def test_a_report_names_the_version_of_the_saved_model(heart: Evidence, tmp_path: Path) -> None:
+    saved = heart.artifact.save(tmp_path / "heart.npz")
+    assert saved.sha256 == heart.artifact.sha256
+    found = saved_version(tmp_path / "heart.npz", heart.recipe, None, None, heart.artifact)
+    assert found == saved.version
+    assert f"| model version | `{found}` |" in make_report(heart, found).markdown()
+    assert saved_version(tmp_path / "none.npz", heart.recipe, None, None, heart.artifact) is None
+    assert saved_version(tmp_path / "heart.npz", heart.recipe, None, 9, heart.artifact) is None
+
+
+def test_the_rows_of_a_recipe_without_a_file_have_a_digest_too(iris: Evidence) -> None:
+    page = make_report(iris).markdown()
+    assert re.search(r"\| SHA-256 of the values \| `[0-9a-f]{64}` \|", page)
+    assert re.search(r": share of correct classes$", page, re.MULTILINE)
 
 
 def test_the_one_page_needs_no_other_file(heart: Evidence, tmp_path: Path) -> None:
@@ -331,7 +384,7 @@ def test_what_stands_in_a_text_is_no_markup_on_the_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["heart", "moons", "iris"])
-def test_the_committed_report_tells_of_the_committed_recipe(name: str) -> None:
+def test_the_committed_report_shows_of_the_committed_recipe(name: str) -> None:
     folder = ROOT / "artifacts" / name
     page = (folder / "report.md").read_text()
     recipe = find_recipe(name)
@@ -351,7 +404,7 @@ def test_the_committed_report_has_the_figures_of_the_committed_card() -> None:
         assert f"| {name} {row}" in page
 
 
-def test_colours_are_not_all_that_tells_lines_apart() -> None:
+def test_colours_are_not_all_that_shows_lines_apart() -> None:
     y = np.array([0.0, 1.0, 0.0, 1.0, 1.0])
     curve = roc_curve(y, np.array([[0.1, 0.9, 0.4, 0.3, 0.8]]), 0)
     axes = roc_plot({"a": curve, "b": curve, "c": curve}).axes[0]

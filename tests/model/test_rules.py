@@ -113,7 +113,9 @@ def _vectorised(table: RuleTable, rows: list[list[Cell]]) -> list[Told]:
     together = table.matrix(good, places)
     assert together is not None
     found = [None if X is None else shown(X[0, -1]) for X in alone]
-    assert [*map(shown, together[:, -1].tolist())] == [told for told in found if told is not None]
+    assert [*map(shown, together[:, -1].tolist())] == [
+        reported for reported in found if reported is not None
+    ]
     assert len(good) == len(rows) or table.matrix(rows, places) is None
     return found
 
@@ -123,8 +125,8 @@ def test_both_evaluators_decide_alike(rule: Rule) -> None:
     for cells in (CELLS, [*CELLS, True, False]):
         expected = [scalar(rule, cell) for cell in cells]
         assert vectorised(rule, cells) == expected
-        assert any(told is None for told in expected)
-        assert any(told not in (None, "missing") for told in expected)
+        assert any(reported is None for reported in expected)
+        assert any(reported not in (None, "missing") for reported in expected)
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -134,7 +134,7 @@ def test_the_accuracies_of_iris_are_those_of_the_parts_that_scikit_learn_makes(
         assert accuracy == np.mean(predicted == classes), name
 
 
-def test_iris_tells_its_progress_every_twenty_epochs_and_nothing_of_the_test_rows(
+def test_iris_shows_its_progress_every_twenty_epochs_and_nothing_of_the_test_rows(
     irises: list[Artifact],
 ) -> None:
     for artifact in irises:
@@ -187,8 +187,8 @@ def test_a_committed_artifact_says_what_its_recipe_says_whatever_the_rounding(
     assert (again.name, again.labels) == (committed.name, committed.labels)
     assert again.threshold == committed.threshold
     assert again.threshold_reason == committed.threshold_reason
-    for key, told in committed.about.items():
+    for key, reported in committed.about.items():
         if key not in ("metrics", "training"):
-            assert again.about[key] == told
-    told, fresh = (dict(a.about["training"]) | {"progress": ()} for a in pair)
-    assert told == fresh
+            assert again.about[key] == reported
+    reported, fresh = (dict(a.about["training"]) | {"progress": ()} for a in pair)
+    assert reported == fresh

@@ -130,7 +130,7 @@ def test_parquet_has_typed_columns_and_rows_without_lines(tmp_path: Path) -> Non
         "none": [None, None],
         "l": [None, None],
     }
-    assert table.columns["l"].problem == "holds lists, objects or bytes"
+    assert table.columns["l"].problem == "contains lists, objects or bytes"
     assert str(table.fault("no", row=1, column="n")) == f"{path}, row 2, column n: no"
 
 
@@ -138,7 +138,7 @@ FAULTS: dict[str, tuple[str, str | bytes, str]] = {
     "an empty file": (".csv", "", ": the file is empty"),
     "blanks alone": (".ndjson", "\ufeff \n\n", ": the file is empty"),
     "empty Parquet": (".parquet", "", ": the file is empty"),
-    "a header alone": (".csv", "a,b\n", ": a header and no rows"),
+    "a header alone": (".csv", "a,b\n", ": the file has a header but no rows"),
     "UTF-16": (".csv", "a,b\n1,2\n".encode("utf-16"), ": the text is UTF-16, and must be UTF-8"),
     "UTF-16, big end first": (
         ".ndjson",
@@ -157,7 +157,7 @@ FAULTS: dict[str, tuple[str, str | bytes, str]] = {
     "no header": (
         ".csv",
         "5,0.5,5\n6,0.5,7\n",
-        ", line 1: a CSV file begins with a header, and here one number stands twice",
+        ", line 1: a CSV file needs a header; the first line contains a number twice",
     ),
     "too few": (".csv", "a,b\n1,2\n1\n", ", line 3: expected 2 values (a, b), found 1"),
     "too many": (".csv", "a;b\n1;2;3\n", ", line 2: expected 2 values (a, b), found 3"),
@@ -198,7 +198,7 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_sentence(case: str, tmp_pa
 def test_parquet_without_rows_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pl.DataFrame({"a": pl.Series([], dtype=pl.Int64)}).write_parquet(path)
-    with pytest.raises(DataError, match="columns and no rows"):
+    with pytest.raises(DataError, match="the file has columns but no rows"):
         read_source(path)
 
 

@@ -389,17 +389,17 @@ def constant() -> Dataset:
         (
             too_few_rows(),
             "2 rows of class 2 (label); cross-validation needs at least 3 of each class: add rows "
-            "of it",
+            "of this class",
         ),
         (
             with_value(np.nan),
-            "column x1: 1 value is missing, and its missing value policy is to refuse it",
+            "column x1: 1 value is missing, which the column does not allow",
         ),
-        (with_value(np.inf), "column x1: a value is infinite, or beyond 1e+100"),
+        (with_value(np.inf), "column x1: a value is infinite, or its magnitude exceeds 1e+100"),
         (
             constant(),
-            "column x1: all 120 rows hold the same value, from which nothing can be learned: add "
-            "rows that differ in it",
+            "column x1: all 120 rows have the same value, so nothing can be learned from it: add "
+            "rows with other values",
         ),
         (one_group(), "1 group of rows; cross-validation needs at least 3"),
         (
@@ -410,7 +410,7 @@ def constant() -> Dataset:
         (
             class_in_one_group(),
             "1 group with rows of class 1 (label); cross-validation needs at least 3 of each "
-            "class: add rows of it",
+            "class: add rows of this class",
         ),
         (
             replace(made_table(), weights=np.zeros(120)),
@@ -418,7 +418,7 @@ def constant() -> Dataset:
         ),
         (
             replace(made_table(classes=3), costs=Costs(5.0, 1.0)),
-            "costs are for two classes, and there are 3: remove them",
+            "costs need exactly two classes, and there are 3: remove them",
         ),
         (
             made_table(606, classes=101),
@@ -457,7 +457,7 @@ def test_a_fold_without_a_class_to_learn_from_is_refused() -> None:
     dataset = made_table()
     training = np.ones((1, 2, 120), dtype=bool)
     training[0, 1, dataset.classes == 1] = False
-    with pytest.raises(DataError, match="a fold would learn from no row of class 1"):
+    with pytest.raises(DataError, match="the training rows of a fold would have no class 1"):
         refusals.check_training_sets(dataset, training)
 
 

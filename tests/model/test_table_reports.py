@@ -86,7 +86,7 @@ def test_many_classes_have_curves_of_the_most_frequent() -> None:
     shown = [f"class {number}" for number in (1, 3, 4, 5, 6, 7)]
     assert [label for label in evidence.dataset.labels if f"{label}:" in picture.alt] == shown
     for heading in ("ROC", "Precision and recall", "Calibration"):
-        assert "the 6 of 8 classes with the most rows" in found[heading].text
+        assert "Only the 6 classes with the most rows, of 8, are shown." in found[heading].text
     assert "Decision curve" not in found
     assert make_report(evidence).markdown().count("![") == 6
 
@@ -129,6 +129,9 @@ def test_the_card_says_what_a_wrong_decision_costs() -> None:
     recipe = table_recipe("made", lambda _: dataset, folds=2, repeats=1)
     artifact = recipe.train()
     page = card_markdown(artifact.card())
-    assert "per row at threshold 0.25: 9 for class 1 called class 0, 3 for the reverse |" in page
+    assert (
+        "mean cost per row at threshold 0.25: 9 for class 1 predicted as class 0, 3 for the "
+        "reverse |" in page
+    )
     assert "stratified 2-fold cross-validation, once" in page
     assert artifact.threshold == 0.5

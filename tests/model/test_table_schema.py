@@ -59,7 +59,7 @@ def test_what_a_file_leaves_out_follows_from_the_rest(tmp_path: Path) -> None:
     )
     assert (schema.target.threshold, schema.target.threshold_reason) == (
         0.5,
-        "The more probable class.",
+        "The more probable class is predicted.",
     )
     assert {*schema.card} == {"intended_use", "not_for", "limits"}
     assert schema.data_path is None
@@ -146,7 +146,7 @@ FAULTS = {
     ),
     "a key like no other": (
         SMALL.replace('classes', 'zzz = 1\nclasses'),
-        ", line 6, target.zzz: unknown key; known are name, description, aliases, classes, "
+        ", line 6, target.zzz: unknown key; the keys are name, description, aliases, classes, "
         "texts_only, boolean, positive, costs, threshold, threshold_reason",
     ),
     "another kind": (
@@ -172,23 +172,23 @@ FAULTS = {
     "no target": ('name = "a"\n[columns]\n', ": target is missing"),
     "no kind": (
         SMALL.replace('kind = "count"', ""),
-        ", line 8, columns.age: kind or ignore is missing",
+        ", line 8, columns.age: give kind, or ignore",
     ),
     "no range": (
         SMALL.replace("minimum = 0", ""),
-        ", line 8, columns.age: minimum and maximum, or codes, are missing",
+        ", line 8, columns.age: give minimum and maximum, or codes",
     ),
     "a range that is none": (
         SMALL.replace("120", "-1"),
-        ", line 8, columns.age: the minimum must lie below the maximum",
+        ", line 8, columns.age: the minimum must be less than the maximum",
     ),
     "a range that is not a number": (
         SMALL.replace("120", "nan"),
-        ", line 8, columns.age: the minimum must lie below the maximum",
+        ", line 8, columns.age: the minimum must be less than the maximum",
     ),
     "another level": (
         SMALL + "[columns.c]\nkind = 'binary'\ncodes = ['a', 'b']\nother = 'c'\n",
-        ", line 12, columns.c: other is none of the codes",
+        ", line 12, columns.c: other is not one of the codes",
     ),
     "one class": (
         SMALL.replace('"no", ', ""),
@@ -200,7 +200,7 @@ FAULTS = {
     ),
     "a positive class that is none": (
         SMALL.replace("classes", "positive = 'maybe'\nclasses"),
-        ", line 6, target.positive: positive is none of the classes",
+        ", line 6, target.positive: positive is not one of the classes",
     ),
     "one name twice": (SMALL + 'aliases = ["ill"]\n', ": ill is the name or alias of two columns"),
     "the group is a feature": (
@@ -209,11 +209,11 @@ FAULTS = {
     ),
     "nothing to predict from": (
         SMALL.partition("[columns.age]")[0] + "[columns.id]\nignore = 'an id'\n",
-        ": no column is left to predict from",
+        ": no column remains to predict from",
     ),
     "a threshold": (
         SMALL.replace("classes", "threshold = 1.0\nclasses"),
-        ": the threshold must lie between 0 and 1",
+        ": the threshold must be between 0 and 1",
     ),
     "costs": (
         SMALL.replace("classes", "costs = { false_negative = 0, false_positive = 1 }\nclasses"),
@@ -223,7 +223,7 @@ FAULTS = {
         SMALL.replace("yes", 'yes", "so').replace(
             "classes", "costs = { false_negative = 2, false_positive = 1 }\nclasses"
         ),
-        ": costs and thresholds are for two classes",
+        ": costs and thresholds need exactly two classes",
     ),
     "a subgroup of no column": (
         SMALL + "[[subgroups]]\nname = 'a'\ncolumn = 'agee'\nfrom = 0\nbelow = 1\n",
@@ -231,7 +231,7 @@ FAULTS = {
     ),
     "half a subgroup": (
         SMALL + "[[subgroups]]\nname = 'a'\ncolumn = 'age'\nfrom = 0\n",
-        ", subgroups.0: value, or from and below, are missing",
+        ", subgroups.0: give value, or from and below",
     ),
     "no TOML": ("name = \n", ": not TOML: Invalid value (at line 1, column 8)"),
     "a column twice": (
@@ -351,7 +351,9 @@ def schemas(draw: st.DrawFn) -> TableSchema:
     return TableSchema(
         name=names[4],
         target=Target(
-            target, threshold_reason=draw(TEXTS) if of_two else "The more probable class.", **of_two
+            target,
+            threshold_reason=draw(TEXTS) if of_two else "The more probable class is predicted.",
+            **of_two,
         ),
         columns=tuple(draw(st.permutations(columns))),
         limits=tuple(draw(st.lists(TEXTS, max_size=3))),

@@ -127,7 +127,7 @@ def test_the_public_set_is_the_same_in_whatever_way_it_is_written(way: str, tmp_
     ["17.99", "110.01", "-54", "54 years", "5 4", "1e400", "inf", "-inf", "Infinity", "True",
      "false", "0x36", "1_0", "54;", "\uff15\uff14", "--54", "NaN0", "1e-400", "sixty\u0000"],
 )  # fmt: skip
-def test_an_impossible_value_is_told_by_its_place_and_not_repeated(
+def test_an_impossible_value_is_reported_by_its_place_and_not_repeated(
     value: str, tmp_path: Path
 ) -> None:
     text = fault(tmp_path, with_cell("age", value))
@@ -141,7 +141,7 @@ def test_a_missing_value_is_called_missing(value: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["2", "-1", "0.5", "1.0000001", "Male", "males", "diverse"])
-def test_an_unknown_code_is_told_with_those_that_there_are(value: str, tmp_path: Path) -> None:
+def test_an_unknown_code_is_reported_with_those_that_there_are(value: str, tmp_path: Path) -> None:
     text = fault(tmp_path, with_cell("sex", value))
     assert text == f", line 3, column sex: not a value of this column; {SEX}"
 
@@ -154,7 +154,7 @@ def test_no_fault_of_any_column_repeats_the_value(column: str, value: str, tmp_p
     assert "987654" not in text
 
 
-def test_a_missing_value_in_the_file_without_commas_is_told_too(tmp_path: Path) -> None:
+def test_a_missing_value_in_the_file_without_commas_is_reported_too(tmp_path: Path) -> None:
     lines = [row.replace(",", " ") for row in ROWS[:3]]
     lines[1] = lines[1].replace("115.0", "?")
     text = fault(tmp_path, "\n".join(lines))
@@ -184,7 +184,7 @@ WIDTHS = {
 
 
 @pytest.mark.parametrize("case", WIDTHS)
-def test_a_line_with_another_number_of_values_is_told_by_its_number(
+def test_a_line_with_another_number_of_values_is_reported_by_its_number(
     case: str, tmp_path: Path
 ) -> None:
     content, expected = WIDTHS[case]
@@ -192,13 +192,13 @@ def test_a_line_with_another_number_of_values_is_told_by_its_number(
 
 
 @pytest.mark.parametrize("more", ["1", "1 2", "1 2 3 4 5 6"])
-def test_a_first_line_that_is_too_long_is_told(more: str, tmp_path: Path) -> None:
+def test_a_first_line_that_is_too_long_is_reported(more: str, tmp_path: Path) -> None:
     text = fault(tmp_path, f"{SPACED[0]} {more}\n{SPACED[1]}")
     assert text.startswith(f", line 1: {MANY} ")
 
 
 @pytest.mark.parametrize("more", [",x", ",x,y", ",,x", ",x,y,z,,"])
-def test_a_header_that_is_too_long_is_told(more: str, tmp_path: Path) -> None:
+def test_a_header_that_is_too_long_is_reported(more: str, tmp_path: Path) -> None:
     text = fault(tmp_path, csv([row + more for row in ROWS[:2]], HEADER + more))
     assert re.match(r", line [12][:,]", text)
 
@@ -210,7 +210,7 @@ def renamed(old: str, new: str) -> str:
 HEADERS = {
     "none": (
         "\n".join(ROWS),
-        ", line 1: no column's name is known; a CSV file begins with a header, here of age, sex, "
+        ", line 1: no known column; a CSV file needs a header, with the columns age, sex, "
         "chest_pain, resting_blood_pressure, serum_cholesterol, fasting_blood_sugar, "
         "resting_ecg_results, max_heart_rate_achieved, exercise_induced_angina, oldpeak, "
         "slope_of_the_peak, num_of_major_vessels, thal, heart_disease",
@@ -236,20 +236,22 @@ HEADERS = {
     "twice": (renamed("sex", "age"), ", line 1, column age: is given twice"),
     "twice by alias": (renamed("thal", "cp"), ", line 1, column chest_pain: is given twice"),
     "after blank lines": ("\n\n" + renamed("sex,", ""), ", line 3, column sex: is missing"),
-    "header only": (HEADER, ": a header and no rows"),
-    "header and blanks": (HEADER + "\n\n  \n", ": a header and no rows"),
+    "header only": (HEADER, ": the file has a header but no rows"),
+    "header and blanks": (HEADER + "\n\n  \n", ": the file has a header but no rows"),
 }
 
 
 @pytest.mark.parametrize("case", HEADERS)
-def test_a_faulty_header_is_told(case: str, tmp_path: Path) -> None:
+def test_a_faulty_header_is_reported(case: str, tmp_path: Path) -> None:
     content, expected = HEADERS[case]
     assert fault(tmp_path, content) == expected
 
 
-def test_a_name_like_no_other_is_told_with_those_that_there_are(tmp_path: Path) -> None:
+def test_a_name_like_no_other_is_reported_with_those_that_there_are(tmp_path: Path) -> None:
     text = fault(tmp_path, csv(ROWS, HEADER.replace("thal", "q" * 500)))
-    assert text.startswith(f", line 1, column '{'q' * 40}': unknown column; known are age, sex, ")
+    assert text.startswith(
+        f", line 1, column '{'q' * 40}': unknown column; the columns are age, sex, "
+    )
     assert "q" * 41 not in text
 
 
@@ -259,11 +261,11 @@ def test_an_empty_file_is_called_empty(content: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [",", ",,,\n,,,\n", "," * 13, '""', '"",""', '""\n""'])
-def test_a_file_of_nothing_but_separators_is_told(content: str, tmp_path: Path) -> None:
+def test_a_file_of_nothing_but_separators_is_reported(content: str, tmp_path: Path) -> None:
     fault(tmp_path, content)
 
 
-def test_a_row_of_nothing_but_commas_is_told_and_not_left_out(tmp_path: Path) -> None:
+def test_a_row_of_nothing_but_commas_is_reported_and_not_left_out(tmp_path: Path) -> None:
     text = fault(tmp_path, csv([ROWS[0], "," * 13, ROWS[1]]))
     assert text == f", line 3, column age: a value is missing; {AGE}"
 
@@ -285,7 +287,7 @@ def test_a_line_end_within_quotes_shifts_no_line_number(tmp_path: Path) -> None:
     "content",
     [csv(ROWS).encode() + b"\xff", b"\x80\x04\x95", b"\x89PNG\r\n"],
 )
-def test_what_is_not_utf_8_is_told(content: bytes, tmp_path: Path) -> None:
+def test_what_is_not_utf_8_is_reported(content: bytes, tmp_path: Path) -> None:
     assert fault(tmp_path, content) == ": not a text file in UTF-8"
 
 
@@ -300,11 +302,11 @@ def test_utf_16_is_named(encoding: str, tmp_path: Path) -> None:
     [b"\x00", b"\x00" * 5000, csv(ROWS).replace("70.0", "7\x000").encode(),
      "\n".join(SPACED).replace("70.0", "70.0\x00").encode(), csv(ROWS).encode("utf-16-le")],
 )  # fmt: skip
-def test_nul_bytes_are_told(content: bytes, tmp_path: Path) -> None:
+def test_nul_bytes_are_reported(content: bytes, tmp_path: Path) -> None:
     fault(tmp_path, content)
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     for path, reason in [
         (tmp_path, "not a regular file"),
         (tmp_path / "missing.csv", "No such file or directory"),

@@ -91,8 +91,8 @@ def test_a_penalty_shrinks_the_weights_and_one_of_zero_is_none() -> None:
         assert np.sum(held.parameters[key] ** 2) < 0.5 * np.sum(free.parameters[key] ** 2)
 
 
-def test_the_callback_hears_of_every_iteration() -> None:
-    heard: list[int] = []
+def test_the_callback_is_called_for_every_iteration() -> None:
+    calls: list[int] = []
     fit(
         random_network(),
         X,
@@ -100,9 +100,9 @@ def test_the_callback_hears_of_every_iteration() -> None:
         loss=BinaryCrossEntropy(),
         optimizer=Adam(0.01),
         iterations=4,
-        callback=heard.append,
+        callback=calls.append,
     )
-    assert heard == [1, 2, 3, 4]
+    assert calls == [1, 2, 3, 4]
 
 
 def test_divergence_names_the_iteration_and_the_rate_and_says_what_to_do() -> None:
@@ -112,7 +112,7 @@ def test_divergence_names_the_iteration_and_the_rate_and_says_what_to_do() -> No
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_rows_that_are_not_finite_are_told_at_the_first_iteration(value: float) -> None:
+def test_rows_that_are_not_finite_are_reported_at_the_first_iteration(value: float) -> None:
     broken = X.copy()
     broken[3, 2] = value
     with pytest.raises(DivergenceError, match="iteration 1 "):
@@ -195,7 +195,7 @@ def test_through_moved_weights_another_derivative_is_carried() -> None:
 @pytest.mark.parametrize("optimizer", [Momentum(0.1), Adam(0.1)])
 def test_an_optimiser_that_remembers_carries_no_moved_weights(optimizer: Optimizer) -> None:
     network = random_network()
-    with pytest.raises(ValueError, match="plain gradient descent alone"):
+    with pytest.raises(ValueError, match="gradient descent without momentum"):
         fit(
             network,
             X,
@@ -214,7 +214,7 @@ def test_a_loss_of_another_output_activation_is_refused() -> None:
         fit(random_network(), X, y, loss=loss, optimizer=optimizer, iterations=1)
 
 
-def test_a_loss_that_is_not_finite_is_told_though_every_weight_is() -> None:
+def test_a_loss_that_is_not_finite_is_reported_though_every_weight_is() -> None:
     network = random_network()
     network.parameters["W1"][0, 0] = 1e200  # its square, in the penalty, is more than a float holds
     with pytest.raises(DivergenceError, match="iteration 1 "):

@@ -124,7 +124,7 @@ TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
         f"cc-{TRACE}-{SPAN}-01-what-the-future-will-bring",
     ],
 )
-def test_the_callers_span_is_told(server: Server, given: str) -> None:
+def test_the_callers_span_is_reported(server: Server, given: str) -> None:
     with server.client() as client:
         response = client.get("/livez", headers={"traceparent": given})
     line = server.log_of(response.headers["x-request-id"])
@@ -160,7 +160,7 @@ def test_a_malformed_traceparent_is_ignored(server: Server, given: list[str]) ->
     assert PATIENT_VALUE not in server.log.read_text()
 
 
-def test_the_log_tells_what_is_served(server: Server) -> None:
+def test_the_log_shows_what_is_served(server: Server) -> None:
     with server.client() as client:
         version = client.get("/readyz").json()["model_version"]
     (line,) = [line for line in server.log_lines() if line["message"] == "serving"]

@@ -99,7 +99,7 @@ async def test_what_is_no_key_is_refused(
     assert KEY not in response.text
 
 
-async def test_a_wrong_key_is_told_from_a_missing_one(client: httpx.AsyncClient) -> None:
+async def test_a_wrong_key_is_reported_from_a_missing_one(client: httpx.AsyncClient) -> None:
     response = await client.get("/model", headers={"Authorization": "Bearer wrong"})
     _assert_unauthorized(response, 'Bearer realm="heartline", error="invalid_token"')
 

@@ -204,7 +204,7 @@ def test_what_is_left_of_a_refused_body_does_not_keep_a_connection(strict: Serve
         assert statuses(connection) == [413]
 
 
-def test_a_long_body_that_nobody_wants_is_read_slowly_to_its_end() -> None:
+def test_a_long_body_that_is_not_needed_is_read_slowly_to_its_end() -> None:
     length = 3 * UNWANTED_BYTES
     with (
         threaded(Settings(artifact=ARTIFACT)) as served,

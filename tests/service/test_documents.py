@@ -73,6 +73,13 @@ async def test_who_has_the_document_gets_304_without_it(
         assert name == "x-request-id" or answer.headers[name] == first.headers[name]
 
 
+async def test_the_document_says_that_the_card_may_be_unchanged(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    responses = document["paths"]["/model"]["get"]["responses"]
+    assert {"200", "304"} <= responses.keys()
+    assert "content" not in responses["304"]
+
+
 async def test_conditions_may_be_spread_over_several_headers(client: httpx.AsyncClient) -> None:
     etag = (await client.get("/openapi.json")).headers["etag"]
     headers = [("If-None-Match", '"other"'), ("If-None-Match", f'"another", {etag}')]

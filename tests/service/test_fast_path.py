@@ -178,9 +178,9 @@ def test_both_ways_answer_log_and_count_the_same(
     name: str, both: tuple[Way, Way], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    told, due = [way.ask(caplog, **_requests()[name]) for way in both]
-    assert told == due
-    assert len(told.lines) == 1
+    reported, due = [way.ask(caplog, **_requests()[name]) for way in both]
+    assert reported == due
+    assert len(reported.lines) == 1
 
 
 @pytest.mark.parametrize(
@@ -196,8 +196,10 @@ def test_both_ways_know_the_keys(
     headers: dict[str, str], both_keyed: tuple[Way, Way], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    told, due = [way.ask(caplog, content=GOOD, headers={**JSON, **headers}) for way in both_keyed]
-    assert told == due
+    reported, due = [
+        way.ask(caplog, content=GOOD, headers={**JSON, **headers}) for way in both_keyed
+    ]
+    assert reported == due
 
 
 PLAIN = post("/predict", GOOD, "X-Request-ID: mine")
@@ -236,9 +238,9 @@ def test_both_ways_answer_the_same_however_requests_arrive(
     with ExitStack() as stack:
         for way in both * others:  # a connection that is alone is answered at once
             stack.enter_context(way.idle())
-        told, due = [way.answers(pieces, number) for way in both]
-    assert told == due
-    assert [answer[:12] for answer in told].count(b"HTTP/1.1 200") == number - b"".join(
+        reported, due = [way.answers(pieces, number) for way in both]
+    assert reported == due
+    assert [answer[:12] for answer in reported].count(b"HTTP/1.1 200") == number - b"".join(
         pieces
     ).count(OTHER)
 
@@ -248,16 +250,16 @@ def test_both_ways_refuse_a_head_with_a_line_feed_alone(place: int, both: tuple[
     head = PLAIN[: -len(GOOD)].split(b"\r\n")
     sent = b"\r\n".join(head[: place + 1]) + b"\n" + b"\r\n".join(head[place + 1 :]) + GOOD
     assert sent.count(b"\n") == PLAIN.count(b"\n")
-    told, due = [way.answers([sent], 1) for way in both]
-    assert told == due
+    reported, due = [way.answers([sent], 1) for way in both]
+    assert reported == due
 
 
-def test_who_asks_whether_to_go_on_is_told_to(both: tuple[Way, Way]) -> None:
+def test_who_asks_whether_to_go_on_is_asked_to(both: tuple[Way, Way]) -> None:
     request = post("/predict", GOOD, "X-Request-ID: mine", "Expect: 100-continue")
     pieces = [request[: -len(GOOD)], GOOD]
-    told, due = [way.answers(pieces, 2) for way in both]
-    assert told == due
-    assert told[0] == b"HTTP/1.1 100 Continue\r\n"
+    reported, due = [way.answers(pieces, 2) for way in both]
+    assert reported == due
+    assert reported[0] == b"HTTP/1.1 100 Continue\r\n"
 
 
 def test_both_ways_close_while_the_service_is_stopping() -> None:
@@ -268,12 +270,12 @@ def test_both_ways_close_while_the_service_is_stopping() -> None:
             server.config.encoded_headers += [CLOSE_HEADER]
             state = server.server_state
             state.default_headers = [*state.default_headers, CLOSE_HEADER]
-        (told,), (due,) = [way.answers([PLAIN], 1) for way in both]
-    assert told == due
-    assert b"\r\nconnection: close\r\n" in told
+        (reported,), (due,) = [way.answers([PLAIN], 1) for way in both]
+    assert reported == due
+    assert b"\r\nconnection: close\r\n" in reported
 
 
-def test_both_ways_tell_of_a_client_that_leaves(
+def test_both_ways_show_of_a_client_that_leaves(
     both: tuple[Way, Way], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "heartline.access")
@@ -282,14 +284,14 @@ def test_both_ways_tell_of_a_client_that_leaves(
         # The line of the request before, for /metrics, is written after its answer.
         return [line for line in caplog.records if line.__dict__["route"] == "/predict"]
 
-    told = []
+    reported = []
     for way in both:
         caplog.clear()
         assert way.answers([PLAIN[:-50]], 0) == []
         wait_until(lambda: bool(lines()))
         (line,) = lines()
-        told.append((line.__dict__["status"], way.ask(caplog, url="/").metrics))
-    assert told[0] == told[1]
+        reported.append((line.__dict__["status"], way.ask(caplog, url="/").metrics))
+    assert reported[0] == reported[1]
 
 
 @pytest.mark.parametrize("way", [0, 1], ids=["fast", "slow"])

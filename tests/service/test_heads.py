@@ -151,7 +151,7 @@ def test_a_head_that_the_rfcs_allow_is_taken(case: str, fast: bool) -> None:
 
 
 @pytest.mark.parametrize(("version", "expected"), [(b"1.1", [100, 200]), (b"1.0", [200])])
-def test_a_client_of_http_1_0_is_not_told_to_continue(version: bytes, expected: list[int]) -> None:
+def test_a_client_of_http_1_0_is_not_asked_to_continue(version: bytes, expected: list[int]) -> None:
     async def scenario() -> None:
         connection = Connection(OPEN)
         request = post("/predict", RECORD, CLOSE, "Expect: 100-continue")

@@ -117,7 +117,7 @@ def broken(number: int) -> Callable[[int, bytes], int]:
 
 
 @pytest.mark.parametrize("number", [errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF])
-def test_lines_that_fail_are_counted_and_told_of_when_writing_works_again(
+def test_lines_that_fail_are_counted_and_reported_of_when_writing_works_again(
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     writer = LineWriter(pipe.writer, notice)
@@ -195,7 +195,7 @@ def test_what_a_pipe_has_no_room_for_is_written_later_in_order(pipe: Pipe) -> No
         [LINE % number for number in range(start, start + 100)] for start in range(0, 5000, 100)
     ]
     for turn in turns:
-        put_now(writer, turn)  # returns, though nobody reads
+        put_now(writer, turn)  # returns although the pipe is not read
     text = read_until(pipe.reader, turns[-1][-1])
     assert text == b"".join(line for turn in turns for line in turn)
 

@@ -39,7 +39,7 @@ def _fail(secret: str) -> None:
     raise Quoting(f"age {secret} is\ntoo much")
 
 
-def test_of_an_exception_the_type_and_the_way_are_told_but_never_the_text(
+def test_of_an_exception_the_type_and_the_way_are_reported_but_never_the_text(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("info")
@@ -57,7 +57,7 @@ def test_of_an_exception_the_type_and_the_way_are_told_but_never_the_text(
     assert "in _fail" in line["exc_info"]
 
 
-def test_causes_and_contexts_are_told_by_their_types_alone(
+def test_causes_and_contexts_are_reported_by_their_types_alone(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("info")
@@ -94,7 +94,7 @@ def test_exceptions_that_caused_each_other_end(capfd: pytest.CaptureFixture[str]
     assert _line(capfd)["exc_info"].count("caused by") == 1
 
 
-def test_an_exception_that_was_never_raised_is_told_too(
+def test_an_exception_that_was_never_raised_is_reported_too(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("info")

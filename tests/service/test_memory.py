@@ -46,10 +46,10 @@ def faults_of_a_batch(kind: str) -> float:
     """Return how many pages the kernel makes for each of 50 batches of 1,000 records."""
     command = [sys.executable, "-c", FAULTS_OF_BATCHES, str(ARTIFACT), kind]
     environment = {**os.environ, **GLIBC_BOUNDS}
-    told = subprocess.run(
+    reported = subprocess.run(
         command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True
     )
-    return float(told.stdout)
+    return float(reported.stdout)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")

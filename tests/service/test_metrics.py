@@ -1,4 +1,4 @@
-"""What GET /metrics tells of what one application has done."""
+"""What GET /metrics shows of one application."""
 
 from __future__ import annotations
 
@@ -387,7 +387,7 @@ async def test_nothing_that_a_client_wrote_gets_into_the_metrics(
     assert PATIENT_VALUE not in page
 
 
-async def test_the_served_model_is_told(scrape: Scrape, artifact: Artifact) -> None:
+async def test_the_served_model_is_reported(scrape: Scrape, artifact: Artifact) -> None:
     labels = {"name": artifact.name, "version": artifact.version}
     assert (await scrape())[series("heartline_model_info", **labels)] == 1
 
@@ -415,7 +415,7 @@ async def test_the_build_is_named(scrape: Scrape) -> None:
     assert found == {series("heartline_build_info", **labels): 1}
 
 
-async def test_the_worker_is_told_of(scrape: Scrape) -> None:
+async def test_the_worker_is_reported_of(scrape: Scrape) -> None:
     samples = await scrape()
     assert samples[series("heartline_workers")] == 1
     assert samples[series("heartline_worker_deaths_total")] == 0
@@ -432,7 +432,7 @@ async def test_a_worker_that_stops_in_order_leaves_its_slot() -> None:
     assert slots.table["pid"].tolist() == [0]
 
 
-def test_what_a_worker_has_counted_is_told_after_it_has_left(registry: Registry) -> None:
+def test_what_a_worker_has_counted_is_reported_after_it_has_left(registry: Registry) -> None:
     RequestMeter(registry, ROUTES, STATUSES).answered("/predict", 200, 0.1)
     registry.leave()
     samples = shown(registry)

@@ -120,7 +120,7 @@ def test_where_no_value_may_be_missing_it_is_not_imputed(client: Client, value: 
     assert answer.json()["errors"] == [
         {
             "loc": ["body", "weight"],
-            "msg": "Null is not imputed; expected a number from 20 to 300 (kg).",
+            "msg": "Null is not accepted; expected a number from 20 to 300 (kg).",
             "type": "null",
         }
     ]
@@ -178,19 +178,19 @@ def post_csv(client: Client, *lines: bytes) -> httpx.Response:
 
 def test_an_empty_cell_of_csv_is_missing(client: Client) -> None:
     lines = post_csv(client, b",,70,,0,,", b'"", ,70,"",0,\t,').text.splitlines()
-    told = " ".join(f"{name}: The value is missing. (missing_value)" for name in MISSING)
-    assert all(told in line for line in lines[1:])
-    assert "weight: Null is not imputed" in post_csv(client, b"54,3,,true,0,1,A").text
+    reported = " ".join(f"{name}: The value is missing. (missing_value)" for name in MISSING)
+    assert all(reported in line for line in lines[1:])
+    assert "weight: Null is not accepted" in post_csv(client, b"54,3,,true,0,1,A").text
 
 
 @pytest.mark.parametrize("cell", [b"o\xffther", b'"a\rb"', b"\r", b'"a"b'])
 def test_a_cell_that_is_no_text_has_a_fault_where_any_text_is_accepted(
     client: Client, cell: bytes
 ) -> None:
-    told = post_csv(client, b",,70,,0,%b,A" % cell, b",,70,,0,north,A").text.splitlines()
-    assert told[1].split(",")[1] == ""
-    assert "Expected" in told[1]
-    assert told[2].split(",")[1] != ""
+    reported = post_csv(client, b",,70,,0,%b,A" % cell, b",,70,,0,north,A").text.splitlines()
+    assert reported[1].split(",")[1] == ""
+    assert "Expected" in reported[1]
+    assert reported[2].split(",")[1] != ""
 
 
 def test_a_short_line_has_a_fault_though_what_it_lacks_may_be_missing(client: Client) -> None:
@@ -281,8 +281,8 @@ def test_the_examples_of_bodies_show_a_record_without_values(client: Client) -> 
 
 def test_get_model_says_which_values_may_be_missing(client: Client) -> None:
     cards = {card["name"]: card for card in client.get("/model").json()["features"]}
-    told = ("missing", "missing_cells", "texts_only", "is_boolean", "other", "can_change")
-    assert {name: [card[key] for key in told] for name, card in cards.items()} == {
+    reported = ("missing", "missing_cells", "texts_only", "is_boolean", "other", "can_change")
+    assert {name: [card[key] for key in reported] for name, card in cards.items()} == {
         "age": ["indicator", [-9, 99.5, "?"], False, False, None, True],
         "visits": ["indicator", [], False, False, None, True],
         "weight": ["refuse", [-1, "?"], False, False, None, True],

@@ -193,14 +193,14 @@ def test_every_kind_of_answer_was_given(run: Run) -> None:
     assert {answer.status_code for answer in run.answers} == wanted | ({401} if run.keys else set())
 
 
-def test_the_answers_tell_nothing_but_the_names_of_unknown_fields(run: Run) -> None:
+def test_the_answers_reveal_nothing_but_the_names_of_unknown_fields(run: Run) -> None:
     for answer in run.answers:
-        told = f"{answer.headers.multi_items()} {_without_unknown_names(answer)}"
-        assert not MARKS.search(told), (answer.request.method, answer.request.url, told)
+        reported = f"{answer.headers.multi_items()} {_without_unknown_names(answer)}"
+        assert not MARKS.search(reported), (answer.request.method, answer.request.url, reported)
     assert any(WORD in answer.text for answer in run.answers if answer.status_code == 422)
 
 
-def test_the_log_tells_nothing(run: Run) -> None:
+def test_the_log_reveals_nothing(run: Run) -> None:
     assert not MARKS.search(run.log)
 
 
@@ -212,7 +212,7 @@ def test_every_line_of_the_log_is_one_event_of_known_members(run: Run) -> None:
         assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", line)
 
 
-def test_every_request_is_one_line_and_a_crash_is_told_under_its_id(run: Run) -> None:
+def test_every_request_is_one_line_and_a_crash_is_reported_under_its_id(run: Run) -> None:
     events = [json.loads(line) for line in run.log.splitlines()]
     lines = {e["request_id"]: e for e in events if e["logger"] == "heartline.access"}
     crashes = {e["request_id"]: e for e in events if "exc_info" in e}
@@ -228,7 +228,7 @@ def test_every_request_is_one_line_and_a_crash_is_told_under_its_id(run: Run) ->
         assert "; caused by KeyError at " in event["exc_info"]
 
 
-def test_the_spans_tell_nothing(run: Run) -> None:
+def test_the_spans_reveal_nothing(run: Run) -> None:
     for body in run.collector.bodies:
         assert not MARKS.search(body.decode("latin-1"))
     spans = run.collector.spans()

@@ -12,7 +12,7 @@ async def test_livez_is_alive(client: httpx.AsyncClient) -> None:
     assert (response.status_code, response.json()) == (200, {"status": "alive"})
 
 
-async def test_readyz_tells_the_model_version(
+async def test_readyz_shows_the_model_version(
     client: httpx.AsyncClient, artifact: Artifact
 ) -> None:
     response = await client.get("/readyz")

@@ -84,7 +84,7 @@ async def test_every_error_has_the_same_shape(
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
-async def test_a_crash_has_the_same_shape_and_tells_nothing(
+async def test_a_crash_has_the_same_shape_and_reveals_nothing(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     def crash(_scorer: Scorer, _body: bytes) -> NoReturn:

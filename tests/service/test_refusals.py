@@ -105,7 +105,7 @@ async def test_the_message_says_what_was_expected(client: httpx.AsyncClient) -> 
     messages = {error["loc"][1]: error["msg"] for error in problem["errors"]}
     assert messages == {
         "age": f"Expected {FEATURES.by_accepted_name['age'].expected}.",
-        "sex": f"Null is not imputed; expected {FEATURES.by_accepted_name['sex'].expected}.",
+        "sex": f"Null is not accepted; expected {FEATURES.by_accepted_name['sex'].expected}.",
     }
 
 
@@ -129,7 +129,7 @@ async def test_an_unknown_field_is_refused_with_the_nearest_name(
     (error,) = problem["errors"]
     assert (error["loc"], error["type"]) == (["body", name], "unknown_field")
     assert ("did you mean" in error["msg"]) == (suggestion is not None)
-    assert (suggestion or "take it out") in error["msg"]
+    assert (suggestion or "remove it") in error["msg"]
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def test_a_pinned_digest_refuses_every_other_file(path: Path, artifact: Artifact
     pinned = Artifact.load(path).sha256
     file = ModelFile(Settings(artifact=path, artifact_sha256=pinned))
     shifted(artifact, 0.5).save(path)
-    with pytest.raises(HeartlineError, match="is not the pinned"):
+    with pytest.raises(HeartlineError, match=", required is"):
         file.read_again(accept)
     artifact.save(path)
     assert not file.read_again(accept)
@@ -233,47 +233,47 @@ def app(path: Path) -> FastAPI:
 
 @pytest.fixture
 def reloads(file: ModelFile) -> Iterator[tuple[Reloader, SimpleQueue[Reload]]]:
-    told: SimpleQueue[Reload] = SimpleQueue()
-    with Reloader(file, accept, 0.1, told.put) as reloader:
-        yield reloader, told
+    reported: SimpleQueue[Reload] = SimpleQueue()
+    with Reloader(file, accept, 0.1, reported.put) as reloader:
+        yield reloader, reported
 
 
-def test_a_reloader_tells_what_became_of_each_change(
+def test_a_reloader_shows_what_became_of_each_change(
     reloads: tuple[Reloader, SimpleQueue[Reload]], path: Path, artifact: Artifact
 ) -> None:
-    _, told = reloads
+    _, reported = reloads
     other = shifted(artifact, 0.5).save(path)
-    reload = told.get(timeout=PATIENCE)
+    reload = reported.get(timeout=PATIENCE)
     assert (reload.outcome, reload.artifact.version) == ("swapped", other.version)
     cut_short(path)
-    reload = told.get(timeout=PATIENCE)
+    reload = reported.get(timeout=PATIENCE)
     assert (reload.outcome, reload.artifact.version) == ("refused", other.version)
     assert reload.reason.startswith(f"{path}: the digest check failed")
 
 
-def test_a_reloader_reads_when_told_to(
+def test_a_reloader_reads_when_requested(
     reloads: tuple[Reloader, SimpleQueue[Reload]],
 ) -> None:
-    reloader, told = reloads
+    reloader, reported = reloads
     reloader.reload()
-    assert told.get(timeout=PATIENCE).outcome == "unchanged"
+    assert reported.get(timeout=PATIENCE).outcome == "unchanged"
 
 
 def test_a_reloader_outlives_a_failure_to_report(
     file: ModelFile, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: SimpleQueue[Reload] = SimpleQueue()
+    reported: SimpleQueue[Reload] = SimpleQueue()
     faults = iter([MemoryError()])
 
     def fail_once(reload: Reload) -> None:
-        told.put(reload)
+        reported.put(reload)
         for fault in faults:
             raise fault
 
     with Reloader(file, accept, PATIENCE, fail_once) as reloader:
         for _ in range(2):
             reloader.reload()
-            told.get(timeout=PATIENCE)
+            reported.get(timeout=PATIENCE)
     assert "a check for a new model file failed" in caplog.text
 
 
@@ -379,7 +379,7 @@ async def test_whatever_fails_before_the_swap_the_old_model_goes_on(
 
 
 @pytest.mark.anyio
-async def test_all_that_tells_of_the_model_tells_of_the_new_one(
+async def test_all_that_shows_of_the_model_shows_of_the_new_one(
     app: FastAPI, client: httpx.AsyncClient, path: Path, artifact: Artifact, predictor: Any
 ) -> None:
     before = await everything(client)

@@ -126,13 +126,13 @@ async def _ask(client: httpx.AsyncClient, sent: Sent, **headers: str) -> httpx.R
     )
 
 
-def _told(answer: httpx.Response) -> str:
+def _reported(answer: httpx.Response) -> str:
     return f"{answer.headers.multi_items()} {answer.text}"
 
 
 async def test_no_value_and_no_other_text_is_repeated(client: httpx.AsyncClient) -> None:
     for sent in _silent():
-        assert not MARK.search(_told(await _ask(client, sent))), sent
+        assert not MARK.search(_reported(await _ask(client, sent))), sent
 
 
 async def test_of_an_unknown_field_the_name_is_repeated_and_cut(client: httpx.AsyncClient) -> None:
@@ -145,7 +145,7 @@ async def test_of_an_unknown_field_the_name_is_repeated_and_cut(client: httpx.As
                     assert len(error["loc"].pop()) <= MAX_NAME
             rest = f"{answer.headers.multi_items()} {json.dumps(problem)}"
         else:
-            rest = re.sub(f'"loc":\\["body",0,"({WORD})+[a-z7]*"\\]', "", _told(answer))
+            rest = re.sub(f'"loc":\\["body",0,"({WORD})+[a-z7]*"\\]', "", _reported(answer))
         assert WORD in answer.text
         assert not MARK.search(rest), sent
 
@@ -154,15 +154,15 @@ async def test_the_id_of_a_row_comes_back_with_its_answer(client: httpx.AsyncCli
     for sent in _identified():
         answer = await _ask(client, sent)
         assert answer.status_code == 200
-        told = _told(answer)
-        assert len(MARK.findall(told)) == told.count(WORD) == 1, sent
+        reported = _reported(answer)
+        assert len(MARK.findall(reported)) == reported.count(WORD) == 1, sent
 
 
 async def test_a_request_id_is_repeated_where_it_is_well_formed(client: httpx.AsyncClient) -> None:
     sent = Sent("/predict", json.dumps(example()))
     answer = await _ask(client, sent, **{"X-Request-ID": WORD})
     assert answer.headers["X-Request-ID"] == WORD
-    assert len(MARK.findall(_told(answer))) == 1
+    assert len(MARK.findall(_reported(answer))) == 1
     for text in (f"{WORD} ", f"{WORD}{'a' * 64}", f"{WORD}\n", f'"{WORD}"', f"{WORD}é"):
         header = text.encode("latin-1")
         answer = await client.post(
@@ -170,7 +170,7 @@ async def test_a_request_id_is_repeated_where_it_is_well_formed(client: httpx.As
             content=sent.body,
             headers=[(b"content-type", b"application/json"), (b"x-request-id", header)],
         )
-        assert not MARK.search(_told(answer))
+        assert not MARK.search(_reported(answer))
 
 
 async def test_the_largest_error_is_bounded(client: httpx.AsyncClient) -> None:

@@ -85,16 +85,16 @@ def test_a_batch_of_other_columns_is_predicted(scorer: Scorer) -> None:
     assert first["probability"] == _predict(scorer, RECORD)["probability"]
 
 
-def test_the_faults_of_other_columns_are_told_in_their_words(scorer: Scorer) -> None:
+def test_the_faults_of_other_columns_are_reported_in_their_words(scorer: Scorer) -> None:
     body = b'{"x": 4, "y": null, "class": 0, "json": 2.5, "_x": true, "instances": [], "zz": 1}'
     assert _faults(scorer, body) == [
         (["body", "x"], "out_of_range", "Expected a number from -2 to 3."),
-        (["body", "y"], "null", "Null is not imputed; expected a number from -2 to 3 (m)."),
+        (["body", "y"], "null", "Null is not accepted; expected a number from -2 to 3 (m)."),
         (["body", "class"], "unknown_code", "Expected -1 (low) or 7 (high)."),
         (["body", "json"], "not_whole", "Expected a whole number from 0 to 9."),
         (["body", "_x"], "unknown_code", "Expected 0 (no) or 1 (yes)."),
         (["body", "instances"], "not_a_number", "Expected a whole number from 0 to 9."),
-        (["body", "zz"], "unknown_field", "Unknown field; take it out."),
+        (["body", "zz"], "unknown_field", "Unknown field; remove it."),
     ]
 
 

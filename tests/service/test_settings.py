@@ -315,7 +315,9 @@ def test_a_name_in_lower_case_is_the_same_setting(monkeypatch: pytest.MonkeyPatc
     assert read_settings().max_batches == 7
 
 
-def test_all_faults_of_the_settings_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_faults_of_the_settings_are_reported_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("HEARTLINE_PORT", "-1")
     monkeypatch.setenv("HEARTLINE_WORKERS", "0")
     monkeypatch.setenv("HEARTLINE_WORKER", "0")

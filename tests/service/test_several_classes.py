@@ -227,7 +227,7 @@ def test_whatever_is_asked_the_answers_are_as_the_document_says(model: Served) -
     _assert_contract_holds(document)
 
 
-async def test_the_model_card_tells_the_classes_and_no_threshold_of_three(
+async def test_the_model_card_shows_the_classes_and_no_threshold_of_three(
     client: httpx.AsyncClient, model: Served
 ) -> None:
     card = (await client.get("/model")).json()
@@ -244,7 +244,7 @@ async def test_the_model_is_ready_under_its_own_version(
     assert ready.json() == {"status": "ready", "model_version": model.artifact.version}
 
 
-def test_the_document_of_iris_tells_the_three_species_and_no_threshold(iris: Served) -> None:
+def test_the_document_of_iris_shows_the_three_species_and_no_threshold(iris: Served) -> None:
     for name in ("Prediction", "BatchRow"):
         properties = schema(iris.app, name)["properties"]
         assert properties["label"]["enum"] == LABELS
@@ -329,10 +329,10 @@ async def test_a_warning_stands_in_its_row_and_does_not_repeat_the_value(
         [],
     ]
     assert "98765" not in json.dumps(batch)
-    assert warnings[1][1]["msg"] == "Outside of what was seen in training, 0.1 to 2.5 cm."
+    assert warnings[1][1]["msg"] == "Outside the training range, 0.1 to 2.5 cm."
 
 
-async def test_all_faults_of_a_flower_are_told_at_once(of_iris: httpx.AsyncClient) -> None:
+async def test_all_faults_of_a_flower_are_reported_at_once(of_iris: httpx.AsyncClient) -> None:
     body = '{"sepal_length": "98765", "sepal_width": true, "petal_lenght": 1.4, "petal_width": NaN}'
     assert await refused(of_iris, body) == [
         (["body", "sepal_length"], "not_a_number"),
@@ -354,7 +354,7 @@ async def test_all_faults_of_a_flower_are_told_at_once(of_iris: httpx.AsyncClien
         ("{}", [("x", "missing"), ("y", "missing")]),
     ],
 )
-async def test_all_faults_of_a_point_are_told_at_once(
+async def test_all_faults_of_a_point_are_reported_at_once(
     body: str, faults: list[tuple[str, str]], of_moons: httpx.AsyncClient
 ) -> None:
     assert await refused(of_moons, body) == [(["body", name], kind) for name, kind in faults]

@@ -35,7 +35,7 @@ PATH = "/predict/batch"
 CSV = {"Content-Type": "text/csv"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
 KINDS = [CSV, NDJSON]
-TOLD = ["predicted_class", "label", "threshold", "model_version", "warnings", "errors"]
+SHARED_COLUMNS = ["predicted_class", "label", "threshold", "model_version", "warnings", "errors"]
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
@@ -77,10 +77,10 @@ async def test_each_row_gets_what_it_would_get_alone(
     )
     alone = await client.post(PATH, json={"instances": records})
     found = read(response)
-    told = alone.json()["predictions"]
-    assert [float(row["probability"]) for row in found] == [row["probability"] for row in told]
-    assert [row["label"] for row in found] == [row["label"] for row in told]
-    assert [bool(row["warnings"]) for row in found] == [bool(row["warnings"]) for row in told]
+    shown = alone.json()["predictions"]
+    assert [float(row["probability"]) for row in found] == [row["probability"] for row in shown]
+    assert [row["label"] for row in found] == [row["label"] for row in shown]
+    assert [bool(row["warnings"]) for row in found] == [bool(row["warnings"]) for row in shown]
     assert {row["model_version"] for row in found} == {alone.json()["model_version"]}
     if has_ids:
         assert [row["id"] for row in found] == [own["id"] for own in ids]
@@ -89,7 +89,7 @@ async def test_each_row_gets_what_it_would_get_alone(
 async def test_a_line_of_ndjson_has_these_members(client: httpx.AsyncClient) -> None:
     body = as_lines([{"id": "any: text", **example()}, example(age=105)])
     first, second = read(await client.post(PATH, content=body, headers=NDJSON))
-    assert list(first) == ["id", "probability", *TOLD[:-1]]
+    assert list(first) == ["id", "probability", *SHARED_COLUMNS[:-1]]
     assert (first["id"], first["warnings"]) == ("any: text", [])
     assert "id" not in second
     assert [warning["loc"] for warning in second["warnings"]] == [["body", "age"]]
@@ -101,15 +101,15 @@ async def test_csv_has_these_columns_and_says_faults_and_warnings_in_words(
     rows = [{"id": 'a,"b"', **example(age=105)}, {"id": "c", **example(age=5, sex="")}]
     response = await client.post(f"{PATH}?on_error=report", content=as_csv(rows), headers=CSV)
     warned, bad = read(response)
-    assert list(warned) == ["id", "probability", *TOLD]
+    assert list(warned) == ["id", "probability", *SHARED_COLUMNS]
     assert warned["id"] == 'a,"b"'
     assert warned["warnings"] == (
-        "age: Outside of what was seen in training, 29 to 77 years. (outside_training_range)"
+        "age: Outside the training range, 29 to 77 years. (outside_training_range)"
     )
     assert (warned["errors"], bad["probability"], bad["id"]) == ("", "", "c")
     assert bad["errors"] == (
         "age: Expected a number from 18 to 110 (years). (out_of_range) "
-        "sex: Null is not imputed; expected 0 (female) or 1 (male). (null)"
+        "sex: Null is not accepted; expected 0 (female) or 1 (male). (null)"
     )
 
 
@@ -354,8 +354,8 @@ def test_a_line_is_answered_as_it_would_be_alone(predictor: Predictor, rng: Rand
         answers = together.plain_answers(some) or together.other_answers(some)
         for number, (stream, line, answer) in enumerate(zip(alone, some, answers, strict=True)):
             stream.rows = number
-            told = stream.plain_answers([line]) or stream.other_answers([line])
-            assert stream.written(told) == stream.written([answer])
+            shown = stream.plain_answers([line]) or stream.other_answers([line])
+            assert stream.written(shown) == stream.written([answer])
 
 
 def own(rng: Random) -> list[tuple[str, str]]:

@@ -74,7 +74,7 @@ async def test_an_empty_table_has_no_rows(client: httpx.AsyncClient) -> None:
     assert (await _answer(client, _table()))["data"] == []
 
 
-async def test_every_fault_of_a_table_is_told_at_its_place(client: httpx.AsyncClient) -> None:
+async def test_every_fault_of_a_table_is_reported_at_its_place(client: httpx.AsyncClient) -> None:
     body = _table(
         _row(),
         _row(age=5.4)[:-1],
@@ -94,7 +94,7 @@ async def test_every_fault_of_a_table_is_told_at_its_place(client: httpx.AsyncCl
     ]
 
 
-async def test_every_fault_of_the_columns_is_told(client: httpx.AsyncClient) -> None:
+async def test_every_fault_of_the_columns_is_reported(client: httpx.AsyncClient) -> None:
     columns = [*NAMES[:-2], "cp", "agee"]
     assert await _faults(client, json.dumps(_table(_row(), columns=columns))) == [
         (
@@ -118,7 +118,7 @@ async def test_every_fault_of_the_columns_is_told(client: httpx.AsyncClient) -> 
         ({"data": []}, ["columns"], "missing", "Missing; expected a list of the columns' names."),
         ({"columns": NAMES}, ["data"], "missing", "Missing; expected a list of rows."),
         ({"columns": NAMES, "": []}, ["data"], "missing", "Missing; expected a list of rows."),
-        (_table() | {"x": 1}, ["x"], "unknown_field", "Unknown field; take it out."),
+        (_table() | {"x": 1}, ["x"], "unknown_field", "Unknown field; remove it."),
         (_table() | {"data": 3}, ["data"], "not_a_list", "Expected a list of rows."),
         (
             _table() | {"columns": "age"},

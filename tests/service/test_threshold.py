@@ -1,4 +1,4 @@
-"""The threshold of the operator: what it changes, what it tells, and where it has no meaning."""
+"""The threshold of the operator: what it changes, where it is shown, and when it is rejected."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def test_one_record_gets_the_threshold_of_the_batch() -> None:
     assert answer["threshold"] == 0.25
 
 
-async def test_the_model_card_tells_the_threshold_that_is_used_and_whose_it_is(
+async def test_the_model_card_shows_the_threshold_that_is_used_and_whose_it_is(
     artifact: Artifact,
 ) -> None:
     async with client_of() as own, client_of(threshold=0.25) as moved:
@@ -157,8 +157,8 @@ def test_of_three_classes_a_threshold_is_refused_with_what_decides_instead() -> 
             use(Settings(artifact=IRIS, threshold=0.5))
         assert isinstance(caught.value, HeartlineError)
         assert str(caught.value) == (
-            "HEARTLINE_THRESHOLD: the model iris tells setosa, versicolor, virginica apart by the "
-            "most probable and has no threshold; unset it"
+            "HEARTLINE_THRESHOLD: the model iris predicts the most probable of setosa, "
+            "versicolor, virginica, without a threshold; unset it"
         )
 
 

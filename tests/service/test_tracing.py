@@ -133,7 +133,7 @@ def test_by_default_nothing_is_sent(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("trusted", "scheme"), [("", "http"), ("127.0.0.0/30, ::1", "https"), ("10.0.0.1", "http")]
 )
-def test_forwarded_headers_are_believed_of_configured_proxies_alone(
+def test_forwarded_headers_are_trusted_only_from_configured_proxies(
     tmp_path: Path, trusted: str, scheme: str
 ) -> None:
     with running_collector() as collector:
@@ -156,7 +156,7 @@ def test_fastapis_logs_and_metrics_are_never_on() -> None:
     assert app._telemetry.items() >= off.items()
 
 
-def test_a_variable_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_that_cannot_be_used_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "OTEL_BSP_MAX_QUEUE_SIZE", "-1")
     with pytest.raises(
         SettingsError, match=r"^HEARTLINE_TRACING: a variable [^\n]*max_queue_size[^\n]*$"

@@ -115,7 +115,7 @@ async def test_every_fault_is_counted_and_none_that_never_occurred_is_exposed(
     assert counted[series(FAULTS, field="unknown", kind="unknown_field")] == 1
 
 
-async def test_the_documents_tell_all_of_it(client: httpx.AsyncClient, wide: Artifact) -> None:
+async def test_the_documents_show_all_of_it(client: httpx.AsyncClient, wide: Artifact) -> None:
     document = (await client.get("/openapi.json")).json()
     record = document["components"]["schemas"]["InputRecord"]
     assert record["required"] == wide.features.names

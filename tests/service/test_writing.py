@@ -19,15 +19,15 @@ class Recorder(Transport):
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: list[Any] = []
+        self.reported: list[Any] = []
         self.waiting = 0
         self.has_ended = False
 
     def write(self, data: Any) -> None:
-        self.told.append(data)
+        self.reported.append(data)
 
     def close(self) -> None:
-        self.told.append("closed")
+        self.reported.append("closed")
 
     def is_closing(self) -> bool:
         return self.has_ended
@@ -51,16 +51,16 @@ def test_head_and_body_are_one_when_they_are_sent(
 ) -> None:
     transport.write(HEAD)
     transport.write(b"body")
-    assert recorder.told == []
+    assert recorder.reported == []
     transport.flush()
     transport.flush()
-    assert recorder.told == [HEAD + b"body"]
+    assert recorder.reported == [HEAD + b"body"]
 
 
 def test_a_body_that_goes_on_is_not_held(transport: JoiningTransport, recorder: Recorder) -> None:
     for data in (HEAD, b"bo", b"d", b"y"):
         transport.write(data)
-    assert recorder.told == [HEAD + b"bo", b"d", b"y"]
+    assert recorder.reported == [HEAD + b"bo", b"d", b"y"]
 
 
 @pytest.mark.parametrize("data", [CHUNKED, CONTINUE, b"5\r\nchunk\r\n"])
@@ -68,7 +68,7 @@ def test_what_somebody_may_be_waiting_for_is_not_held(
     transport: JoiningTransport, recorder: Recorder, data: bytes
 ) -> None:
     transport.write(data)
-    assert recorder.told == [data]
+    assert recorder.reported == [data]
 
 
 def test_an_answer_after_one_that_is_held_comes_after_it(
@@ -77,7 +77,7 @@ def test_an_answer_after_one_that_is_held_comes_after_it(
     for data in (HEAD, b"body", HEAD, b"more"):
         transport.write(data)
     transport.flush()
-    assert b"".join(recorder.told) == (HEAD + b"body" + HEAD + b"more")
+    assert b"".join(recorder.reported) == (HEAD + b"body" + HEAD + b"more")
 
 
 @pytest.mark.parametrize("body", [[], [b"body"]])
@@ -87,7 +87,7 @@ def test_to_close_sends_what_is_held(
     for data in (HEAD, *body):
         transport.write(data)
     transport.close()
-    assert recorder.told == [b"".join((HEAD, *body)), "closed"]
+    assert recorder.reported == [b"".join((HEAD, *body)), "closed"]
 
 
 def test_all_else_is_asked_of_the_transport(transport: JoiningTransport) -> None:
@@ -105,14 +105,14 @@ def test_each_write_is_counted(recorder: Recorder) -> None:
 def test_nothing_is_written_after_the_end(transport: JoiningTransport, recorder: Recorder) -> None:
     recorder.has_ended = True
     transport.write(CHUNKED)
-    assert recorder.told == []
+    assert recorder.reported == []
 
 
-@pytest.mark.parametrize(("waiting", "told"), [(0, ["closed"]), (1, [])])
+@pytest.mark.parametrize(("waiting", "reported"), [(0, ["closed"]), (1, [])])
 def test_to_close_what_is_above_the_wire_closes_the_wire_too_when_all_is_sent(
-    recorder: Recorder, waiting: int, told: list[Any]
+    recorder: Recorder, waiting: int, reported: list[Any]
 ) -> None:
     wire, recorder.waiting = Recorder(), waiting
     JoiningTransport(recorder, wire, lambda _: None).close()
-    assert recorder.told == ["closed"]
-    assert wire.told == told
+    assert recorder.reported == ["closed"]
+    assert wire.reported == reported

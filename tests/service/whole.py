@@ -47,7 +47,7 @@ class WholeValidator:
         openings = body.count(b"[") + body.count(b"{")
         if openings > SPARE_MARKS + OPENINGS * self._max_rows or openings + body.count(b",") > most:
             raise ContentTooLarge(
-                f"There are more values in it than in {self._max_rows} records; split the batch."
+                f"The batch has more values than {self._max_rows} records can have; split it."
             )
         return self._read_table(body) if _is_table(body) else self._read_batch(body)
 
@@ -75,7 +75,9 @@ class WholeValidator:
         except ValidationError as error:
             errors = error.errors(include_url=False, include_context=False)
         if any(error["type"] == "too_long" for error in errors):
-            raise ContentTooLarge(f"A batch holds at most {self._max_rows} records; split it.")
+            raise ContentTooLarge(
+                f"A batch may contain at most {self._max_rows} records; split it."
+            )
         raise self._refusal(form, errors, body)
 
     def _as_records(

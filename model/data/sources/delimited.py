@@ -80,7 +80,7 @@ def _read_csv(path: Path, text: TextIOWrapper, delimiter: str, check: CheckNames
 
 
 def _check_once(names: list[str], path: Path, line: int) -> None:
-    """Refuse a header with a name that stands there twice."""
+    """Reject a header that contains a name twice."""
     for name in names:
         if names.count(name) > 1:
             raise _given_twice(path, name, line)
@@ -90,7 +90,7 @@ def _given_twice(path: Path, name: str, line: int) -> DataError:
     if not name:
         return DataError(path, "two columns without a name", line=line)
     if _is_number(name):  # a cell of a person's row, perhaps
-        problem = "a CSV file begins with a header, and here one number stands twice"
+        problem = "a CSV file needs a header; the first line contains a number twice"
         return DataError(path, problem, line=line)
     return DataError(path, "is given twice", line=line, column=shown(name))
 
@@ -124,7 +124,7 @@ class _Columns:
             texts = [pl.Series(str(place), of, pl.String) for place, of in columns]
             self.chunks.append(pl.DataFrame(texts))
         if not self.chunks:
-            raise DataError(self.path, "a header and no rows")
+            raise DataError(self.path, "the file has a header but no rows")
 
     def _ragged(self, chunk: Iterable[tuple[int, list[str]]]) -> DataError:
         line, cells = next(of for of in chunk if len(of[1]) != len(self.names))

@@ -88,7 +88,7 @@ def _typed(values: list[Any]) -> Cells:
     """Return values of JSON as cells."""
     types = set(map(type, values)) - {type(None)}
     if types & {list, dict}:
-        return Cells.of(len(values), problem="holds lists or objects")
+        return Cells.of(len(values), problem="contains lists or objects")
     numbers = [_float(v) if type(v) in (int, float) else None for v in values]
     return Cells.of(
         len(values),

@@ -75,7 +75,7 @@ def _read_parquet(path: Path, content: bytes, check: CheckNames | None) -> Table
     if check:
         check(table.columns, partial(DataError, path))
     if not table.height or not table.width:
-        raise DataError(path, "columns and no rows")
+        raise DataError(path, "the file has columns but no rows")
     columns = {column.name: _of_parquet(column) for column in table}
     lines = np.arange(1, table.height + 1)
     return Table(path, columns, lines, has_rows_only=True)
@@ -90,4 +90,4 @@ def _of_parquet(column: pl.Series) -> Cells:
         return Cells.of(rows, numbers=column.cast(pl.Float64).fill_nan(None))
     if kind in (pl.String, pl.Categorical, pl.Enum, pl.Date, pl.Datetime, pl.Time):
         return Cells.of(rows, texts=column.cast(pl.String))
-    return Cells.of(rows, problem="" if kind == pl.Null else "holds lists, objects or bytes")
+    return Cells.of(rows, problem="" if kind == pl.Null else "contains lists, objects or bytes")

@@ -29,13 +29,13 @@ class Scored(NamedTuple):
         return self.answers.height + self.rejected.height
 
     def numbered_after(self, before: int) -> Scored:
-        """Return the same where so many numbers were given to rows before."""
+        """Return the same with row numbers that follow those of earlier rows."""
         later = pl.col("row") + before
         return Scored(self.answers.with_columns(later), self.rejected.with_columns(later))
 
 
 class Answers:
-    """Tells of rows what POST /predict tells of a record.
+    """Makes for rows the values that POST /predict returns for a record.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Answers:
         ]
 
     def table(self, rows: pl.DataFrame, X: Array) -> pl.DataFrame:
-        """Return the answers beside the columns that say whose they are.
+        """Return the results beside the columns that identify the rows.
 
         Parameters
         ----------
@@ -68,8 +68,10 @@ class Answers:
         parts = [self._outcomes.of_rows(X[start : start + ROWS]) for start in starts]
         probabilities = np.concatenate([part.probabilities for part in parts])
         classes = np.concatenate([part.classes for part in parts])
-        told = [np.stack([part.unseen, part.missing], axis=-1) for part in parts]
-        warnings = joined(self._warnings, np.concatenate(told).reshape(len(X), len(self._warnings)))
+        flags = [np.stack([part.unseen, part.missing], axis=-1) for part in parts]
+        warnings = joined(
+            self._warnings, np.concatenate(flags).reshape(len(X), len(self._warnings))
+        )
         return rows.with_columns(
             *self._probability_columns(probabilities),
             pl.Series("predicted_class", classes, pl.Int64),

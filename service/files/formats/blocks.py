@@ -17,7 +17,7 @@ import numpy as np
 from model.errors import DataError
 
 BLOCK_BYTES = 2**20
-"""A block has at most so many bytes, and so has a line."""
+"""Maximum bytes of a block, and of a line."""
 
 PIECE_LINES = 2**15
 """So many lines are scored at once: what is said of bad ones can be far longer than they are."""

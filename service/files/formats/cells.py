@@ -20,7 +20,7 @@ CELL = re.compile(r',("[^"]*+(?:""[^"]*+)*+"|[^",]*+)')
 
 NOT_UTF8 = "The line is not UTF-8."
 BAD_QUOTES = (
-    "A quotation mark is not closed on its line, or is within a value that has none around it."
+    "A quotation mark is not closed on its line, or is inside a value without quotation marks."
 )
 TOO_FEW = "There are fewer values than columns."
 TOO_MANY = "There are more values than columns."

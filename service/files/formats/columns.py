@@ -35,7 +35,9 @@ def given_names(features: FeatureSet, names: Sequence[str]) -> dict[str, str]:
     """
     own = {name: feature.name for name, feature in features.by_accepted_name.items()}
     if not any(name in own for name in names):
-        raise BadColumns(f"no names of columns that the model knows: {', '.join(features.names)}")
+        raise BadColumns(
+            f"no known column; the columns of the model are {', '.join(features.names)}"
+        )
     finder = FaultFinder(features, {}, kept=kept_names(features))
     if faults := finder.name_faults(names):
         raise BadColumns("; ".join(_as_text(fault, names) for fault in faults))
@@ -52,7 +54,7 @@ def check_ids(types: Mapping[str, pl.DataType], kept: Collection[str]) -> None:
     """
     for name in kept & types.keys():
         if not (types[name] in TEXTS or types[name].is_integer()):
-            raise BadColumns(f"{name}: the column must hold texts or whole numbers")
+            raise BadColumns(f"{name}: the column must contain texts or whole numbers")
 
 
 def _as_text(fault: Mapping[str, Any], names: Sequence[str]) -> str:
@@ -63,20 +65,20 @@ def _as_text(fault: Mapping[str, Any], names: Sequence[str]) -> str:
     return f"column {place + 1}: {fault['msg']} ({fault['type']})"
 
 
-def joined(texts: Sequence[str], told: Mask) -> pl.Series:
-    """Return for each row the texts that are told of it, one after the other, null for none.
+def joined(texts: Sequence[str], applies: Mask) -> pl.Series:
+    """Return for each row the texts that apply to it, separated by blanks, or null if none does.
 
     Parameters
     ----------
     texts : sequence of str
-        What may be told.
-    told : NDArray of bool, of shape (n, len(texts))
-        Of which row which is.
+        The texts.
+    applies : NDArray of bool, of shape (n, len(texts))
+        Which of them apply to which row.
     """
-    rows = np.flatnonzero(told.any(axis=1))
-    columns = zip(texts, told[rows].T, strict=True)
+    rows = np.flatnonzero(applies.any(axis=1))
+    columns = zip(texts, applies[rows].T, strict=True)
     parts = [pl.when(pl.Series(mask)).then(pl.lit(text)) for text, mask in columns if mask.any()]
-    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(told))
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(applies))
     if not parts:
         return nothing
     together = pl.select(pl.concat_str(parts, separator=" ", ignore_nulls=True)).to_series()

@@ -57,7 +57,7 @@ def check_readable(path: Path) -> None:
 
 
 def rows_about(path: Path) -> int:
-    """Return how many rows a file has: Parquet tells it, of text a sample is enough for a bar.
+    """Return how many rows a file has: exact for Parquet, estimated from a sample for text.
 
     Raises
     ------

@@ -17,7 +17,7 @@ from service.files.formats.columns import TEXTS, Mask, check_ids, given_names, j
 from service.files.formats.missing_cells import are_missing, as_texts, with_missing
 
 BOOLEANS = {"false": 0.0, "true": 1.0}
-"""What a cell of CSV holds in JSON's notation; in other files true and false are no texts."""
+"""The JSON values of CSV cells; in other formats true and false are not texts."""
 
 MAX_KIND = max(map(len, VALUE_FAULTS))
 
@@ -137,7 +137,7 @@ class TableScorer:
 
 
 def _notes(feature: Feature, cells: pl.Series, numbers: pl.Series) -> NDArray[np.object_]:
-    """Return what `Feature.note` says of each of some cells that are no values."""
+    """Return the text of `Feature.note` for each of some cells that are not valid."""
     notes = np.full(len(cells), "", object)
     notes[np.isin(numbers.to_numpy(), feature.foreign)] = feature.foreign_note
     if feature.is_coded and cells.dtype in TEXTS:

@@ -1,4 +1,4 @@
-"""The access log: one line a request; of what a client wrote it has well-formed ids alone."""
+"""The access log: one line per request; of the client's texts it contains only valid ids."""
 
 import logging
 from collections.abc import Mapping

@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class HeadMiddleware:
-    """Lets the routes see GET in place of HEAD, which RFC 9110 wants wherever GET is."""
+    """Passes HEAD to the routes as GET; RFC 9110 requires HEAD wherever GET is supported."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""The API docs, served with all their scripts and styles: no other host is asked."""
+"""The API docs, served with all their scripts and styles: nothing is loaded from other hosts."""
 
 from pathlib import Path
 

@@ -38,7 +38,7 @@ class Exposition(Collector):
         used = table[table["is_used"]]
         totals = used["cells"].sum(axis=0).tolist()
         for family in self._registry.families:
-            yield family.told(totals)
+            yield family.metric(totals)
         yield GaugeMetricFamily(
             "heartline_requests_in_flight",
             "Requests in flight, including this one.",
@@ -69,7 +69,7 @@ def _models(texts: Iterable[bytes]) -> Metric:
 def _build() -> Metric:
     metric = GaugeMetricFamily(
         "heartline_build_info",
-        "1 for the versions of Heartline and Python that serve.",
+        "1 for the versions of Heartline and Python that the service runs.",
         labels=["version", "python_version"],
     )
     metric.add_metric([version("heartline"), platform.python_version()], 1)
@@ -80,9 +80,10 @@ def _processes(pids: dict[int, int]) -> Iterable[Metric]:
     """Return prometheus-client's metrics of processes, with a label for the worker."""
     metrics: dict[str, Metric] = {}
     for worker, pid in pids.items():
-        for told in _process(pid).collect():
-            metric = metrics.setdefault(told.name, Metric(told.name, told.documentation, told.type))
-            for sample in told.samples:
+        for family in _process(pid).collect():
+            own = Metric(family.name, family.documentation, family.type)
+            metric = metrics.setdefault(family.name, own)
+            for sample in family.samples:
                 metric.add_sample(sample.name, {"worker": str(worker)}, sample.value)
     return metrics.values()
 

@@ -47,7 +47,7 @@ class Family(ABC):
         """Number of cells for one combination."""
 
     @abstractmethod
-    def told(self, totals: Sequence[float]) -> Metric:
+    def metric(self, totals: Sequence[float]) -> Metric:
         """Return the family with its samples, from the sums of all cells."""
 
     @cached_property
@@ -77,7 +77,7 @@ class Counter(Family):
 
     width = 1
 
-    def told(self, totals: Sequence[float]) -> Metric:
+    def metric(self, totals: Sequence[float]) -> Metric:
         metric = CounterMetricFamily(self.name, self.documentation, labels=list(self.labels))
         expected = self.places if self.expected is None else self.expected
         from_start = expected if len(expected) <= MANY else ()
@@ -123,7 +123,7 @@ class Histogram(Family):
             cells[bucket] += count
         cells[place + len(self.buckets) + 1] += float(values.sum())
 
-    def told(self, totals: Sequence[float]) -> Metric:
+    def metric(self, totals: Sequence[float]) -> Metric:
         metric = HistogramMetricFamily(self.name, self.documentation, labels=list(self.labels))
         bounds = [*map(str, self.buckets), "+Inf"]
         for values, place in self.places.items():

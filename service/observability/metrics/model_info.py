@@ -11,7 +11,7 @@ Reload: TypeAlias = Literal["swapped", "refused"]
 
 
 class ModelMeter:
-    """Tells of the model that this worker holds.
+    """Exposes the model that this worker serves.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class ModelMeter:
         self._registry = registry
         self._reloads = registry.counter(
             "heartline_model_reloads_total",
-            "New model files found while serving, by result in a worker.",
+            "New model files found while serving, by result; each worker counts its own.",
             {"result": get_args(Reload)},
         ).places
 

@@ -22,7 +22,7 @@ WHOLE = "record"
 """Stands for a record, or a batch, as a whole."""
 
 UNKNOWN = "unknown"
-"""Stands for every name that is no field's: such a name is the sender's own text."""
+"""The label value for every name that is not a field: such a name is a text of the client."""
 
 UNKNOWN_FIELD: tuple[str, FaultType] = (UNKNOWN, "unknown_field")
 
@@ -82,7 +82,7 @@ class PredictionMeter:
         )
         self._warnings = WarningMeter(registry, artifact.features)
         batches = registry.histogram(
-            "heartline_batch_rows", "Rows of answered batches and streams.", {}, BATCH_ROWS
+            "heartline_batch_rows", "Rows per answered batch or stream.", {}, BATCH_ROWS
         )
         self._rows = list(rows.places.values())
         self._probabilities = list(self._histogram.places.values())
@@ -132,7 +132,7 @@ class PredictionMeter:
             self._warnings.count_rows(unseen, missing)
 
     def answered_batch(self, rows: int) -> None:
-        """Count a batch or stream of so many rows, those with faults included."""
+        """Count a batch or stream with its number of rows, including rows with faults."""
         with self._lock:
             self._count_batch(rows)
 

@@ -19,7 +19,7 @@ SECONDS = (
 
 
 class RequestMeter:
-    """Counts the requests of this worker; from the thread of the event loop alone.
+    """Counts the requests of this worker; only from the thread of the event loop.
 
     Parameters
     ----------

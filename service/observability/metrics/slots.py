@@ -71,7 +71,7 @@ class SharedSlots(Slots):
 
     @classmethod
     def create(cls, cells: int = CELLS) -> SharedSlots:
-        """Return new slots, all of them free, of so many numbers each."""
+        """Return new free slots of the given number of cells each."""
         with TemporaryFile(dir=MEMORY_FOLDER if Path(MEMORY_FOLDER).exists() else None) as file:
             # Memory is taken only for the pages that a worker writes to.
             file.truncate(SLOTS * _slot(cells).itemsize)

@@ -36,7 +36,7 @@ class WarningMeter:
         rules = features.rules
         places = registry.counter(
             "heartline_warnings_total",
-            "Warnings in answers, by field and kind.",
+            "Warnings in responses, by field and kind.",
             {"field": features.names, "kind": WARNING_TYPES},
             {kinds[column] for column in rules.unseen_columns}
             | {missing[column] for column in rules.optional},
@@ -54,8 +54,8 @@ class WarningMeter:
 
     def count_rows(self, unseen: NDArray[np.bool_], missing: NDArray[np.bool_]) -> None:
         """Count those of rows, from arrays of shape (n, n_features)."""
-        for told, places in ((unseen, self._unseen), (missing, self._missing)):
-            if told.any():  # a look takes 3 us for 10,000 rows, counting 200
-                counts = np.count_nonzero(told, axis=0)
+        for flags, places in ((unseen, self._unseen), (missing, self._missing)):
+            if flags.any():  # a look takes 3 us for 10,000 rows, counting 200
+                counts = np.count_nonzero(flags, axis=0)
                 for column in np.flatnonzero(counts).tolist():
                     self._cells[places[column]] += int(counts[column])

@@ -181,7 +181,7 @@ class Answers:
         return list(zip(*columns, self._labels_of(outcome), strict=True))
 
     def _of_table(self, outcome: Outcome, places: Sequence[int]) -> Warnings:
-        """Return the warnings of rows that stand in these places of a table."""
+        """Return the warnings of the rows of a table, with their row numbers."""
         return [
             {**warning, "loc": ["body", "data", places[row], warning["loc"][-1]]}
             for row, found in self._warnings(outcome).items()
@@ -204,18 +204,18 @@ class Answers:
         """Return the warnings of each row that has any."""
         found: dict[int, Warnings] = defaultdict(list)
         # A value that is missing is none that training has not seen.
-        told = outcome.unseen | outcome.missing
-        if told.any():
-            is_missing = outcome.missing[told].tolist()
-            for (row, column), missing in zip(np.argwhere(told).tolist(), is_missing, strict=True):
+        flags = outcome.unseen | outcome.missing
+        if flags.any():
+            is_missing = outcome.missing[flags].tolist()
+            for (row, column), missing in zip(np.argwhere(flags).tolist(), is_missing, strict=True):
                 found[row].append((self._missing if missing else self._unseen)[column])
         return found
 
     def _in_order(self, unseen: list[int], missing: list[int]) -> Warnings:
         """Return the warnings of a row in the order of the columns."""
-        told = {column: self._unseen[column] for column in unseen}
-        told |= {column: self._missing[column] for column in missing}
-        return [told[column] for column in sorted(told)]
+        found = {column: self._unseen[column] for column in unseen}
+        found |= {column: self._missing[column] for column in missing}
+        return [found[column] for column in sorted(found)]
 
 
 def _others(n_rows: int, faults: Mapping[int, Faults]) -> Sequence[int]:

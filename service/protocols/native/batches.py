@@ -24,7 +24,7 @@ from service.wire.steps import interleave
 
 
 class Batches:
-    """Answers batches, so many at once as the settings allow.
+    """Answers batches, up to the limit of concurrent batches.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Batches:
         with self._admission.place():
             async for answers in self._answers(request, stream, chunks):
                 if stream.rows > most:
-                    raise ContentTooLarge(f"A batch holds at most {most} records; split it.")
+                    raise ContentTooLarge(f"A batch may contain at most {most} records; split it.")
                 if stream.bad_rows:
                     bad += [answer for answer in answers if "errors" in answer]
                     del bad[MAX_BAD_ROWS:]
@@ -154,6 +154,6 @@ def _on_error(request: Request) -> str:
     on_error = request.query_params.get("on_error", "refuse")
     if on_error not in ("refuse", "report"):
         expected = "Expected refuse or report."
-        told = {"loc": ["query", "on_error"], "msg": expected, "type": "unknown_code"}
-        raise InvalidInput("The value of on_error is not valid.", [told])
+        fault = {"loc": ["query", "on_error"], "msg": expected, "type": "unknown_code"}
+        raise InvalidInput("The value of on_error is not valid.", [fault])
     return on_error

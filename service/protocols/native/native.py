@@ -55,7 +55,7 @@ class NativeContract(Contract[Scorer]):
         return answer_examples(made)
 
     def router(self, current: Callable[[], Scorer]) -> APIRouter:
-        """Return the routes that answer from the model of the moment."""
+        """Return the routes, which use the served model."""
         router = APIRouter(tags=["Predictions"])
         batches = Batches(current, self._settings, self._meter)
         examples = named_examples(self._features)
@@ -79,12 +79,11 @@ class NativeContract(Contract[Scorer]):
             openapi_extra=json_body(examples, "InputRecord"),
         )
         async def predict(request: Request) -> Response:
-            """Send one record, get the probability and the predicted class.
+            """Send one record, and get the probability and the predicted class.
 
-            Every field is needed, under its name or one of the other names that it is known by;
-            coded columns take the code or its name. What is not plausible is refused with every
-            fault listed; what is plausible but outside of the data that the model was trained on
-            is answered with a warning.
+            Every field is required, under its name or an alias. Coded columns accept a code or its
+            name. A record with implausible values is rejected, and all faults are listed. For
+            plausible values outside the training data, the response has warnings.
             """
             check_media_type(request, JSON)
             body = await read_body(request, self._settings.max_record_bytes)
@@ -105,17 +104,18 @@ class NativeContract(Contract[Scorer]):
             openapi_extra=batch_body(examples),
         )
         async def predict_batch(request: Request) -> Response:
-            """Send many records, get a prediction for each, in order.
+            """Send many records, and get a prediction for each, in the same order.
 
-            Each gets the answer that it would get alone. One bad record rejects the whole batch;
-            the faults of the first hundred bad ones are listed. With `on_error=report`, a bad one
-            is answered in its place, with its first faults; in a table its cells are null, and
-            `errors` lists the faults. After too many bad ones the answer ends, with `cut_short`.
+            Each record gets the prediction that it would get in a request of its own. If one
+            record has a fault, the whole batch is rejected; the response lists the faults of the
+            first hundred such records. With `on_error=report`, a record with faults gets its first
+            faults in its place; in a table its cells are null, and `errors` lists the faults.
+            After too many such records the results end with `cut_short`.
 
-            A table, with the names of the columns once and the values in rows, is a fifth of the
-            size, and is answered by a table. Rows of CSV or NDJSON are answered in the same
-            format; with `on_error=report` as they arrive, in a stream of any length: read while
-            you send. An `id` comes back in every form.
+            A table, with the column names once and the values in rows, has a fifth of the size;
+            its response is a table. The response to rows of CSV or NDJSON has the same format.
+            With `on_error=report`, it is sent while rows still arrive, in a stream of any length:
+            read while you send. An `id` comes back in every format.
             """
             return await batches.answer(request)
 

@@ -26,7 +26,7 @@ LENGTH = re.compile(rb"(?i:\r\ncontent-length: )([1-9][0-9]{0,8})\r\n")
 
 KNOWN_HEADS = 16
 KNOWN_BYTES = 2**11
-"""A connection remembers so many heads, of so many bytes at most."""
+"""Maximum number of heads that a connection remembers, and their maximum bytes."""
 
 
 class PlainHead(NamedTuple):
@@ -62,7 +62,7 @@ class _Reader:
 
 
 class PlainHeads:
-    """Tells plain heads from others.
+    """Recognises heads that the fast path can parse.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class KnownHeads:
     Parameters
     ----------
     heads : PlainHeads
-        Tells which are plain.
+        Recognises such heads.
     """
 
     def __init__(self, heads: PlainHeads) -> None:

@@ -25,7 +25,7 @@ from model.schema.features import Feature, FeatureSet
 from model.schema.rules import RuleTable
 from service.faults import EXPECTED_ID, kept_names
 
-ID = f"Any text or number of the client's own, sent back with the answer: {EXPECTED_ID}."
+ID = f"Chosen by the client and returned with the result: {EXPECTED_ID}."
 
 
 @dataclass(frozen=True)
@@ -84,21 +84,21 @@ def _missing(feature: Feature) -> list[dict[str, Any]]:
 
 
 class Fault(BaseModel):
-    """Something that was wrong, or worth a look, in one place of the request."""
+    """A fault or a warning, and its location in the request."""
 
     loc: list[str | int] = Field(
-        description="Where: `body`, then names of fields and numbers of rows, counted from 0.",
+        description="Location: `body`, then field names and row numbers, counted from 0.",
         examples=[["body", "age"]],
     )
-    msg: str = Field(description="What was expected.")
+    msg: str = Field(description="What was expected, or what is unusual.")
     type: str = Field(description="Kind of fault; docs/problems.md lists them.")
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 has it. No submitted value is ever repeated in it."""
+    """An error in the format of RFC 9457. It never repeats a submitted value."""
 
     type: str = Field(description="Kind of problem; docs/problems.md lists them.")
-    title: str = Field(description="The kind in words.")
+    title: str = Field(description="Summary of the kind of problem.")
     status: int = Field(description="HTTP status code.")
     detail: str = Field(description="What to change.")
     errors: list[Fault] = Field([], description="Every fault that was found in the request.")
@@ -111,14 +111,14 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """The process holds a model that gives the right answers."""
+    """The model of the process reproduces its golden rows."""
 
     status: Literal["ready"] = "ready"
     model_version: str
 
 
 def _without_default(schema: dict[str, Any]) -> None:
-    """Leave a member out where it would be the default, which no answer holds."""
+    """Remove the default: a response leaves the member out in its place."""
     del schema["default"]
 
 
@@ -127,12 +127,12 @@ class Row(BaseModel):
 
     id: int | str = Field(
         "",
-        description="That of the record, where it had one.",
+        description="The `id` of the record, if it has one.",
         json_schema_extra=_without_default,
     )
     label: str = Field(description="Name of the predicted class.")
     warnings: list[Fault] = Field(
-        description="Missing values, and plausible ones outside of what was seen in training."
+        description="Missing values, and plausible values outside the training data."
     )
 
 
@@ -141,16 +141,16 @@ class RejectedRow(BaseModel):
 
     id: int | str = Field(
         "",
-        description="That of the record, where it had one that is valid.",
+        description="The `id` of the record, if it has a valid one.",
         json_schema_extra=_without_default,
     )
     errors: list[Fault] = Field(
-        description="The first faults of the record; or `cut_short`, where the answer ends."
+        description="The first faults of the record; or `cut_short` if the results end here."
     )
 
 
 class Answer(BaseModel):
-    """What made a prediction."""
+    """The model that made a prediction."""
 
     model_version: str = Field(description="First 12 hex digits of the SHA-256 of the model.")
 
@@ -159,42 +159,43 @@ class TableRows(BaseModel):
     """The predictions for a table."""
 
     columns: list[str] = Field(
-        description="`id`, if the table had a column of them; `probability`, or `probability_` "
-        "and a label for each class; `predicted_class` and `label`."
+        description="`id`, if the table has this column; `probability`, or `probability_` and the "
+        "label for each class; `predicted_class` and `label`."
     )
     data: list[list[float | str | None]] = Field(
-        description="Of each row the values in this order; null in a row with faults."
+        description="The values of each row in this order; null in a row with faults."
     )
     warnings: list[Fault] = Field(
-        description="Missing values, and plausible ones outside of what was seen in training, "
-        "with their rows."
+        description="Missing values, and plausible values outside the training data, with row "
+        "numbers."
     )
     errors: list[Fault] = Field(
         [],
-        description="The faults of rows, with their numbers; only with `on_error=report`.",
+        description="Faults, with row numbers; only with `on_error=report`.",
         json_schema_extra=_without_default,
     )
 
 
 class ThresholdAnswer(Answer):
-    """What made a prediction of one of two classes."""
+    """The model and the threshold of a prediction of two classes."""
 
     threshold: float = Field(
-        description="The positive class is predicted above it; `GET /model` gives the reason."
+        description="The positive class is predicted above this probability; `GET /model` has the "
+        "reason."
     )
 
 
 class Figure(BaseModel):
-    """A figure of the cross-validation."""
+    """A metric, estimated by cross-validation."""
 
     value: float = Field(description="Mean over the repeats.")
     low: float = Field(description="Lower end of the 95 % interval over rows.")
-    high: float = Field(description="Upper end of it.")
+    high: float = Field(description="Upper end of the interval.")
     spread: float = Field(description="Standard deviation between the repeats.")
 
 
 class Subgroup(BaseModel):
-    """The figures of some of the rows."""
+    """The metrics of a subgroup of the rows."""
 
     rows: int
     positives: int = Field(description="Rows of the positive class.")
@@ -212,28 +213,40 @@ class FeatureCard(BaseModel):
     """A field of a record."""
 
     name: str
-    aliases: list[str] = Field(description="Other names by which it is accepted.")
+    aliases: list[str] = Field(description="Other accepted names of the field.")
     description: str
     kind: Literal["continuous", "count", "binary", "nominal"]
     unit: str
-    minimum: float | None = Field(description="Smallest value; null where there are codes.")
-    maximum: float | None = Field(description="Largest value; null where there are codes.")
-    codes: list[CodeCard] = Field(description="Its codes; none for a measurement or a count.")
-    named_only: bool = Field(description="Whether the names of codes alone are accepted.")
+    minimum: float | None = Field(
+        description="Minimum accepted value; null for a field with codes."
+    )
+    maximum: float | None = Field(
+        description="Maximum accepted value; null for a field with codes."
+    )
+    codes: list[CodeCard] = Field(
+        description="Codes of the field; empty for a measurement or a count."
+    )
+    named_only: bool = Field(description="Whether only the names of codes are accepted.")
     missing: Literal["refuse", "indicator"] = Field(
         description="`refuse`: null is a fault. `indicator`: a value may be missing; the training "
-        "mean stands in for it, and a column of its own tells the network."
+        "mean replaces it, and an indicator column shows the network that it is missing."
     )
     missing_cells: list[float | str] = Field(
-        description="Values beside null that mean a missing one."
+        description="Values that, like null, mean a missing value."
     )
-    texts_only: bool = Field(description="Whether the codes were made from texts, and are these.")
-    is_boolean: bool = Field(description="Whether true and false are accepted for 1 and 0.")
-    other: int | None = Field(description="Code of any other text; null where it is a fault.")
+    texts_only: bool = Field(
+        description="Whether only texts are accepted, because the codes were made from texts."
+    )
+    is_boolean: bool = Field(
+        description="Whether true and false are accepted for the codes 1 and 0."
+    )
+    other: int | None = Field(
+        description="Code of every text that is not listed; null: such a text is a fault."
+    )
     can_change: bool = Field(description="Whether a person can change the value.")
     expected: str = Field(description="What a value must be, in words.")
     observed: list[float] = Field(
-        description="Lowest and highest value seen in training, or all codes that were."
+        description="Lowest and highest value in the training data, or all codes in it."
     )
 
 
@@ -250,11 +263,12 @@ class ModelCard(BaseModel):
     limits: list[str]
     labels: list[str] = Field(description="Names of the classes.")
     threshold: float | None = Field(
-        description="Of two classes the last is predicted above it; null with more classes."
+        description="With two classes, the last one is predicted above this probability; null with "
+        "more classes."
     )
-    threshold_reason: str = Field(description="Why it is this one.")
+    threshold_reason: str = Field(description="Why the threshold has this value.")
     metrics: dict[str, float | Figure]
-    subgroups: dict[str, Subgroup] = Field({}, description="The same for some of the rows.")
+    subgroups: dict[str, Subgroup] = Field({}, description="The metrics of subgroups of the rows.")
     features: list[FeatureCard] = Field(description="The fields of a record.")
 
 
@@ -289,13 +303,16 @@ def table_type(record: Any, rules: RuleTable, max_rows: int) -> Any:
         list[Any],
         WithJsonSchema(_tuple(heads, {"type": "string"})),
         Field(
-            description="The names of all columns. They are shown in the model's order; any other "
+            description="The names of all columns. They are shown in the order of the model; every "
             "order is accepted, and so are aliases and a column `id`."
         ),
     ]
     rows: Any = Annotated[
         list[Annotated[Any, WithJsonSchema(row)]],
-        Field(max_length=max_rows, description="The rows: of each the values in that order."),
+        Field(
+            max_length=max_rows,
+            description="The rows, each with its values in the order of `columns`.",
+        ),
     ]
     return _object_type("Table", {"columns": names, "data": rows})
 
@@ -311,20 +328,23 @@ def _tuple(items: list[Any], item: dict[str, Any]) -> dict[str, Any]:
 
 
 def prediction_types(artifact: Artifact) -> tuple[type[BaseModel], ...]:
-    """Return the types of the answers to a record, to a batch of them, and to a table."""
+    """Return the types of the responses to a record, a batch and a table."""
     is_binary = artifact.threshold is not None
     fields = _probability_field(artifact.labels, is_binary=is_binary)
     numbers: Any = Literal[tuple(range(len(artifact.labels)))]
     labels: Any = Literal[artifact.labels]
     rule = (
-        "1, the positive class, where the probability exceeds the threshold; else 0."
+        "1, the positive class, if the probability exceeds the threshold; otherwise 0."
         if is_binary
         else "Number of the most probable class, counted from 0."
     )
     fields["predicted_class"] = (numbers, Field(description=rule))
     fields["label"] = (labels, Field(description="Name of the predicted class."))
     row = create_model("BatchRow", __base__=Row, **fields)
-    rows: Any = (list[row | RejectedRow], Field(description="One for each record, in order."))
+    rows: Any = (
+        list[row | RejectedRow],
+        Field(description="One prediction for each record, in the same order."),
+    )
     answer = ThresholdAnswer if is_binary else Answer
     return (
         create_model("Prediction", __base__=(row, answer)),

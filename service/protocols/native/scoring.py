@@ -91,7 +91,7 @@ class Scorer:
         return Answered(self.answers.record(outcome, own), outcome)
 
     def predict_batch(self, body: bytes, max_bad_rows: int | None = None) -> AnsweredBatch:
-        """Answer a batch of records or a table, each row as if it had come alone.
+        """Answer a batch of records or a table, each row as in a request of its own.
 
         Parameters
         ----------

@@ -33,10 +33,10 @@ from service.wire.csv_cells import BLANKS, as_cell, cells_of, rows_of
 from service.wire.ids import EXPECTED_TEXT, ID, id_fault, id_of, is_text
 
 Answer: TypeAlias = dict[str, Any]
-"""The answer to a row; or the ``errors`` of one that has any. Either with its id."""
+"""The result of a row, or its ``errors`` if it has any; either with its id."""
 
-TOLD = ("predicted_class", "label", "threshold", "model_version", "warnings", "errors")
-"""What a row of CSV says after its probability; the last two are lists."""
+SHARED_COLUMNS = ("predicted_class", "label", "threshold", "model_version", "warnings", "errors")
+"""Columns of a row of CSV after its probabilities; the last two are lists."""
 
 encoder = msgspec.json.Encoder()
 
@@ -78,7 +78,7 @@ class Stream(ABC):
         self._uncounted: list[Outcome] = []
 
     def without_header(self, lines: Sequence[bytes]) -> Sequence[bytes]:
-        """Return lines without the one that is no row."""
+        """Return lines without the header."""
         return lines
 
     def plain_answers(self, lines: Sequence[bytes]) -> list[Answer] | None:
@@ -194,7 +194,7 @@ class NdjsonStream(Stream):
 
 
 UNREADABLE = object()
-"""In place of a cell that is no text, which is no value of any column."""
+"""Replaces a cell that is not UTF-8; no column accepts it."""
 
 
 class CsvStream(Stream):
@@ -216,7 +216,7 @@ class CsvStream(Stream):
             for warning in map(describe, self._features)
         }
         ids = [ID] if self._takes_ids else []
-        self._told = [*ids, *probability_names(labels), *TOLD]
+        self._header = [*ids, *probability_names(labels), *SHARED_COLUMNS]
 
     def without_header(self, lines: Sequence[bytes]) -> Sequence[bytes]:
         """Take the names of the columns from the first line.
@@ -295,7 +295,7 @@ class CsvStream(Stream):
         return {ID: own} if is_text(own) else None
 
     def header(self) -> bytes:
-        return _lines([self._told])
+        return _lines([self._header])
 
     def written(self, answers: Iterable[Answer]) -> bytes:
         return _lines(map(self._cells, answers))
@@ -306,7 +306,7 @@ class CsvStream(Stream):
         if "probabilities" in answer:
             by_name = {f"probability_{k}": value for k, value in answer["probabilities"].items()}
             flat = answer | by_name
-        *others, _, _ = map(flat.get, self._told)
+        *others, _, _ = map(flat.get, self._header)
         warnings = [
             self._warnings[warning["loc"][-1], warning["type"]]
             for warning in answer.get("warnings", ())

@@ -40,10 +40,10 @@ def fuzz(predictor: Predictor, files: int, seed: int) -> Counter[str]:
         make, due = FORMATS[suffix]
         content = make(rng)
         size = rng.choice(BLOCKS)
-        told = due(content)
+        reported = due(content)
         if suffix == ".parquet":
             if rng.random() < 0.3:
-                content, told = _spoilt(rng, content), None
+                content, reported = _spoilt(rng, content), None
                 size = 0  # any outcome that accounts for the rows is right
         elif any(len(line) + 2 > size for line in lines_of(content)):
             size = 2**20
@@ -52,7 +52,7 @@ def fuzz(predictor: Predictor, files: int, seed: int) -> Counter[str]:
             source.write_bytes(content)
             target = source.with_name(f"answers{rng.choice(['.csv', '.ndjson', '.parquet'])}")
             with patch.object(blocks, "BLOCK_BYTES", size or 2**20):
-                ends[check(predictor, source, target, told, is_spoilt=not size)] += 1
+                ends[check(predictor, source, target, reported, is_spoilt=not size)] += 1
     return ends
 
 
@@ -67,13 +67,13 @@ def check(
     try:
         tally = score_file(predictor, source, target)
     except DataError as error:
-        told = str(error)
+        reported = str(error)
     else:
-        told = ""
-    if told:
-        assert due is None, (told, content)
-        assert "\n" not in told
-        assert not [mark for mark in hostile.MARKS if mark in told], (told, content)
+        reported = ""
+    if reported:
+        assert due is None, (reported, content)
+        assert "\n" not in reported
+        assert not [mark for mark in hostile.MARKS if mark in reported], (reported, content)
         assert target.read_text() == rejects.read_text() == OLD
         assert len(list(source.parent.iterdir())) == 3
         return "refused"

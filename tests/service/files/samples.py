@@ -52,13 +52,13 @@ def _scorer(predictor: Predictor) -> Scorer:
 def answered(predictor: Predictor, record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns that say what POST /predict says."""
     answer = json.loads(_scorer(predictor).predict(json.dumps(record).encode()).body)
-    told = (
+    reported = (
         {"probability": answer["probability"]}
         if "probability" in answer
         else {f"probability_{label}": value for label, value in answer["probabilities"].items()}
     )
     return {
-        **told,
+        **reported,
         "predicted_class": answer["predicted_class"],
         "label": answer["label"],
         "model_version": answer["model_version"],

@@ -20,7 +20,7 @@ RECORDS = random_records(400, 3)
 FORMATS = [".csv", ".ndjson", ".parquet"]
 
 
-def told(path: Path) -> list[dict[str, Any]]:
+def reported(path: Path) -> list[dict[str, Any]]:
     """Return the rows of answers, numbers read from text where they are text."""
     rows = read(path)
     for row in rows:
@@ -41,7 +41,7 @@ def test_every_answer_is_that_of_post_predict(
     answers = tmp_path / f"answers{target}"
     tally = score_file(predictor, write(tmp_path / f"rows{source}", rows), answers)
     assert tally == Tally(scored=len(RECORDS))
-    assert told(answers) == [
+    assert reported(answers) == [
         {"row": number, "id": f"p{number - 1}", **answered(predictor, record)}
         for number, record in enumerate(RECORDS, start=1)
     ]
@@ -57,7 +57,7 @@ def test_more_than_two_classes_have_a_column_each(tmp_path: Path, source: str) -
     ]
     score_file(iris, write(tmp_path / f"rows{source}", rows), tmp_path / "answers.csv")
     no_id = {"id": None} if source == ".ndjson" else {}
-    assert told(tmp_path / "answers.csv") == [
+    assert reported(tmp_path / "answers.csv") == [
         {"row": number, **no_id, **answered(iris, row)} for number, row in enumerate(rows, start=1)
     ]
 
@@ -72,7 +72,7 @@ def test_names_of_codes_and_aliases_mean_what_they_mean_in_a_request(
         for row in (example(**names), example(**names, age=79))
     ]
     score_file(predictor, write(tmp_path / f"rows{source}", rows), tmp_path / "answers.csv")
-    assert [row["probability"] for row in told(tmp_path / "answers.csv")] == [
+    assert [row["probability"] for row in reported(tmp_path / "answers.csv")] == [
         answered(predictor, row)["probability"] for row in rows
     ]
 
@@ -83,7 +83,7 @@ def test_numbers_of_every_width_are_taken(predictor: Predictor, tmp_path: Path) 
         narrow = table.with_columns(pl.col("age", "oldpeak", "thal").cast(kind))
         narrow.write_parquet(tmp_path / "rows.parquet")
         score_file(predictor, tmp_path / "rows.parquet", tmp_path / "answers.csv")
-        (answer,) = told(tmp_path / "answers.csv")
+        (answer,) = reported(tmp_path / "answers.csv")
         expected = answered(predictor, table.row(0, named=True))
         assert answer == {"row": 1, **expected}
 
@@ -104,4 +104,4 @@ def test_the_digits_of_a_probability_are_all_there(predictor: Predictor, tmp_pat
     score_file(predictor, write(tmp_path / "rows.csv", rows), tmp_path / "answers.csv")
     X = np.array([list(row.values()) for row in rows])
     alone = [float(predictor.predict_proba(X[[row]])[0]) for row in range(len(X))]
-    assert [row["probability"] for row in told(tmp_path / "answers.csv")] == alone
+    assert [row["probability"] for row in reported(tmp_path / "answers.csv")] == alone

@@ -28,19 +28,19 @@ def test_a_pattern_stands_for_files_in_the_order_of_their_names(data: Path) -> N
 
 
 def test_a_pattern_for_no_file_is_refused(data: Path) -> None:
-    with pytest.raises(DataError, match=r"none/\*\.csv: there is no such file"):
+    with pytest.raises(DataError, match=r"none/\*\.csv: no file matches"):
         find_files(f"{data}/none/*.csv")
 
 
 @pytest.mark.parametrize(
-    ("pattern", "told"),
-    [("**/*.csv", "two of the files have the same name"), ("c.txt", "the name must end in one of")],
+    ("pattern", "reported"),
+    [("**/*.csv", "two input files have the same name"), ("c.txt", "the name must end in one of")],
 )
 def test_files_that_cannot_go_together_are_refused(
-    predictor: Predictor, data: Path, pattern: str, told: str
+    predictor: Predictor, data: Path, pattern: str, reported: str
 ) -> None:
     files = find_files(f"{data}/{pattern}")
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=reported):
         score_files(predictor, files, data / "scored", "", print)
     assert not (data / "scored").exists()
 

@@ -177,7 +177,7 @@ def test_ids_of_parquet_are_texts_or_whole_numbers(
 ) -> None:
     table = pl.DataFrame([example()]).with_columns(pl.lit(None, kind).alias("id"))
     table.write_parquet(tmp_path / "rows.parquet")
-    with pytest.raises(DataError, match="id: the column must hold texts or whole numbers"):
+    with pytest.raises(DataError, match="id: the column must contain texts or whole numbers"):
         score_file(predictor, tmp_path / "rows.parquet", tmp_path / "answers.csv")
 
 

@@ -58,8 +58,8 @@ def test_what_is_no_regular_file_is_not_read(
     predictor: Predictor, tmp_path: Path, make: Callable[[Path], None], suffix: str
 ) -> None:
     make(tmp_path / f"rows{suffix}")
-    told = fails(predictor, tmp_path / f"rows{suffix}", tmp_path / "answers.csv")
-    assert told == f"{tmp_path}/rows{suffix}: not a regular file"
+    reported = fails(predictor, tmp_path / f"rows{suffix}", tmp_path / "answers.csv")
+    assert reported == f"{tmp_path}/rows{suffix}: not a regular file"
     with pytest.raises(DataError, match="not a regular file"):
         rows_about(tmp_path / f"rows{suffix}")
 
@@ -71,8 +71,9 @@ def test_an_output_that_is_no_regular_file_is_refused_before_the_work(
     predictor: Predictor, source: Path, make: Callable[[Path], None], name: str
 ) -> None:
     make(source.with_name(name))
-    told = fails(predictor, source, source.with_name("answers.csv"))
-    assert told == f"{source.with_name(name)}: not a regular file, which the answers could replace"
+    reported = fails(predictor, source, source.with_name("answers.csv"))
+    reason = "exists and is not a regular file, so the results cannot replace it"
+    assert reported == f"{source.with_name(name)}: {reason}"
 
 
 @pytest.mark.parametrize(
@@ -84,8 +85,8 @@ def test_an_output_that_is_the_input_under_another_name_is_refused(
     predictor: Predictor, source: Path, link: Callable[[Path, Path], None], name: str
 ) -> None:
     link(source.with_name(name), source)
-    told = fails(predictor, source, source.with_name("answers.csv"))
-    assert told.endswith("the answers would replace a file that is scored")
+    reported = fails(predictor, source, source.with_name("answers.csv"))
+    assert reported.endswith("the results would replace an input file")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".ndjson", ".parquet"])
@@ -103,16 +104,16 @@ def test_an_output_that_is_the_input_under_another_name_is_refused(
 def test_a_place_where_nothing_can_be_written_is_refused_before_the_work(
     predictor: Predictor, source: Path, name: str, reason: str, suffix: str
 ) -> None:
-    told = fails(predictor, source, source.parent / f"{name}{suffix}")
-    assert told.startswith(f"{source.parent / name}")
-    assert told.endswith(f": {reason}")
+    reported = fails(predictor, source, source.parent / f"{name}{suffix}")
+    assert reported.startswith(f"{source.parent / name}")
+    assert reported.endswith(f": {reason}")
 
 
 @pytest.mark.parametrize("suffix", [".csv.gz", ".CSV", ".txt", ""])
 @pytest.mark.usefixtures("unread")
 def test_other_formats_are_refused(predictor: Predictor, source: Path, suffix: str) -> None:
-    told = fails(predictor, source.rename(source.with_suffix(suffix)), source.parent / "a.csv")
-    assert told.endswith("the name must end in one of .csv, .ndjson, .jsonl, .parquet")
+    reported = fails(predictor, source.rename(source.with_suffix(suffix)), source.parent / "a.csv")
+    assert reported.endswith("the name must end in one of .csv, .ndjson, .jsonl, .parquet")
 
 
 @pytest.mark.parametrize(
@@ -131,8 +132,8 @@ def test_a_full_disk_leaves_nothing(
         raise NONE_LEFT
 
     monkeypatch.setattr(pl.DataFrame, method, write_in_vain)
-    told = fails(predictor, source, source.with_name(f"answers{suffix}"))
-    assert told.endswith("No space left on device")
+    reported = fails(predictor, source, source.with_name(f"answers{suffix}"))
+    assert reported.endswith("No space left on device")
 
 
 @pytest.mark.parametrize("last", [0, 1])
@@ -162,9 +163,9 @@ def test_rows_that_are_not_written_are_missed(
         return sink(frame.slice(0, 0), path, **options)
 
     monkeypatch.setattr(pl.LazyFrame, "sink_parquet", lose_rows)
-    told = fails(predictor, source, source.with_name("answers.parquet"))
-    assert told.endswith("not every row was written")
-    assert writing.RAW_ID not in told
+    reported = fails(predictor, source, source.with_name("answers.parquet"))
+    assert reported.endswith("not every row was written")
+    assert writing.RAW_ID not in reported
 
 
 @pytest.mark.parametrize("error", [pl.exceptions.PanicException("735.1937"), NONE_LEFT])
@@ -175,9 +176,9 @@ def test_a_panic_of_the_library_is_an_error_and_not_quoted(
         raise error
 
     monkeypatch.setattr(pl, "read_csv", panic)
-    told = fails(predictor, source, source.with_name("answers.csv"))
-    assert "735.1937" not in told
-    assert told.startswith(f"{source}: ")
+    reported = fails(predictor, source, source.with_name("answers.csv"))
+    assert "735.1937" not in reported
+    assert reported.startswith(f"{source}: ")
 
 
 @pytest.mark.parametrize("last", ["none", "metadata"])
@@ -191,8 +192,8 @@ def test_rows_that_parquet_loses_are_missed(
         "collect_batches",
         lambda frame, **options: batches(frame.slice(0, 0 if last == "none" else 2), **options),
     )
-    told = fails(predictor, source, tmp_path / "answers.csv")
-    assert told.endswith("of 3 rows were read")
+    reported = fails(predictor, source, tmp_path / "answers.csv")
+    assert reported.endswith("of 3 rows were read")
 
 
 @pytest.mark.usefixtures("unread")
@@ -202,7 +203,7 @@ def test_a_cluster_does_not_replace_the_files_that_it_scores(
     link = source.parent / "link"
     link.symlink_to(source.parent)
     for folder in (source.parent, link):
-        with pytest.raises(DataError, match="the answers would replace a file that is scored"):
+        with pytest.raises(DataError, match="the results would replace an input file"):
             score_files(predictor, [source], folder, "")
     assert {*source.parent.iterdir()} == {source, link}
 
@@ -210,6 +211,6 @@ def test_a_cluster_does_not_replace_the_files_that_it_scores(
 @pytest.mark.usefixtures("unread")
 def test_a_cluster_writes_no_two_files_to_one_place(predictor: Predictor, source: Path) -> None:
     other = write(source.with_name("rows.rejected.csv"), [example()])
-    with pytest.raises(DataError, match=r"rows\.rejected\.csv: two of the files would be written"):
+    with pytest.raises(DataError, match=r"rows\.rejected\.csv: two outputs would have this path"):
         score_files(predictor, [source, other], source.parent / "scored", "")
     assert not (source.parent / "scored").exists()

@@ -35,7 +35,7 @@ def test_a_bad_value_has_the_fault_that_post_predict_finds(
     assert refused["reasons"].to_list() == ([due] if due else [])
 
 
-def test_all_faults_of_a_row_are_told_and_good_rows_are_scored(
+def test_all_faults_of_a_row_are_reported_and_good_rows_are_scored(
     predictor: Predictor, tmp_path: Path
 ) -> None:
     bad = example(age=5.4, exercise_induced_angina=None, num_of_major_vessels=1.5)
@@ -85,10 +85,10 @@ def test_a_text_that_is_no_number_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("cells", "told"), [(12, "fewer values than columns"), (14, "more values than columns")]
+    ("cells", "reported"), [(12, "fewer values than columns"), (14, "more values than columns")]
 )
 def test_a_row_of_another_length_is_refused(
-    predictor: Predictor, tmp_path: Path, cells: int, told: str
+    predictor: Predictor, tmp_path: Path, cells: int, reported: str
 ) -> None:
     names, values = zip(*example().items(), strict=True)
     bad = [*map(str, values), "1"][:cells]
@@ -97,7 +97,7 @@ def test_a_row_of_another_length_is_refused(
     source.write_text("".join(f"{','.join(line)}\n" for line in lines))
     assert score_file(predictor, source, tmp_path / "answers.csv") == Tally(2, 1)
     (refused,) = read(tmp_path / "answers.rejected.csv")
-    assert (refused["row"], told in refused["reasons"]) == ("2", True)
+    assert (refused["row"], reported in refused["reasons"]) == ("2", True)
 
 
 @pytest.mark.parametrize(
@@ -126,25 +126,25 @@ MARK = "735.1937"
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reported"),
     [
         (b"", "the file is empty"),
-        (f"{GOOD}\n{MARK}\n".encode(), "no names of columns that the model knows: age, sex, "),
+        (f"{GOOD}\n{MARK}\n".encode(), "no known column; the columns of the model are age, sex, "),
         (HEAD.replace("age", "aeg").encode(), "did you mean age?"),
         (f"{HEAD},cp\n".encode(), "cp: chest_pain is given twice. (duplicate_field)"),
         (f"{HEAD},age\n".encode(), "age: age is given twice. (duplicate_field)"),
         (HEAD.removesuffix(",thal").encode(), "thal: Missing; expected 3 (normal), 6 "),
         (f"{HEAD},row\n".encode(), "column 14: Unknown field; "),
-        (f",{HEAD}\n".encode(), "column 1: Unknown field; take it out. (unknown_field)"),
-        (f"{HEAD}\f{MARK},1\n".encode(), "column 13: Unknown field; take it out."),
-        (f"{HEAD}\x85{MARK},1\n".encode(), "column 13: Unknown field; take it out."),
+        (f",{HEAD}\n".encode(), "column 1: Unknown field; remove it. (unknown_field)"),
+        (f"{HEAD}\f{MARK},1\n".encode(), "column 13: Unknown field; remove it."),
+        (f"{HEAD}\x85{MARK},1\n".encode(), "column 13: Unknown field; remove it."),
         (f"{HEAD}\0{MARK}\n".encode(), "column 13: Unknown field; "),
         (f'{HEAD},"{MARK}\n'.encode(), "the header has a quotation mark that does not enclose"),
         (f'"{HEAD}\n{MARK}\n'.encode(), "the header has a quotation mark that does not enclose"),
         (f"{HEAD},{MARK}".encode() + b"\xff\n", "the header is not UTF-8"),
         (b"\n \r\n\t\r\n", "the file is empty"),
         (f"{HEAD}\n{MARK}\n".encode("utf-16"), "the text is UTF-16, and must be UTF-8"),
-        (f"{HEAD}\n{MARK}\n".encode("utf-16-le"), "no names of columns that the model knows"),
+        (f"{HEAD}\n{MARK}\n".encode("utf-16-le"), "no known column"),
         (gzip.compress(f"{HEAD}\n{MARK}\n".encode()), "the file is compressed by gzip"),
         (
             f"{HEAD}\n{MARK},".encode() + b" " * 2**20,
@@ -154,30 +154,30 @@ MARK = "735.1937"
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_whole_and_not_quoted(
-    predictor: Predictor, tmp_path: Path, content: bytes, told: str
+    predictor: Predictor, tmp_path: Path, content: bytes, reported: str
 ) -> None:
     (tmp_path / "rows.csv").write_bytes(content)
     with pytest.raises(DataError) as caught:
         score_file(predictor, tmp_path / "rows.csv", tmp_path / "answers.csv")
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert MARK not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
 
 @pytest.mark.parametrize(
-    ("source", "target", "told"),
+    ("source", "target", "reported"),
     [
         ("none.csv", "answers.csv", "none.csv: No such file or directory"),
         ("rows.txt", "answers.csv", "the name must end in one of .csv, .ndjson, "),
         ("rows.csv", "answers.xlsx", "the name must end in one of .csv, .ndjson, "),
-        ("rows.csv", "rows.csv", "the answers would replace a file that is scored"),
+        ("rows.csv", "rows.csv", "the results would replace an input file"),
         ("rows.csv", "none/answers.csv", "answers.csv: No such file or directory"),
         ("half.parquet", "answers.csv", "half.parquet: cannot be read as parquet"),
         ("long.ndjson", "answers.csv", "long.ndjson: the line that begins at byte 0 is longer"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(
-    predictor: Predictor, tmp_path: Path, source: str, target: str, told: str
+    predictor: Predictor, tmp_path: Path, source: str, target: str, reported: str
 ) -> None:
     write(tmp_path / "rows.csv", [example()])
     whole = write(tmp_path / "half.parquet", [example()] * 100)
@@ -186,7 +186,7 @@ def test_what_cannot_be_done_is_said_in_a_line(
     before = sorted(tmp_path.iterdir())
     with pytest.raises(DataError) as caught:
         score_file(predictor, tmp_path / source, tmp_path / target)
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.iterdir()) == before
 
@@ -253,9 +253,9 @@ def test_a_spelling_is_read_the_same_among_numbers_and_among_texts(
     row = ",".join(
         spelling if name == "oldpeak" else str(values[at]) for at, name in enumerate(names)
     )
-    told = []
+    reported = []
     for before in ([], [",".join(["male", *map(str, values[1:])])]):
         (tmp_path / "rows.csv").write_text("\n".join([",".join(names), *before, row]))
         score_file(predictor, tmp_path / "rows.csv", tmp_path / "answers.parquet")
-        told.append(pl.read_parquet(tmp_path / "answers.parquet")["probability"].to_list())
-    assert told[0] == told[1]
+        reported.append(pl.read_parquet(tmp_path / "answers.parquet")["probability"].to_list())
+    assert reported[0] == reported[1]
