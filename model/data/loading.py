@@ -86,6 +86,7 @@ def dataset_of(schema: TableSchema, table: Table, *, is_other: bool = False) -> 
         threshold=schema.target.threshold,
         groups=groups,
         weights=weights,
+        other_columns=schema.other_columns,
     )
 
 

@@ -234,6 +234,29 @@ def test_groups_and_weights_are_columns_of_their_own(kind: str, tmp_path: Path) 
     assert "column patient: the group is missing" in fault(written(tmp_path, kind, lost), schema)
 
 
+def test_the_columns_that_are_no_features_are_known_by_name(tmp_path: Path) -> None:
+    ignored = (Ignored("id", "An id."), Ignored("", "No name."), Ignored("a\tb", ""))
+    target = replace(ILL, aliases=("sick",))
+    schema = replace(
+        SCHEMA,
+        target=Target(target),
+        columns=(AGE, *ignored, Ignored("x" * 65, "")),
+        group="clinic",
+        weight="w",
+    )
+    path = tmp_path / "rows.csv"
+    path.write_text("age,ill,clinic,w\n5,yes,a,1\n7,no,b,1\n")
+    known = ("ill", "sick", "clinic", "w", "id", "")
+    assert schema.other_columns == load_dataset(schema, path).other_columns == known
+
+
+def test_a_table_with_too_many_other_columns_is_refused() -> None:
+    columns: tuple[Feature | Ignored, ...]
+    columns = (AGE, *(Ignored(f"c{number}", "Unused.") for number in range(10_000)))
+    with pytest.raises(ValueError, match="10001 columns that are not predicted from; a model"):
+        replace(SCHEMA, columns=columns)
+
+
 def test_whole_numbers_and_texts_are_different_groups(tmp_path: Path) -> None:
     schema = replace(SCHEMA, group="patient")
     rows = [{**row, "patient": p} for row, p in zip(ROWS, ["1", 1, 1.0], strict=True)]

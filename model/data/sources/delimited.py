@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +16,7 @@ import polars as pl
 
 from model.data.sources.table import CHUNK_ROWS, Cells, CheckNames, Lines, Table, shown
 from model.errors import DataError
-
-DELIMITERS = ",;\t"
-
-QUOTED = re.compile(r'"[^"]*"')
+from model.text_files import delimiter_of
 
 
 def read_text(
@@ -32,20 +28,13 @@ def read_text(
     """Read CSV, or where the columns are known, values between blanks; see `read_source`."""
     first = next((line for line in text if line.strip()), "")
     text.seek(0)
-    delimiter = _delimiter(first)
+    delimiter = delimiter_of(first)
     known = {name for names in columns for name in names}
     if columns and (
         not delimiter or (delimiter == "\t" and known.isdisjoint(_split(first, delimiter)))
     ):
         return _read_spaced(path, text, [names[0] for names in columns])
     return _read_csv(path, text, delimiter or ",", check)
-
-
-def _delimiter(header: str) -> str:
-    """Return what separates the names of a header, nothing where it is one name."""
-    bare = QUOTED.sub("", header)
-    delimiter = max(DELIMITERS, key=bare.count)
-    return delimiter if delimiter in bare else ""
 
 
 def _split(header: str, delimiter: str) -> list[str]:

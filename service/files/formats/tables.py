@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from model.inference.predictor import Predictor
 from model.schema.features import CASE_NOTE, Feature
 from model.schema.rules import VALUE_FAULTS, Rule
-from service.faults import as_text, kept_names, value_fault
+from service.faults import as_text, value_fault
 from service.files.formats.answer_columns import Answers, Scored
 from service.files.formats.columns import TEXTS, Mask, check_ids, given_names, joined
+from service.files.formats.kept import REJECTED, Kept, free_names
 from service.files.formats.missing_cells import are_missing, as_texts, with_missing
 
 BOOLEANS = {"false": 0.0, "true": 1.0}
@@ -35,7 +36,7 @@ class TableScorer:
 
     def __init__(self, predictor: Predictor, *, reads_text: bool = False) -> None:
         self._features = predictor.features
-        self._kept = kept_names(self._features)
+        self._kept = Kept(predictor)
         self._answers = Answers(predictor)
         self._reads_text = reads_text
 
@@ -54,8 +55,9 @@ class TableScorer:
         BadColumns
             When the columns are others, or the ids are neither texts nor whole numbers.
         """
-        names = given_names(self._features, table.columns)
-        check_ids(table.schema, self._kept)
+        names = given_names(self._features, table.columns, self._kept.others)
+        if self._kept.has_ids:
+            check_ids(table.schema)
         given = table.select(names[feature.name] for feature in self._features)
         values = self._numbers(given)
         X = values.to_numpy()
@@ -64,15 +66,17 @@ class TableScorer:
             accepted[:, column] &= values.to_series(column).is_not_null().to_numpy()
         good: Mask = np.logical_and.reduce(accepted, axis=1)
         row = pl.Series("row", np.arange(1, table.height + 1) if numbers is None else numbers)
-        places = table.select(row, *(name for name in table.columns if name in self._kept))
-        rows = table.select(row, pl.all())
+        kept = self._kept.of_table(table)
+        rows = table.rename(free_names(table.columns, REJECTED)).select(row, pl.all())
         if good.all():
             none = rows.clear().with_columns(reasons=pl.lit(None, pl.String))
-            return Scored(self._answers.table(places, X), none)
+            return Scored(self._answers.table(row, kept, X), none)
         found = self._reasons(given.filter(~good), values.filter(~good), accepted[~good])
         reasons, masks = zip(*found, strict=True)
         return Scored(
-            self._answers.table(places.filter(good), X[good]),
+            self._answers.table(
+                row.filter(good), [column.filter(good) for column in kept], X[good]
+            ),
             rows.filter(~good).with_columns(reasons=joined(reasons, np.column_stack(masks))),
         )
 
