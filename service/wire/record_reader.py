@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
+from itertools import chain
 from typing import Any, TypeAlias
 
 import msgspec
@@ -31,8 +32,8 @@ class RecordReader:
     Notes
     -----
     msgspec takes the last of repeated names. But where all names are there, and as many colons as
-    names, none is there twice. Only if there are more, which may be within texts, are the names
-    looked at.
+    names, none is there twice. Only if there are more, which may be within names or texts, are
+    the names looked at.
     """
 
     def __init__(self, features: FeatureSet) -> None:
@@ -53,7 +54,8 @@ class RecordReader:
         if row is None or body.count(b":") == self._width:
             return row
         colons = body.count(b":") - self._width
-        return row if explains(body, colons, record.values()) or self._are_once(body, 0) else None
+        within = chain(record, record.values())
+        return row if explains(body, colons, within) or self._are_once(body, 0) else None
 
     def line(self, line: bytes) -> tuple[Id, list[float]] | None:
         """Return the id of a record that may have one, and its values."""
@@ -100,7 +102,10 @@ class RecordReader:
         return len(member_names(body)) == self._width + kept
 
 
-def explains(body: bytes, colons: int, cells: Iterable[Cell]) -> bool:
-    """Return whether so many colons are those within cells, as far as no escape can hide one."""
-    own = sum(cell.count(":") for cell in cells if isinstance(cell, str))
+def explains(body: bytes, colons: int, within: Iterable[Cell]) -> bool:
+    """Return whether so many colons are those within names and cells.
+
+    Where an escape may hide one, the answer is no.
+    """
+    own = sum(cell.count(":") for cell in within if isinstance(cell, str))
     return own == colons and b"\\" not in body

@@ -242,3 +242,12 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing.csv"):
         with pytest.raises(DataError):
             read_source(path)
+
+
+def test_any_name_of_a_column_of_parquet_is_one(tmp_path: Path) -> None:
+    names = ["*", "^a.*$", "a:b", "", 'say "x"']
+    path = tmp_path / "rows.parquet"
+    pl.DataFrame({name: [1.5, float("nan")] for name in names}).write_parquet(path)
+    columns = read_source(path).columns
+    assert [*columns] == names
+    assert [cells.numbers.to_list() for cells in columns.values()] == [[1.5, None]] * len(names)

@@ -75,6 +75,7 @@ def _read_parquet(path: Path, content: bytes, check: CheckNames | None) -> Table
 
 def _of_parquet(column: pl.Series) -> Cells:
     """Return a typed column as cells; NaN is missing."""
+    column = column.alias("")  # Polars takes some names for patterns of names
     kind, rows = column.dtype, len(column)
     if kind == pl.Boolean:
         return Cells.of(rows, booleans=column)

@@ -98,11 +98,7 @@ class CellReader:
             table = self._cut(block, rows, self._numbers, self._missing) if rows else None
         except pl.exceptions.ComputeError:
             return None
-        # To Polars, the text "nan" is a number.
-        has_nan = table is not None and any(
-            column.is_nan().any() for column in table.select(pl.col(pl.Float64))
-        )
-        return None if has_nan else table
+        return None if table is None or _has_nan(table) else self._named(table)
 
     def read(self, block: bytes) -> CsvRows:
         """Return the rows of a block, numbered from 1; blank lines are none."""
@@ -121,7 +117,7 @@ class CellReader:
             else:
                 rows.append(cells)
                 numbers.append(number)
-        cut = self._cut(b"\n".join([*plain, b""]), len(plain), self._texts)
+        cut = self._named(self._cut(b"\n".join([*plain, b""]), len(plain), self._texts))
         careful = pl.DataFrame(rows, self._schema, orient="row")
         all_numbers = np.array([*plain_numbers, *numbers], np.int64)
         order = np.argsort(all_numbers)
@@ -173,7 +169,7 @@ class CellReader:
     ) -> pl.DataFrame:
         """Cut lines that are plain, which a delimiter and a line feed always do."""
         if not rows:  # of which Polars makes an error
-            return pl.DataFrame(schema=self._schema)
+            return pl.DataFrame(schema=dict(schema))
         nulls = dict(missing) if missing else None
         table = pl.read_csv(
             self._head + block,
@@ -182,10 +178,19 @@ class CellReader:
             quote_char=None,
             null_values=nulls,
         )
-        table.columns = self._names
         if table.height != rows:
             raise RowsLost(f"{rows} lines were read as {table.height} rows")
         return table
+
+    def _named(self, table: pl.DataFrame) -> pl.DataFrame:
+        table.columns = self._names
+        return table
+
+
+def _has_nan(table: pl.DataFrame) -> bool:
+    """Return whether a number is NaN: to Polars, the text is a number."""
+    numbers = table.select(pl.col(pl.Float64))
+    return any(column.is_nan().any() for column in numbers)
 
 
 def with_line_feeds(block: bytes) -> bytes:

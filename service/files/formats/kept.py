@@ -94,7 +94,7 @@ def as_frame(columns: Iterable[pl.Series]) -> pl.DataFrame:
 
 def without_raw(table: pl.DataFrame) -> pl.DataFrame:
     """Return a table without its columns of JSON."""
-    return table.select(name for name in table.columns if not name.startswith(RAW))
+    return as_frame(column for column in table if not column.name.startswith(RAW))
 
 
 def free_names(names: Sequence[str], taken: Collection[str]) -> dict[str, str]:

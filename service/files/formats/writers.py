@@ -25,7 +25,7 @@ def _csv(path: Path, separator: str = ",") -> Iterator[Write]:
 
         def write(table: pl.DataFrame) -> None:
             is_first = file.tell() == 0
-            cells = as_frame(map(_as_cells, without_raw(table)))
+            cells = as_frame(_as_cells(column) for column in without_raw(table))
             cells.write_csv(file, include_header=is_first, separator=separator)
 
         yield write
@@ -33,16 +33,21 @@ def _csv(path: Path, separator: str = ",") -> Iterator[Write]:
 
 def _as_cells(column: pl.Series) -> pl.Series:
     """Return a column as CSV can hold it: what has parts as JSON, bytes in base 64."""
-    kind = column.dtype
-    if kind == pl.Binary:
-        return column.bin.encode("base64")
+    kind, plain = column.dtype, column.alias("")  # Polars takes some names for patterns of names
     if kind == pl.Duration:
-        return column.dt.to_string("iso")
-    if not kind.is_nested():
-        return column
-    encoded = column.alias("").to_frame().to_struct().struct.json_encode()  # {"": ...}
-    texts = encoded.str.slice(len('{"":')).str.head(-1)
-    return texts.replace("null", None).alias(column.name)
+        plain = plain.dt.to_string("iso")
+    elif kind.is_nested():
+        encoded = plain.to_frame().to_struct().struct.json_encode()  # {"": ...}
+        plain = encoded.str.slice(len('{"":')).str.head(-1).replace("null", None)
+    else:
+        plain = _as_text(plain)
+    return plain.alias(column.name)
+
+
+def _as_text(column: pl.Series) -> pl.Series:
+    """Return bytes in base 64, and any other column as it is."""
+    name, is_bytes = column.name, column.dtype == pl.Binary
+    return column.alias("").bin.encode("base64").alias(name) if is_bytes else column
 
 
 @contextmanager
@@ -50,10 +55,7 @@ def _ndjson(path: Path) -> Iterator[Write]:
     with path.open("xb") as file:
 
         def write(table: pl.DataFrame) -> None:
-            table = as_frame(
-                column.bin.encode("base64") if column.dtype == pl.Binary else column
-                for column in table
-            )
+            table = as_frame(map(_as_text, table))
             if any(name.startswith(RAW) for name in table.columns):
                 file.writelines(_lines(table))
             else:
@@ -69,8 +71,10 @@ def _lines(table: pl.DataFrame) -> Iterator[bytes]:
     parts = [pl.lit('{"row":'), pl.col("row")]
     for name, of in zip(kept, raw, strict=True):
         parts += [pl.lit(f",{json.dumps(name, ensure_ascii=False)}:"), pl.col(of).fill_null("null")]
-    rest = pl.struct(pl.exclude("row", *kept, *raw)).struct.json_encode()
-    lines = table.select(pl.concat_str(*parts, pl.lit(","), rest.str.slice(1), pl.lit("\n")))
+    before = {"row", *kept, *raw}
+    rest = as_frame(column for column in table if column.name not in before)
+    text = pl.lit(rest.to_struct().struct.json_encode().str.slice(1))
+    lines = table.select(pl.concat_str(*parts, pl.lit(","), text, pl.lit("\n")))
     return (line.encode() for line in lines.to_series())
 
 
