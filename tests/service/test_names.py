@@ -43,7 +43,7 @@ SOME = [
     "'",
     "\\u003a",
 ]
-MANY = settings(max_examples=120, derandomize=True, deadline=None, database=None)
+MANY = settings(max_examples=60, derandomize=True, deadline=None, database=None)
 
 
 def model_of(names: Sequence[str], codes: Sequence[str], like: Artifact) -> Artifact:
