@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from io import TextIOWrapper
@@ -49,23 +49,29 @@ def _read_spaced(path: Path, text: TextIOWrapper, names: Sequence[str]) -> Table
 
 
 def _read_csv(path: Path, text: TextIOWrapper, delimiter: str, check: CheckNames | None) -> Table:
-    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True)
-    records = (
-        (reader.line_num, cells)
-        for cells in reader
-        if len(cells) > 1 or (cells and cells[0].strip())  # a blank line is no row
-    )
-    try:
-        line, header = next(records)
-        names = [name.strip() for name in header]
-        if check:
-            check(names, partial(DataError, path, line=line))
-        _check_once(names, path, line)
-        table = _Columns(path, names)
-        table.fill(records)
-    except csv.Error as error:
-        raise DataError(path, f"not CSV: {error}", line=reader.line_num) from None
+    records = _records(path, text, delimiter)
+    line, header = next(records)
+    names = [name.strip() for name in header]
+    if check:
+        check(names, partial(DataError, path, line=line))
+    _check_once(names, path, line)
+    table = _Columns(path, names)
+    table.fill(records)
     return Table(path, table.cells(), table.lines, header_line=line, reads_text=True)
+
+
+def _records(path: Path, text: TextIOWrapper, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the cells of each row, and the line that it ends on; a blank line is no row."""
+    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True)
+    last = 0
+    try:
+        for cells in reader:
+            last = reader.line_num
+            if len(cells) > 1 or (cells and cells[0].strip()):
+                yield last, cells
+    except csv.Error as error:
+        # What is wrong with a row may be seen at the end of the file alone.
+        raise DataError(path, f"not CSV: {error}", line=last + 1) from None
 
 
 def _check_once(names: list[str], path: Path, line: int) -> None:

@@ -49,6 +49,8 @@ def read_source(
         raise DataError(path, "the file is empty")
     if path.suffix == ".parquet":
         return _read_parquet(path, content, check)
+    if b"\0" in content[:4]:
+        raise DataError(path, "the text has a NUL character, as UTF-16 has, and must be UTF-8")
     text = TextIOWrapper(BytesIO(content), encoding="utf-8-sig", newline=None)
     try:
         if path.suffix in (".ndjson", ".jsonl"):
