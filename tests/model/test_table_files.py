@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.data.sources import Cells, Table, delimited, json_lines, read_source
@@ -266,3 +267,25 @@ def test_any_name_of_a_column_of_parquet_is_one(tmp_path: Path) -> None:
     columns = read_source(path).columns
     assert [*columns] == names
     assert [cells.numbers.to_list() for cells in columns.values()] == [[1.5, None]] * len(names)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=4,
+)
+PAIRS = st.lists(st.tuples(st.text(max_size=3), JSON), max_size=4)
+
+
+@given(PAIRS, st.booleans(), st.text(st.sampled_from('{}[]":,\\01eNu \ufeff'), max_size=2))
+@settings(max_examples=300, derandomize=True, deadline=None, database=None)
+def test_the_quick_reader_of_a_line_reads_what_the_careful_one_does(
+    pairs: list[tuple[str, Any]], escapes: bool, broken: str
+) -> None:
+    parts = (json.dumps(part, ensure_ascii=escapes) for pair in pairs for part in pair)
+    members = (f"{name}: {value}" for name, value in zip(parts, parts, strict=True))
+    line = f"{{{', '.join(members)}{broken}}}"
+    quick = json_lines.quick_record(line)
+    if quick is not None:
+        careful = json_lines.careful_record(line)
+        assert repr(quick) == repr(careful)
