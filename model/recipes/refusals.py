@@ -41,7 +41,8 @@ def check_limits(dataset: Dataset, encoded: int) -> None:
         raise DataError(
             place_of(dataset),
             f"{len(dataset)} rows of {encoded} numbers and indicators take {needed:.1f} GiB; the "
-            f"limit is half of the memory, {memory:.1f} GiB of which may be used: leave out rows or columns",
+            f"limit is half of the memory that may be used, {memory:.1f} GiB: leave out rows or "
+            "columns",
         )
 
 
