@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.data.sources import Cells, Table, delimited, json_lines, read_source
+from model.data.sources import Cells, Table, delimited, json_lines, read_source, reading
 from model.errors import DataError
 
 
@@ -289,3 +290,20 @@ def test_the_quick_reader_of_a_line_reads_what_the_careful_one_does(
     if quick is not None:
         careful = json_lines.careful_record(line)
         assert repr(quick) == repr(careful)
+
+
+def test_a_file_that_memory_cannot_hold_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("a\n1\n")
+    monkeypatch.setattr(reading, "usable_memory", lambda: 2**30)
+    os.truncate(path, 2**28)
+    assert path.stat().st_size == 2**28
+    monkeypatch.setattr(reading, "read_regular", lambda _: b"a\n1\n")
+    assert len(read_source(path)) == 1
+    os.truncate(path, 2**28 + 1)
+    monkeypatch.delattr(reading, "read_regular")
+    expected = "0.3 GiB; the limit is a quarter of the memory that may be used, 1.0 GiB: leave out"
+    with pytest.raises(DataError, match=expected):
+        read_source(path)
