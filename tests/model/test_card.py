@@ -14,6 +14,7 @@ from model.artifact.card import MEANINGS, card_markdown, card_path, markdown_pat
 from model.artifact.metadata import check_about
 from model.recipes.recipes import find_recipe
 from tests.conftest import ARTIFACT
+from tests.variants import with_feature
 
 
 def test_the_card_stands_beside_the_file() -> None:
@@ -182,3 +183,8 @@ def test_names_of_other_columns_that_no_file_can_have_are_refused(
     check_about(about)
     with pytest.raises(ArchiveFault, match="other_columns must be at most 10000 names"):
         check_about({**about, "other_columns": names})
+
+
+def test_a_bar_in_a_name_divides_no_cell_of_the_page(artifact: Artifact) -> None:
+    card = with_feature(artifact, "age", name="a|b", description="|").card()
+    assert r"| `a\|b` | \| | a number from" in card_markdown(card)
