@@ -155,7 +155,9 @@ def test_names_with_marks_of_other_languages_are_shown_as_they_are() -> None:
     roc = next(one.picture for one in report.sections if one.heading == "ROC")
     assert roc is not None
     (axes,) = roc.figure.axes
-    shown = [text.get_text() for text in axes.get_legend().get_texts()]
+    legend = axes.get_legend()
+    assert legend is not None
+    shown = [text.get_text() for text in legend.get_texts()]
     assert shown[1:] == [r"\$\none{\$", " _hidden", "a|b"]
     for section in report.sections:
         if section.picture is not None:
