@@ -56,6 +56,9 @@ Subgroups, each figure with its 95 % interval:
 """
 
 
+BAR = r"\|"
+"""A bar within a cell of a table."""
+
 MEANINGS = {
     "accuracy": "share of correct classes at threshold 0.5",
     "cost": "mean cost per patient at threshold 1/6: 5 for a missed patient, 1 for a false alarm",
@@ -147,11 +150,13 @@ def card_markdown(card: Mapping[str, Any]) -> str:
             for name, figure in card["metrics"].items()
         ),
         subgroups_table=_subgroups(card.get("subgroups", {})),
-        feature_rows="\n".join(
-            f"| `{feature['name']}` | {feature['description']} | {feature['expected']} |"
-            for feature in card["features"]
-        ),
+        feature_rows="\n".join(map(_feature_row, card["features"])),
     )
+
+
+def _feature_row(feature: Mapping[str, Any]) -> str:
+    texts = f"`{feature['name']}`", feature["description"], feature["expected"]
+    return f"| {' | '.join(text.replace('|', BAR) for text in texts)} |"
 
 
 def meaning(name: str, card: Mapping[str, Any]) -> str:

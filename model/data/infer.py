@@ -15,7 +15,7 @@ import polars as pl
 
 from model.arrays import Array
 from model.artifact.metadata import MAX_CLASSES
-from model.data.cells import MISSING_TEXTS, Fault, as_numbers, check_cells
+from model.data.cells import MISSING_TEXTS, Fault, as_numbers, check_cells, missing_labels
 from model.data.sources import Cells, Table
 from model.data.sources.table import shown
 from model.data.table_schema import Ignored, TableSchema, Target
@@ -397,7 +397,7 @@ def _levels(look: Look, notes: list[str]) -> dict[str, Any] | str:
 def _target(look: Look, notes: dict[str, list[str]]) -> Feature:
     """Return the column that is predicted."""
     of = notes.setdefault(look.name, [])
-    look.note_fault(look.is_missing, "the label is missing; leave the row out or fill it in")
+    look.faults.append(missing_labels(shown(look.name), look.is_missing.to_numpy()))
     if look.cells.problem:
         raise look.table.fault(look.cells.problem, column=shown(look.name))
     codes = _classes(look)

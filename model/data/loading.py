@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from model.arrays import Array
-from model.data.cells import Fault, as_numbers, check_cells, faults_of, numbers_of
+from model.data.cells import Fault, as_numbers, check_cells, faults_of, missing_labels, numbers_of
 from model.data.dataset import OWN_FILE_CARD, Dataset
 from model.data.schema_file import SchemaError
 from model.data.sources import Cells, Table, read_source
@@ -63,7 +63,10 @@ def dataset_of(schema: TableSchema, table: Table, *, is_other: bool = False) -> 
     for feature in schema.used:
         cells = columns[feature.name]
         numbers = numbers_of(cells, feature, reads_text=table.reads_text)
-        faults += faults_of(cells, feature, numbers)
+        of_column = faults_of(cells, feature, numbers)
+        if feature is schema.target.feature:
+            of_column[0] = missing_labels(feature.name, of_column[0].is_bad)
+        faults += of_column
         frame[feature.name] = numbers.values
     groups, weights = None, None
     if schema.group:
@@ -88,6 +91,7 @@ def dataset_of(schema: TableSchema, table: Table, *, is_other: bool = False) -> 
         threshold=schema.target.threshold,
         groups=groups,
         weights=weights,
+        other_columns=schema.other_columns,
     )
 
 

@@ -67,7 +67,7 @@ def calibration_plot(reliabilities: Mapping[str, Reliability]) -> Figure:
             color=COLOURS[index],
             alpha=0.15,
             linewidth=0,
-            label=band,
+            label=_as_text(band),
         )
         _line(axes, index, label, found.predicted, found.observed)
     axes.legend(loc="upper left", fontsize="small", framealpha=0.6)
@@ -127,7 +127,7 @@ def importance_plot(importances: Sequence[Importance]) -> Figure:
     figure.set_size_inches(SIZE[0], 1.2 + 0.27 * len(importances))
     shown = importances[::-1]  # the first bar is the lowest
     axes.barh(
-        [one.feature.replace("_", " ") for one in shown],
+        [_as_text(one.feature.replace("_", " ")) for one in shown],
         [one.value for one in shown],
         xerr=[one.spread for one in shown],
         color=COLOURS[0],
@@ -174,10 +174,10 @@ def _points(axes: Axes, dataset: Dataset) -> None:
             marker=MARKERS[index],
             edgecolors="black",
             linewidths=0.4,
-            label=label,
+            label=_as_text(label),
         )
-    axes.set_xlabel(dataset.features[0].name)
-    axes.set_ylabel(dataset.features[1].name)
+    axes.set_xlabel(_as_text(dataset.features[0].name))
+    axes.set_ylabel(_as_text(dataset.features[1].name))
 
 
 def _axes(xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
@@ -193,7 +193,12 @@ def _line(
     axes: Axes, index: int, label: str, x: Sequence[float] | Array, y: Sequence[float] | Array
 ) -> None:
     axes.plot(
-        x, y, color=COLOURS[index], linestyle=STYLES[index], marker=MARKERS[index], label=label
+        x,
+        y,
+        color=COLOURS[index],
+        linestyle=STYLES[index],
+        marker=MARKERS[index],
+        label=_as_text(label),
     )
 
 
@@ -201,4 +206,14 @@ def _draw(axes: Axes, curves: Mapping[str, Curve]) -> None:
     for index, (label, curve) in enumerate(curves.items()):
         colour = COLOURS[index]
         axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.2, linewidth=0)
-        axes.plot(curve.x, curve.y, color=colour, linestyle=STYLES[index], label=label)
+        axes.plot(curve.x, curve.y, color=colour, linestyle=STYLES[index], label=_as_text(label))
+
+
+def _as_text(name: str) -> str:
+    """Return a name of the table as Matplotlib shows it as it is.
+
+    Between dollar signs it would read a formula, and a label that begins with an underscore would
+    not be in the legend.
+    """
+    text = name.replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text

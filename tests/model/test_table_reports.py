@@ -15,8 +15,10 @@ from model.evaluation.validation import Repeat
 from model.recipes.procedures import OnFit
 from model.recipes.tables import table_recipe
 from model.reports.evidence import Evidence, gather
+from model.reports.plots import png
 from model.reports.report import make_report
 from model.reports.report_sections import Section, sections
+from model.schema.features import FeatureSet
 from tests.model.made_tables import made_table
 
 pytestmark = pytest.mark.slow
@@ -135,3 +137,34 @@ def test_the_card_says_what_a_wrong_decision_costs() -> None:
     )
     assert "stratified 2-fold cross-validation, once" in page
     assert artifact.threshold == 0.5
+
+
+def test_names_with_marks_of_other_languages_are_shown_as_they_are() -> None:
+    table = made_table(90, classes=3)
+    names = {
+        "x0": "cost $\\none{$ per | `a` $",
+        "x1": "_private",
+        "x2": "*star* <b>&amp;",
+        "colour": "$x_{$",
+    }
+    features = [replace(f, name=names[f.name], description=names[f.name]) for f in table.features]
+    labels = ["$\\none{$", "_hidden", "a|b"]
+    codes = zip(range(3), labels, strict=True)
+    dataset = replace(
+        table,
+        frame=table.frame.rename(columns=names),
+        features=FeatureSet(features),
+        target=replace(table.target, codes=tuple(codes)),
+    )
+    report = make_report(evidence_of(dataset))
+    roc = next(one.picture for one in report.sections if one.heading == "ROC")
+    assert roc is not None
+    (axes,) = roc.figure.axes
+    legend = axes.get_legend()
+    assert legend is not None
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert shown[1:] == [r"\$\none{\$", " _hidden", "a|b"]
+    for section in report.sections:
+        if section.picture is not None:
+            png(section.picture.figure)
+    assert r"a\|b" in report.markdown()
