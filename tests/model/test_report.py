@@ -384,16 +384,18 @@ def test_what_stands_in_a_text_is_no_markup_on_the_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["heart", "moons", "iris"])
-def test_the_committed_report_shows_of_the_committed_recipe(name: str) -> None:
+def test_the_committed_report_is_of_the_committed_recipe(name: str) -> None:
     folder = ROOT / "artifacts" / name
     page = (folder / "report.md").read_text()
     recipe = find_recipe(name)
     headings = re.findall(r"^## (.+)$", page, re.MULTILINE)
-    assert headings[:2] == ["Data", "Metrics"]
+    assert headings[:5] == ["Summary", "Contents", "Run", "Data", "Metrics"]
+    card = json.loads((ROOT / "artifacts" / f"{name}.json").read_text())
+    assert f"| model version | `{card['version']}` |" in page
     assert f"{recipe.procedure.planned(recipe.load(None)).folds}-fold" in page
     linked = re.findall(r"\]\((\S+\.png)\)", page)
     assert sorted(linked) == sorted(path.name for path in folder.glob("*.png"))
-    assert page.count("](") == (folder / "report.html").read_text().count("<img ")
+    assert page.count("![") == (folder / "report.html").read_text().count("<img ")
 
 
 def test_the_committed_report_has_the_figures_of_the_committed_card() -> None:
@@ -404,7 +406,7 @@ def test_the_committed_report_has_the_figures_of_the_committed_card() -> None:
         assert f"| {name} {row}" in page
 
 
-def test_colours_are_not_all_that_shows_lines_apart() -> None:
+def test_lines_are_distinguished_by_more_than_colours() -> None:
     y = np.array([0.0, 1.0, 0.0, 1.0, 1.0])
     curve = roc_curve(y, np.array([[0.1, 0.9, 0.4, 0.3, 0.8]]), 0)
     axes = roc_plot({"a": curve, "b": curve, "c": curve}).axes[0]
