@@ -15,10 +15,11 @@ import polars as pl
 
 from model.arrays import Array
 from model.artifact.metadata import MAX_CLASSES
-from model.data.cells import MISSING_TEXTS, Fault, as_numbers, check_cells
+from model.data.cells import as_numbers
 from model.data.sources import Cells, Table
 from model.data.sources.table import shown
 from model.data.table_schema import Ignored, TableSchema, Target
+from model.schema.cell_faults import MISSING_TEXTS, Fault
 from model.schema.features import MAX_SHOWN, Feature, is_name
 
 FEWEST_ROWS = 5
@@ -117,7 +118,7 @@ def infer_schema(table: Table, target: str, name: str, data: str = "") -> Inferr
     notes: dict[str, list[str]] = {}
     classes = _target(found, notes)
     columns = [_column(look, notes) for look in looks.values()]
-    check_cells(table, faults)
+    table.check(faults)
     if not any(isinstance(column, Feature) for column in columns):
         raise table.fault("no column is left to predict from: all look like ids, texts or dates")
     try:
