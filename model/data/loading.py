@@ -25,7 +25,7 @@ from model.inference.frames import own_names
 from model.schema.cell_faults import Fault
 from model.schema.features import Feature, FeatureSet
 
-OWN_SOURCE = "a file of the user's own"
+OWN_SOURCE = "a {} of the user's own"
 
 Columns: TypeAlias = Mapping[str, Cells]
 """The columns of a file by their names in the schema."""
@@ -70,13 +70,15 @@ def dataset_of(schema: TableSchema, table: Table, *, is_other: bool = False) -> 
     if groups is not None and groups.max() == 0:
         problem = "all rows are of one group, so that none can be held out"
         raise table.fault(problem, column=schema.group)
+    path = table.path if isinstance(table.path, Path) else None
+    kind = "file" if path else table.path
     return Dataset(
         frame=pd.DataFrame(frame, index=table.lines),
         features=schema.features,
         target=schema.target.feature,
         card=OWN_FILE_CARD if is_other else schema.card,
-        source=OWN_SOURCE if is_other or not schema.source else schema.source,
-        path=table.path if isinstance(table.path, Path) else None,
+        source=OWN_SOURCE.format(kind) if is_other or not schema.source else schema.source,
+        path=path,
         threshold_reason=_threshold_reason(schema, is_other=is_other),
         costs=schema.target.costs,
         subgroups=schema.subgroups,
