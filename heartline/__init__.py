@@ -414,20 +414,22 @@ def _recipe_of(
 
 
 def _unused(inferred: Inferred) -> str:
-    """Return a sentence on the columns that a schema ignores, each with the reason."""
+    """Return a sentence on the columns that a schema ignores, each with the reason.
+
+    What follows the first sentence of a reason says how to edit a schema file.
+    """
     ignored = inferred.schema.ignored
-    named = [f"{column.name} ({column.reason.rstrip('.')})" for column in ignored[:MAX_NAMED]]
-    return f"{len(ignored)} columns are not used: {_listed(named, len(ignored))}"
+    reasons = [column.reason.partition(".")[0] for column in ignored]
+    named = [f"{of.name} ({reason})" for of, reason in zip(ignored, reasons, strict=True)]
+    return f"columns that are not used: {_listed(named, len(ignored))}"
 
 
 def _outside(unseen: Mask, names: Sequence[str]) -> str:
     """Return a sentence on the values that training has not seen the like of."""
     named = [names[column] for column in sorted({*np.nonzero(unseen)[1].tolist()})]
     rows = len({*np.nonzero(unseen)[0].tolist()})
-    return (
-        f"{rows} of {len(unseen)} rows have values outside of what training saw, in "
-        f"{_listed(named, len(named))}"
-    )
+    columns = _listed(named, len(named))
+    return f"values outside of what training saw, in {rows} of {len(unseen)} rows: {columns}"
 
 
 def _listed(names: Sequence[str], number: int) -> str:

@@ -58,6 +58,9 @@ def names_of(frame: Frame) -> list[Any]:
         When it is no frame.
     """
     if isinstance(frame, Mapping):
+        for name, column in frame.items():
+            if isinstance(column, str) or not hasattr(column, "__len__"):
+                raise TypeError(f"column {name}: expected a sequence of values, found one value")
         return list(frame)
     if not (hasattr(frame, "__len__") and hasattr(frame, "columns")):
         raise TypeError(
