@@ -337,7 +337,7 @@ def test_the_module_names_what_it_has() -> None:
 
 
 def test_only_what_the_serving_install_has_is_imported_with_the_module() -> None:
-    """The import rules do not tell what is imported with a module from what is imported later."""
+    """The import rules do not distinguish imports at the top of a module from later ones."""
     tree = ast.parse((ROOT / "heartline" / "__init__.py").read_text())
     imported = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
     ours = {name for name in imported if name and name.partition(".")[0] in ("model", "service")}
@@ -376,8 +376,8 @@ def test_every_way_to_give_a_table_says_the_same_of_it(
 ) -> None:
     """The rules are read cell by cell in a frame of objects, by column in one of numbers."""
     columns = dict(zip(FEATURES.names, map(list, zip(*table, strict=True)), strict=True))
-    told = [said_of(partial(matrix_of, of, FEATURES)) for of in forms(columns)]
-    assert all(one == told[0] for one in told)
+    said = [said_of(partial(matrix_of, of, FEATURES)) for of in forms(columns)]
+    assert all(one == said[0] for one in said)
 
 
 def forms(columns: dict[str, list[Any]]) -> list[Frame]:
@@ -487,10 +487,10 @@ def test_a_file_says_the_same_as_the_frame_that_was_read_from_it(tmp_path: Path)
     )
     path = tmp_path / "rows.parquet"
     frame.write_parquet(path)
-    told = said_of(lambda: rows_to_predict(path, FEATURES))
+    said = said_of(lambda: rows_to_predict(path, FEATURES))
     expected = said_of(lambda: matrix_of(frame, FEATURES))
-    assert told[0].removeprefix(f"{path}, ") == expected[0].removeprefix("data frame, ")
-    assert told[1] == expected[1]
+    assert said[0].removeprefix(f"{path}, ") == expected[0].removeprefix("data frame, ")
+    assert said[1] == expected[1]
     good = frame.head(1)
     good.write_parquet(path)
     assert rows_to_predict(path, FEATURES).tobytes() == matrix_of(good, FEATURES).tobytes()

@@ -231,7 +231,7 @@ def _measured(numbers: Array, rule: Rule) -> tuple[Array, Mask, Mask]:
 
 
 def _key(cell: Cell) -> tuple[type, Cell]:
-    """Return what tells cells apart: true and 1 are the same key, and NaN is none."""
+    """Return a key that is unique to a cell: true and 1 are equal, and NaN is not."""
     is_nan = isinstance(cell, float) and np.isnan(cell)
     return (type(None), None) if is_nan else (type(cell), cell)
 
