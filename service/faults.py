@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from model.schema.features import Feature, FeatureSet
@@ -138,9 +138,17 @@ def as_text(fault: Mapping[str, Any]) -> str:
     return f"{place}: {fault['msg']} ({fault['type']})" if place else fault["msg"]
 
 
-def kept_names(features: FeatureSet) -> frozenset[str]:
-    """Return the names of the fields that a row may have beside the features, and gets back."""
-    return frozenset({"id"} - set(features.by_accepted_name))
+def kept_names(features: FeatureSet, others: Iterable[str] = ()) -> frozenset[str]:
+    """Return the names of the fields that a row may have beside the features, and gets back.
+
+    Parameters
+    ----------
+    features : FeatureSet
+        The fields that are predicted from.
+    others : iterable of str
+        Columns that a file may have beside an id.
+    """
+    return frozenset({"id", *others} - set(features.by_accepted_name))
 
 
 def not_json(msg: str) -> InvalidInput:

@@ -109,6 +109,7 @@ class Artifact(Core):
             labels=self.labels,
             threshold=self.threshold,
             version=self.version,
+            other_columns=tuple(self.about.get("other_columns", ())),
         )
 
     @property

@@ -20,6 +20,10 @@ MAX_ALIASES = 16
 """Of one feature."""
 MAX_MISSING_CELLS = 16
 """Of one feature."""
+MAX_OTHER_COLUMNS = 10_000
+"""Names of columns that are no features."""
+MAX_OTHER_NAME = 64
+"""Characters of such a name."""
 MAX_LAYERS = 64
 MAX_GOLDEN_ROWS = 256
 """Each readiness probe computes all of them."""
@@ -119,6 +123,26 @@ def check_about(about: Mapping[str, Any]) -> None:
     _require_card(
         isinstance(subgroups, dict) and all(map(_is_subgroup, subgroups.values())),
         "each of the subgroups must have rows, positives and metrics",
+    )
+    _require_card(
+        _are_other_columns(about.get("other_columns", [])),
+        f"other_columns must be at most {MAX_OTHER_COLUMNS} names of at most {MAX_OTHER_NAME} "
+        "printable characters, each once",
+    )
+
+
+def can_be_held(name: str) -> bool:
+    """Return whether an artifact can hold the name of a column that is no feature."""
+    return len(name) <= MAX_OTHER_NAME and name.isprintable()
+
+
+def _are_other_columns(names: Any) -> bool:
+    return (
+        isinstance(names, list)
+        and len(names) <= MAX_OTHER_COLUMNS
+        and _are_texts(names)
+        and all(map(can_be_held, names))
+        and len(set(names)) == len(names)
     )
 
 

@@ -96,6 +96,8 @@ class Dataset:
         The number of each row's group, whose rows stay together in every fold.
     weights : Array of shape (n,), optional
         The weight of each row.
+    other_columns : tuple of str
+        Names of the file's columns that are no features, the target among them.
     """
 
     frame: pd.DataFrame
@@ -111,6 +113,7 @@ class Dataset:
     threshold: float = 0.5
     groups: NDArray[np.intp] | None = None
     weights: Array | None = None
+    other_columns: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from model.data.infer import Inferred, infer_schema
+from model.data.schema_file import JSON_SCHEMA_FILE
 from model.data.schema_text import as_toml
 from model.data.sources import read_source
 from model.errors import HeartlineError
@@ -70,5 +72,17 @@ class FirstSchema:
     def write(self, inferred: Inferred) -> None:
         """Write a schema completely or not at all."""
         text = as_toml(inferred.schema, inferred.notes, HEADING)
+        text = f"#:schema {self._json_schema()}\n{text}"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         replace_files({self.path: text.encode()})
+
+    def _json_schema(self) -> str:
+        """Return where an editor finds the JSON Schema of the file.
+
+        Within one folder of work both may move together, so that the path is relative.
+        """
+        here, file = Path.cwd(), JSON_SCHEMA_FILE.resolve()
+        folder = self.path.parent.resolve()
+        if here in file.parents and (here == folder or here in folder.parents):
+            return quote(Path(os.path.relpath(file, folder)).as_posix())
+        return file.as_uri()

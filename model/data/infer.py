@@ -19,7 +19,7 @@ from model.data.cells import as_numbers
 from model.data.sources import Cells, Table
 from model.data.sources.table import shown
 from model.data.table_schema import Ignored, TableSchema, Target
-from model.schema.cell_faults import MISSING_TEXTS, Fault
+from model.schema.cell_faults import MISSING_TEXTS, Fault, missing_labels
 from model.schema.features import MAX_SHOWN, Feature, is_name
 
 FEWEST_ROWS = 5
@@ -417,7 +417,7 @@ def _are_written_numbers(look: Look) -> bool:
 def _target(look: Look, notes: dict[str, list[str]]) -> Feature:
     """Return the column that is predicted."""
     of = notes.setdefault(look.name, [])
-    look.note_fault(look.is_missing, "the label is missing; leave the row out or fill it in")
+    look.faults.append(missing_labels(shown(look.name), look.is_missing.to_numpy()))
     if look.cells.problem:
         raise look.table.fault(look.cells.problem, column=shown(look.name))
     codes = _classes(look)

@@ -22,7 +22,7 @@ from model.data.sources.table import shown
 from model.data.table_schema import DEFAULT_REASON, DEFAULT_THRESHOLD, TableSchema
 from model.errors import DataError
 from model.inference.frames import own_names
-from model.schema.cell_faults import Fault
+from model.schema.cell_faults import Fault, missing_labels
 from model.schema.features import Feature, FeatureSet
 
 OWN_SOURCE = "a {} of the user's own"
@@ -60,7 +60,8 @@ def dataset_of(schema: TableSchema, table: Table, *, is_other: bool = False) -> 
     """Return the rows of a table as a data set; see `load_dataset`."""
     columns = _own_columns(schema, table)
     faults: list[Fault] = []
-    frame = _numbers(schema.used, columns, table, faults)
+    frame = _numbers(schema.features_of, columns, table, faults)
+    frame |= _labels(schema.target.feature, columns, table, faults)
     groups, weights = None, None
     if schema.group:
         groups = _groups(columns[schema.group], schema.group, faults)
@@ -86,6 +87,7 @@ def dataset_of(schema: TableSchema, table: Table, *, is_other: bool = False) -> 
         threshold=schema.target.threshold,
         groups=groups,
         weights=weights,
+        other_columns=schema.other_columns,
     )
 
 
@@ -125,6 +127,17 @@ def _numbers(
         faults += faults_of(cells, feature, numbers)
         frame[feature.name] = numbers.values
     return frame
+
+
+def _labels(
+    target: Feature, columns: Columns, table: Table, faults: list[Fault]
+) -> dict[str, Array]:
+    """Return the numbers of the target, whose missing cells are a fault of their own."""
+    found: list[Fault] = []
+    numbers = _numbers([target], columns, table, found)
+    missing, *others = found
+    faults += [missing_labels(target.name, missing.is_bad), *others]
+    return numbers
 
 
 def _threshold_reason(schema: TableSchema, *, is_other: bool) -> str:

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from model.artifact.metadata import MAX_CLASSES, MAX_CODES, MAX_FEATURES
+from model.artifact.metadata import (
+    MAX_CLASSES,
+    MAX_CODES,
+    MAX_FEATURES,
+    MAX_OTHER_COLUMNS,
+    can_be_held,
+)
 from model.data.dataset import OWN_FILE_CARD, Costs, Subgroup
 from model.data.schema_file import Place, SchemaError, SchemaFile
 from model.schema.features import Feature, FeatureSet, is_name
@@ -158,6 +164,11 @@ class TableSchema:
             raise ValueError(f"{features} columns; a model has at most {MAX_FEATURES}")
         if classes > MAX_CLASSES:
             raise ValueError(f"{classes} classes; a model has at most {MAX_CLASSES}")
+        if len(self.other_columns) > MAX_OTHER_COLUMNS:
+            raise ValueError(
+                f"{len(self.other_columns)} columns that are not predicted from; a model holds the "
+                f"names of at most {MAX_OTHER_COLUMNS}: remove some from the file"
+            )
         for feature in self.features_of:
             if len(feature.codes) > MAX_CODES:
                 raise ValueError(f"{feature.name}: a column has at most {MAX_CODES} codes")
@@ -196,6 +207,16 @@ class TableSchema:
     def used(self) -> tuple[Feature, ...]:
         """The columns that are predicted from, and the target."""
         return (*self.features_of, self.target.feature)
+
+    @property
+    def other_columns(self) -> tuple[str, ...]:
+        """The names of columns that are not predicted from, as far as a model can hold them."""
+        names = (
+            *self.target.feature.accepted_names,
+            *(name for name in (self.group, self.weight) if name),
+            *(column.name for column in self.ignored),
+        )
+        return tuple(filter(can_be_held, names))
 
     @property
     def card(self) -> dict[str, Any]:

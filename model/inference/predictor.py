@@ -31,6 +31,8 @@ class Predictor:
         Above it the positive class is predicted; None where the most probable class is.
     version : str
         That of the model.
+    other_columns : tuple of str
+        Names of columns that its table has beside the features.
 
     Notes
     -----
@@ -47,11 +49,13 @@ class Predictor:
         labels: tuple[str, ...],
         threshold: float | None,
         version: str,
+        other_columns: tuple[str, ...] = (),
     ) -> None:
         self.features = features
         self.labels = labels
         self.threshold = threshold
         self.version = version
+        self.other_columns = other_columns
         self._golden = golden
         self._encoding = pipeline.encoding
         self._fill = pipeline.mean

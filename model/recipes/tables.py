@@ -121,6 +121,8 @@ class PlannedTableFit:
         }
         artifact = artifact_of(name, dataset, dataset.X, fitted, training, metrics)
         about = {**artifact.about, "subgroups": subgroups}
+        if dataset.other_columns:
+            about["other_columns"] = [*dataset.other_columns]
         if dataset.costs is not None:
             about["costs"] = {**asdict(dataset.costs), "threshold": dataset.costs.threshold}
         return replace(artifact, about=about)

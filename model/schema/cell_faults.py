@@ -31,11 +31,14 @@ class Fault:
         Which cells it is wrong with.
     problem : str
         What is wrong.
+    advice : str
+        What to do about all of these cells, as the end of the first error's sentence.
     """
 
     column: str
     is_bad: Mask
     problem: str
+    advice: str = ""
 
 
 def value_faults(feature: Feature, looks_missing: Mask, is_bad: Mask) -> list[Fault]:
@@ -87,9 +90,22 @@ def check_faults(
         error_at(found[number].problem, row=row, column=found[number].column)
         for row, number in places[:MAX_LISTED]
     ]
+    error, (row, first) = errors[0], places[0]
+    if found[first].advice:
+        problem = found[first].problem + found[first].advice
+        error = error_at(problem, row=row, column=found[first].column)
     if count > 1:
         lines = [str(error).removeprefix(f"{source}, ") for error in errors]
         more = [f"and {count - len(lines)} more"] if count > len(lines) else []
         listed = "".join(f"\n  {line}" for line in [*lines, *more])
-        errors[0].add_note(f"{count} cells cannot be used:{listed}")
-    raise errors[0]
+        error.add_note(f"{count} cells cannot be used:{listed}")
+    raise error
+
+
+def missing_labels(column: str, is_missing: Mask) -> Fault:
+    """Return the fault of rows without a label, from which nothing can be learned."""
+    rows = int(is_missing.sum())
+    advice = f" in {rows} rows; leave these rows out or fill them in"
+    if rows == 1:
+        advice = "; leave the row out or fill it in"
+    return Fault(column, is_missing, "the label is missing", advice)

@@ -134,11 +134,6 @@ class Feature:
         self._check_cells()
 
     def _check_names(self) -> None:
-        if any(set(name) & set(':"\\,') for name in self.accepted_names):
-            raise self._fault(
-                "a name holds a colon, a quotation mark, a backslash, or a comma, which no header "
-                "of CSV can hold"
-            )
         if not all(map(is_name, (*self.accepted_names, *(name for _, name in self.codes)))):
             raise self._fault(
                 f"a name is empty, longer than {MAX_NAME} characters, not in Unicode form NFC, or "

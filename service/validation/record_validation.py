@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import from_json
@@ -12,7 +12,7 @@ from service.errors import InvalidInput
 from service.faults import EXPECTED_ID, kept_names, not_json
 from service.validation.fault_finder import FaultFinder, Hints
 from service.wire.cutting import member_names
-from service.wire.ids import id_fault, id_of
+from service.wire.ids import ID, id_fault, id_of
 
 
 class Validator:
@@ -22,11 +22,13 @@ class Validator:
     ----------
     features : FeatureSet
         The fields of a record.
+    others : collection of str
+        Fields that a record may have beside them, with any value.
     """
 
-    def __init__(self, features: FeatureSet) -> None:
-        kept = kept_names(features)
-        self._takes_ids = bool(kept)
+    def __init__(self, features: FeatureSet, others: Collection[str] = ()) -> None:
+        kept = kept_names(features, others)
+        self._takes_ids = ID in kept and ID not in others
         self._faults = FaultFinder(features, {}, kept)
 
     def refusal(self, body: bytes, hints: Hints | None = None) -> InvalidInput:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Annotated, Any
 
@@ -39,7 +39,7 @@ class Decoder:
     Notes
     -----
     As in a record, no name is there twice where there are as many colons as names; those within
-    names of codes and ids are counted where no escape can hide one.
+    names, names of codes and ids are counted where no escape can hide one.
     """
 
     def __init__(self, features: FeatureSet, max_rows: int) -> None:
@@ -73,7 +73,8 @@ class Decoder:
         others = count(body, COLON) - 1 - len(rows) * self._width
         if others and kind.has_ids:
             others -= sum(1 + bytes(own).count(b":") for own in _given(ids))
-        if others and not explains(body, others, [*chain.from_iterable(rows)]):
+        colons = kind.colons * len(rows)
+        if others and not explains(body, others - colons, chain.from_iterable(rows)):
             return None
         X = self._rules.matrix(rows, self._in_order) if _are_valid(ids) else None
         return None if X is None else (X, ids)
@@ -90,16 +91,19 @@ class Decoder:
         rows, ids = _parted([*map(astuple, found)], has_ids=kind.has_ids)
         colons = sum(line.count(b":") for line in lines)
         names = len(rows) * self._width + len(ids) - ids.count(msgspec.UNSET)
-        if colons != names and not all(map(self._has_each_name_once, lines, ids, rows)):
+        once = partial(self._has_each_name_once, kind.colons)
+        if colons != names and not all(map(once, lines, ids, rows)):
             return None
         X = self._rules.matrix(rows, self._in_order) if _are_valid(ids) else None
         return None if X is None else (X, ids)
 
-    def _has_each_name_once(self, line: bytes, own: Id, row: Sequence[Cell]) -> bool:
+    def _has_each_name_once(
+        self, within_names: int, line: bytes, own: Id, row: Sequence[Cell]
+    ) -> bool:
         others = line.count(b":") - self._width
         if not isinstance(own, msgspec.UnsetType):
             others -= 1 + bytes(own).count(b":")
-        return not others or explains(line, others, row)
+        return not others or explains(line, others - within_names, row)
 
     def cells(self, names: Sequence[str], rows: Sequence[Sequence[str]]) -> Array | None:
         """Return the values of rows of CSV cells under the names of columns."""
@@ -164,7 +168,8 @@ class Decoder:
         """Return the rows of a table if each part and each column is there once."""
         places = self._rules.places(names)
         others = count(body, COLON) - len(("columns", "data")) - within_ids
-        if places is None or (others and not explains(body, others, [*chain.from_iterable(rows)])):
+        within = chain(names, chain.from_iterable(rows))
+        if places is None or (others and not explains(body, others, within)):
             return None
         return self._rules.matrix(rows, places)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Set
+from itertools import chain
 from typing import Any, TypeAlias
 
 import msgspec
@@ -31,8 +32,8 @@ class RecordReader:
     Notes
     -----
     msgspec takes the last of repeated names. But where all names are there, and as many colons as
-    names, none is there twice. Only if there are more, which may be within texts, are the names
-    looked at.
+    names, none is there twice. Only if there are more, which may be within names or texts, are
+    the names looked at.
     """
 
     def __init__(self, features: FeatureSet) -> None:
@@ -53,34 +54,58 @@ class RecordReader:
         if row is None or body.count(b":") == self._width:
             return row
         colons = body.count(b":") - self._width
-        return row if explains(body, colons, record.values()) or self._are_once(body, 0) else None
+        within = chain(record, record.values())
+        return row if explains(body, colons, within) or self._are_once(body, 0) else None
 
     def line(self, line: bytes) -> tuple[Id, list[float]] | None:
         """Return the id of a record that may have one, and its values."""
         row = self.record(line)
         if row is not None or not self._takes_ids:
             return None if row is None else (msgspec.UNSET, row)
-        members = decoded(_members, line)
-        if members is None or ID not in members:
+        found = self.with_kept(line, {ID}, lambda _, raw: is_id(raw))
+        if found is None:
             return None
-        own = members.pop(ID)
-        if not is_id(bytes(own)):
+        kept, row = found
+        return (kept[ID], row) if ID in kept else None
+
+    def with_kept(
+        self, line: bytes, names: Set[str], is_valid: Callable[[str, bytes], bool]
+    ) -> tuple[dict[str, msgspec.Raw], list[float]] | None:
+        """Return the members of a record that are kept as they were sent, and its values.
+
+        Parameters
+        ----------
+        line : bytes
+            The record.
+        names : set of str
+            The names that may be among those of the features.
+        is_valid : callable
+            Takes the name and the JSON of such a member, and returns whether it can be kept.
+        """
+        members = decoded(_members, line)
+        if members is None:
+            return None
+        kept = {name: members.pop(name) for name in names & members.keys()}
+        if not all(is_valid(name, bytes(raw)) for name, raw in kept.items()):
             return None
         try:
             record = {name: self._cell.decode(raw) for name, raw in members.items()}
         except UNREADABLE:
             return None
         row = self._rules.row(record)
-        if row is None or not self._are_once(line, 1):
+        if row is None or not self._are_once(line, len(kept)):
             return None
-        return own, row
+        return kept, row
 
-    def _are_once(self, body: bytes, ids: int) -> bool:
+    def _are_once(self, body: bytes, kept: int) -> bool:
         """Return whether an object that has all names has none of them twice."""
-        return len(member_names(body)) == self._width + ids
+        return len(member_names(body)) == self._width + kept
 
 
-def explains(body: bytes, colons: int, cells: Iterable[Cell]) -> bool:
-    """Return whether so many colons are those within cells, as far as no escape can hide one."""
-    own = sum(cell.count(":") for cell in cells if isinstance(cell, str))
+def explains(body: bytes, colons: int, within: Iterable[Cell]) -> bool:
+    """Return whether so many colons are those within names and cells.
+
+    Where an escape may hide one, the answer is no.
+    """
+    own = sum(cell.count(":") for cell in within if isinstance(cell, str))
     return own == colons and b"\\" not in body

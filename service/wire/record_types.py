@@ -30,11 +30,22 @@ Names: TypeAlias = tuple[str, ...]
 
 
 class RecordType(NamedTuple):
-    """Decoders of records that use certain names, whose cells come in the order of the columns."""
+    """Decoders of records that use certain names, whose cells come in the order of the columns.
+
+    Parameters
+    ----------
+    line, batch : Decoder
+        Of one record, and of a batch.
+    has_ids : bool
+        Whether a record may have an id.
+    colons : int
+        How many there are within the names.
+    """
 
     line: msgspec.json.Decoder[Any]
     batch: msgspec.json.Decoder[Any]
     has_ids: bool
+    colons: int
 
 
 class RecordTypes:
@@ -55,6 +66,8 @@ class RecordTypes:
         self._most = msgspec.Meta(max_length=max_rows)
         self._cells = [*map(_cell_type, features.rules.rules)]
         self._of_names = lru_cache(MOST_TYPES)(self._made)
+        # msgspec makes no type with such a name.
+        self._unnameable = {name for name in features.by_accepted_name if {*name} & {*'"\\'}}
 
     @property
     def kept(self) -> int:
@@ -65,7 +78,7 @@ class RecordTypes:
         """Return the type of the records of a batch, by the names of the first."""
         start = body.find(b"{", 1)
         if start < 0:
-            return self._of_names(self._own, False)  # noqa: FBT003
+            return self._of_own(self._own, has_ids=False)
         first = FLAT_OBJECT.match(body, start, start + MOST_NAMES_BYTES)
         return self.of_line(first[0]) if first else None
 
@@ -79,7 +92,12 @@ class RecordTypes:
         places = self._rules.places(names)
         if places is None:
             return None
-        return self._of_names(tuple(names[place] for place in places), len(names) < len(given))
+        own = tuple(names[place] for place in places)
+        return self._of_own(own, has_ids=len(names) < len(given))
+
+    def _of_own(self, names: Names, *, has_ids: bool) -> RecordType | None:
+        """Return the type for names in the order of the columns; None where there cannot be one."""
+        return None if self._unnameable.intersection(names) else self._of_names(names, has_ids)
 
     def _made(self, names: Names, has_ids: bool) -> RecordType:  # noqa: FBT001
         record = struct(
@@ -87,7 +105,10 @@ class RecordTypes:
         )
         records: Any = list[record]  # type: ignore[valid-type]
         batch = struct("Batch", [("instances", Annotated[records, self._most])])
-        return RecordType(msgspec.json.Decoder(record), msgspec.json.Decoder(batch), has_ids)
+        colons = sum(name.count(":") for name in names)
+        return RecordType(
+            msgspec.json.Decoder(record), msgspec.json.Decoder(batch), has_ids, colons
+        )
 
 
 def cell_type(rules: RuleTable) -> Any:

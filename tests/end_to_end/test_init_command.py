@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from model.data import first_schema
 from model.data.first_schema import SchemaExists
 from model.data.loading import load_dataset
+from model.data.schema_file import JSON_SCHEMA_FILE
 from model.data.table_schema import TableSchema
 from model.errors import DataError
 from service.cli import cli
@@ -20,7 +22,8 @@ ROWS = [
     for row in range(60)
 ]
 HEADER = "id,age,alk.phos region,score,churn"
-SCHEMA = """\
+SCHEMA = f"""\
+#:schema {JSON_SCHEMA_FILE.as_uri()}
 # What each column holds, inferred from the rows. Comments mark what was guessed: read them,
 # and edit what is wrong. docs/tables.md describes the keys.
 name = "churn"
@@ -93,6 +96,24 @@ def test_the_path_of_the_rows_is_relative_to_the_schema(tmp_path: Path) -> None:
     schema = TableSchema.read(tmp_path / "new" / "churn.toml")
     assert schema.data == "../rows/churn.csv"
     assert len(load_dataset(schema)) == 60
+
+
+def test_an_editor_finds_the_json_schema_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = tmp_path / "a lib" / "table_schema.json"
+    shipped.parent.mkdir()
+    shipped.write_bytes(JSON_SCHEMA_FILE.read_bytes())
+    monkeypatch.setattr(first_schema, "JSON_SCHEMA_FILE", shipped)
+    rows_file(tmp_path)
+    for folder, expected in (
+        (tmp_path, "../a%20lib/table_schema.json"),
+        (tmp_path / "rows", shipped.as_uri()),
+    ):
+        monkeypatch.chdir(folder)
+        init(tmp_path / "rows" / "churn.csv", "--target", "churn", "--force")
+        first, *_ = (tmp_path / "rows" / "churn.toml").read_text().splitlines()
+        assert first == f"#:schema {expected}"
 
 
 def test_a_schema_is_replaced_with_force_alone(tmp_path: Path) -> None:

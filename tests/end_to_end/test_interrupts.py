@@ -130,23 +130,31 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(
 
 SMALL_DISK = """
 import resource, sys
+from model.data import first_schema
 from model.reports import evidence
 from model.recipes.recipes import Recipe
 from service.cli import main
-Recipe.train = evidence.judge = None
+Recipe.train = evidence.judge = first_schema.read_source = None
 resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 main()
 """
 """A process in which each file is full after a few bytes, as on a full disk; no work begins."""
 
 
-@pytest.mark.parametrize(("command", "suffix"), [("train", ".npz"), ("evaluate", "")])
+@pytest.mark.parametrize(
+    ("command", "suffix"),
+    [
+        (["train", "heart"], ".npz"),
+        (["evaluate", "heart"], ""),
+        (["init", "rows.csv", "--target", "ill"], ".toml"),
+    ],
+)
 def test_a_full_disk_is_found_before_the_work_and_nothing_is_left(
-    tmp_path: Path, command: str, suffix: str
+    tmp_path: Path, command: list[str], suffix: str
 ) -> None:
     path = tmp_path / "new" / f"new{suffix}"
     ended = subprocess.run(
-        [sys.executable, "-c", SMALL_DISK, command, "heart", "--output", str(path)],
+        [sys.executable, "-c", SMALL_DISK, *command, "--output", str(path)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from model.data.schema_file import SchemaError
 from model.errors import DataError, RecipeError
 from model.recipes.own_tables import recipe_for
 from service.cli import cli
+from service.files.score_file import Tally, score_file
 from tests.conftest import ROOT
 from tests.end_to_end.processes import run
 
@@ -54,6 +56,19 @@ def test_a_schema_and_the_file_that_it_was_inferred_from_give_the_same_model(
     assert "twice" not in by_schema
     command("verify", one)
     assert "unchanged" in command("train", rows.with_suffix(".toml"), "--output", one, *FAST)
+
+
+def test_the_table_itself_is_scored_with_all_its_columns(rows: Path, tmp_path: Path) -> None:
+    command("train", rows, "--target", "left", "--output", tmp_path / "own.npz", *FAST)
+    artifact = Artifact.load(tmp_path / "own.npz")
+    assert artifact.about["other_columns"] == ["left", "id"]
+    answers = tmp_path / "answers.csv"
+    tally = score_file(artifact.predictor(), rows, answers)
+    assert tally == Tally(scored=60)
+    with answers.open(newline="") as file:
+        found = [(row["id"], row["left"]) for row in csv.DictReader(file)]
+    given = [row.split(",") for row in ROWS]
+    assert found == [(row[0], row[-1]) for row in given]
 
 
 def test_the_artifact_is_named_for_the_schema(rows: Path, tmp_path: Path) -> None:

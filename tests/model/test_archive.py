@@ -187,7 +187,7 @@ CORRUPTIONS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "feature of an unknown kind": ("metadata", lambda: with_feature(kind="ordinal")),
     "feature of which nothing was seen": ("metadata", lambda: with_feature(observed=[])),
     "feature with minimum above maximum": ("metadata", lambda: with_feature(minimum=200)),
-    "feature with a colon": ("metadata", lambda: with_feature(name="age:")),
+    "feature with another character": ("metadata", lambda: with_feature(name="a\u200bge")),
     "feature with another's name": ("metadata", lambda: with_feature(name="cp")),
     "feature without a name": ("metadata", lambda: with_feature(name="")),
     "other golden probabilities": (

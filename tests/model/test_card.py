@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from model.artifact.archive import ArchiveFault
 from model.artifact.artifact import Artifact
 from model.artifact.card import MEANINGS, card_markdown, card_path, markdown_path
+from model.artifact.metadata import check_about
 from model.recipes.recipes import find_recipe
 from tests.conftest import ARTIFACT
 
@@ -158,3 +160,25 @@ def test_what_the_file_says_of_itself_displaces_no_figure_of_the_card(
 ) -> None:
     boastful = replace(artifact, about={**artifact.about, key: "something else"})
     assert boastful.card()[key] == artifact.card()[key]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "id",
+        None,
+        {"id": 1},
+        [1],
+        ["id", "id"],
+        ["a\tb"],
+        ["x" * 65],
+        [str(n) for n in range(10_001)],
+    ],
+)
+def test_names_of_other_columns_that_no_file_can_have_are_refused(
+    names: object, artifact: Artifact
+) -> None:
+    about = {**artifact.about, "other_columns": ["id", "", " a"]}
+    check_about(about)
+    with pytest.raises(ArchiveFault, match="other_columns must be at most 10000 names"):
+        check_about({**about, "other_columns": names})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from model.data.cells import faults_of, numbers_of
 from model.data.dataset import Costs
 from model.data.heart import HEART, load_heart
+from model.data.infer import infer_schema
 from model.data.loading import dataset_of, load_dataset
 from model.data.schema_file import SchemaError
 from model.data.sources import read_source
@@ -138,7 +140,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a word for a missing value": ({"age": "N/A"}, "age: a value is missing"),
     "a word that is not declared": ({"sex": "?"}, "sex: a value is missing"),
     "a number for a text": ({"ill": 1}, "ill: not a value of this column; expected no or yes"),
-    "a missing label": ({"ill": None}, "ill: a value is missing; expected no or yes"),
+    "a missing label": (
+        {"ill": None},
+        "ill: the label is missing; leave the row out or fill it in",
+    ),
     "a huge number": ({"alk.phos": 10**400}, "alk.phos: not a value of this column"),
     "a name in other letters": ({"sex": "F"}, "sex: not a value of this column"),
 }
@@ -235,6 +240,29 @@ def test_groups_and_weights_are_columns_of_their_own(kind: str, tmp_path: Path) 
     assert "column patient: the group is missing" in fault(written(tmp_path, kind, lost), schema)
 
 
+def test_the_columns_that_are_no_features_are_known_by_name(tmp_path: Path) -> None:
+    ignored = (Ignored("id", "An id."), Ignored("", "No name."), Ignored("a\tb", ""))
+    target = replace(ILL, aliases=("sick",))
+    schema = replace(
+        SCHEMA,
+        target=Target(target),
+        columns=(AGE, *ignored, Ignored("x" * 65, "")),
+        group="clinic",
+        weight="w",
+    )
+    path = tmp_path / "rows.csv"
+    path.write_text("age,ill,clinic,w\n5,yes,a,1\n7,no,b,1\n")
+    known = ("ill", "sick", "clinic", "w", "id", "")
+    assert schema.other_columns == load_dataset(schema, path).other_columns == known
+
+
+def test_a_table_with_too_many_other_columns_is_refused() -> None:
+    columns: tuple[Feature | Ignored, ...]
+    columns = (AGE, *(Ignored(f"c{number}", "Unused.") for number in range(10_000)))
+    with pytest.raises(ValueError, match="10001 columns that are not predicted from; a model"):
+        replace(SCHEMA, columns=columns)
+
+
 def test_whole_numbers_and_texts_are_different_groups(tmp_path: Path) -> None:
     schema = replace(SCHEMA, group="patient")
     rows = [{**row, "patient": p} for row, p in zip(ROWS, ["1", 1, 1.0], strict=True)]
@@ -276,3 +304,30 @@ def test_the_schema_of_heart_reads_files_of_today(tmp_path: Path) -> None:
     path.write_text("\n".join(" ".join(map(str, row)) for row in load_heart().frame.to_numpy()))
     table = read_source(path, [column.accepted_names for column in HEART.used])
     np.testing.assert_array_equal(dataset_of(HEART, table).X, load_heart().X)
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson", "parquet"])
+@pytest.mark.parametrize("infers", [True, False])
+def test_rows_without_a_label_are_counted_and_something_can_be_done(
+    kind: str, infers: bool, tmp_path: Path
+) -> None:
+    rows = [{**row, "ill": "yes" if n % 2 else "no"} for n, row in enumerate(ROWS * 10)]
+
+    def error() -> DataError:
+        path = written(tmp_path, kind, rows)
+        read = partial(infer_schema, read_source(path), "ill", "own")
+        with pytest.raises(DataError) as caught:
+            (read if infers else partial(load_dataset, SCHEMA, path))()
+        return caught.value
+
+    line = {"csv": "line {}", "ndjson": "line {}", "parquet": "row {}"}[kind]
+    places = [line.format(number + (2 if kind == "csv" else 1)) for number in (4, 7)]
+    rows[4]["ill"] = None
+    text = f"{places[0]}, column ill: the label is missing; leave the row out or fill it in"
+    assert str(error()).endswith(f".{kind}, {text}")
+    rows[7]["ill"] = None
+    assert str(error()).endswith(
+        "column ill: the label is missing in 2 rows; leave these rows out or fill them in"
+    )
+    listed = [f"  {place}, column ill: the label is missing" for place in places]
+    assert error().__notes__ == ["\n".join(["2 cells cannot be used:", *listed])]

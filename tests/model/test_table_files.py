@@ -145,6 +145,16 @@ FAULTS: dict[str, tuple[str, str | bytes, str]] = {
         b"\xfe\xff" + "{}".encode("utf-16-be"),
         ": the text is UTF-16, and must be UTF-8",
     ),
+    "UTF-16 without a mark": (
+        ".csv",
+        "a,b\n1,2\n".encode("utf-16-le"),
+        ": the text has a NUL character, as UTF-16 has, and must be UTF-8",
+    ),
+    "UTF-16 without a mark, big end first": (
+        ".ndjson",
+        '{"a": 1}'.encode("utf-16-be"),
+        ": the text has a NUL character, as UTF-16 has, and must be UTF-8",
+    ),
     "Latin 1": (".csv", "a,b\n1,\xe9\n".encode("latin-1"), ": not a text file in UTF-8"),
     "gzip": (".csv", b"\x1f\x8b\x08", ": the file is compressed by gzip; decompress it first"),
     "a workbook": (
@@ -161,6 +171,11 @@ FAULTS: dict[str, tuple[str, str | bytes, str]] = {
     ),
     "too few": (".csv", "a,b\n1,2\n1\n", ", line 3: expected 2 values (a, b), found 1"),
     "too many": (".csv", "a;b\n1;2;3\n", ", line 2: expected 2 values (a, b), found 3"),
+    "a quote that is open to the end": (
+        ".csv",
+        'a,b\n1,2\n\n3,"4\n5,6\n7,8\n',
+        ", line 4: not CSV: unexpected end of data",
+    ),
     "an open quote": (".csv", 'a,b\n1,"2\n', ", line 2: not CSV: unexpected end of data"),
     "not JSON": (".ndjson", '{"a": 1}\n{"a": 1\n', ", line 2: not JSON"),
     "NaN": (".ndjson", '{"a": NaN}\n', ", line 1: not JSON"),
@@ -242,3 +257,12 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing.csv"):
         with pytest.raises(DataError):
             read_source(path)
+
+
+def test_any_name_of_a_column_of_parquet_is_one(tmp_path: Path) -> None:
+    names = ["*", "^a.*$", "a:b", "", 'say "x"']
+    path = tmp_path / "rows.parquet"
+    pl.DataFrame({name: [1.5, float("nan")] for name in names}).write_parquet(path)
+    columns = read_source(path).columns
+    assert [*columns] == names
+    assert [cells.numbers.to_list() for cells in columns.values()] == [[1.5, None]] * len(names)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from io import TextIOWrapper
@@ -17,10 +16,7 @@ import polars as pl
 
 from model.data.sources.table import CHUNK_ROWS, Cells, CheckNames, Lines, Table, shown
 from model.errors import DataError
-
-DELIMITERS = ",;\t"
-
-QUOTED = re.compile(r'"[^"]*"')
+from model.text_files import delimiter_of
 
 
 def read_text(
@@ -32,20 +28,13 @@ def read_text(
     """Read CSV, or where the columns are known, values between blanks; see `read_source`."""
     first = next((line for line in text if line.strip()), "")
     text.seek(0)
-    delimiter = _delimiter(first)
+    delimiter = delimiter_of(first)
     known = {name for names in columns for name in names}
     if columns and (
         not delimiter or (delimiter == "\t" and known.isdisjoint(_split(first, delimiter)))
     ):
         return _read_spaced(path, text, [names[0] for names in columns])
     return _read_csv(path, text, delimiter or ",", check)
-
-
-def _delimiter(header: str) -> str:
-    """Return what separates the names of a header, nothing where it is one name."""
-    bare = QUOTED.sub("", header)
-    delimiter = max(DELIMITERS, key=bare.count)
-    return delimiter if delimiter in bare else ""
 
 
 def _split(header: str, delimiter: str) -> list[str]:
@@ -60,23 +49,29 @@ def _read_spaced(path: Path, text: TextIOWrapper, names: Sequence[str]) -> Table
 
 
 def _read_csv(path: Path, text: TextIOWrapper, delimiter: str, check: CheckNames | None) -> Table:
-    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True)
-    records = (
-        (reader.line_num, cells)
-        for cells in reader
-        if len(cells) > 1 or (cells and cells[0].strip())  # a blank line is no row
-    )
-    try:
-        line, header = next(records)
-        names = [name.strip() for name in header]
-        if check:
-            check(names, partial(DataError, path, line=line))
-        _check_once(names, path, line)
-        table = _Columns(path, names)
-        table.fill(records)
-    except csv.Error as error:
-        raise DataError(path, f"not CSV: {error}", line=reader.line_num) from None
+    records = _records(path, text, delimiter)
+    line, header = next(records)
+    names = [name.strip() for name in header]
+    if check:
+        check(names, partial(DataError, path, line=line))
+    _check_once(names, path, line)
+    table = _Columns(path, names)
+    table.fill(records)
     return Table(path, table.cells(), table.lines, header_line=line, reads_text=True)
+
+
+def _records(path: Path, text: TextIOWrapper, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the cells of each row, and the line that it ends on; a blank line is no row."""
+    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True)
+    last = 0
+    try:
+        for cells in reader:
+            last = reader.line_num
+            if len(cells) > 1 or (cells and cells[0].strip()):
+                yield last, cells
+    except csv.Error as error:
+        # What is wrong with a row may be seen at the end of the file alone.
+        raise DataError(path, f"not CSV: {error}", line=last + 1) from None
 
 
 def _check_once(names: list[str], path: Path, line: int) -> None:

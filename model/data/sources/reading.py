@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from functools import partial
 from io import BytesIO, TextIOWrapper
@@ -16,14 +16,7 @@ from model.data.sources.json_lines import read_ndjson
 from model.data.sources.table import Cells, CheckNames, Table
 from model.errors import DataError
 from model.files import read_regular
-
-OTHER_FORMATS = {
-    BOM_UTF16_LE: "the text is UTF-16, and must be UTF-8",
-    BOM_UTF16_BE: "the text is UTF-16, and must be UTF-8",
-    b"\x1f\x8b": "the file is compressed by gzip; decompress it first",
-    b"\x28\xb5\x2f\xfd": "the file is compressed by zstd; decompress it first",
-    b"PK\x03\x04": "the file is a ZIP archive or a workbook; save the table as CSV",
-}
+from model.text_files import other_format
 
 
 def read_source(
@@ -50,13 +43,14 @@ def read_source(
         content = read_regular(path)
     except (OSError, ValueError) as error:
         raise DataError(path, getattr(error, "strerror", None) or "cannot be read") from None
-    for mark, problem in OTHER_FORMATS.items():
-        if content.startswith(mark):
-            raise DataError(path, problem)
+    if problem := other_format(content[:4]):
+        raise DataError(path, problem)
     if not content.removeprefix(BOM_UTF8).strip():
         raise DataError(path, "the file is empty")
     if path.suffix == ".parquet":
         return _read_parquet(path, content, check)
+    if b"\0" in content[:4]:
+        raise DataError(path, "the text has a NUL character, as UTF-16 has, and must be UTF-8")
     text = TextIOWrapper(BytesIO(content), encoding="utf-8-sig", newline=None)
     try:
         if path.suffix in (".ndjson", ".jsonl"):
@@ -83,6 +77,7 @@ def _read_parquet(path: Path, content: bytes, check: CheckNames | None) -> Table
 
 def _of_parquet(column: pl.Series) -> Cells:
     """Return a typed column as cells; NaN is missing."""
+    column = column.alias("")  # Polars takes some names for patterns of names
     kind, rows = column.dtype, len(column)
     if kind == pl.Boolean:
         return Cells.of(rows, booleans=column)

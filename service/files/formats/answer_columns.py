@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from model.arrays import Array
 from model.inference.predictor import Predictor
 from service.faults import as_text, missing_warning, unseen_warning
 from service.files.formats.columns import joined
+from service.files.formats.kept import as_frame, free_names
 from service.inference.outcome import Outcomes
 
 ROWS = 2000
@@ -54,13 +56,15 @@ class Answers:
             for describe in (unseen_warning, missing_warning)
         ]
 
-    def table(self, rows: pl.DataFrame, X: Array) -> pl.DataFrame:
+    def table(self, row: pl.Series, kept: Sequence[pl.Series], X: Array) -> pl.DataFrame:
         """Return the answers beside the columns that say whose they are.
 
         Parameters
         ----------
-        rows : DataFrame
-            Number of each row, and what else is kept of it.
+        row : Series
+            Number of each row.
+        kept : sequence of Series
+            What else is kept of it; a column whose name an answer has gets another.
         X : Array of shape (n, n_features)
             Possible values.
         """
@@ -70,13 +74,17 @@ class Answers:
         classes = np.concatenate([part.classes for part in parts])
         told = [np.stack([part.unseen, part.missing], axis=-1) for part in parts]
         warnings = joined(self._warnings, np.concatenate(told).reshape(len(X), len(self._warnings)))
-        return rows.with_columns(
+        answers = [
             *self._probability_columns(probabilities),
             pl.Series("predicted_class", classes, pl.Int64),
             self._labels.gather(classes),
-            pl.lit(parts[0].version).alias("model_version"),
+            pl.repeat(parts[0].version, len(X), eager=True).alias("model_version"),
             warnings.alias("warnings"),
-        )
+        ]
+        taken = [column.name for column in (row, *answers)]
+        renamed = free_names([column.name for column in kept], taken)
+        kept = [column.alias(renamed.get(column.name, column.name)) for column in kept]
+        return as_frame([row, *kept, *answers])
 
     def _probability_columns(self, probabilities: Array) -> list[pl.Series]:
         if self._is_binary:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from model.errors import DataError
+from model.text_files import other_format
 
 BLOCK_BYTES = 2**20
 """A block has at most so many bytes, and so has a line."""
@@ -25,13 +26,6 @@ PIECE_LINES = 2**15
 BLANKS = b" \t\v\f"
 KINDS = bytes(byte in b"\r\n" for byte in range(256))
 """For each byte whether it ends a line."""
-
-OTHER_FORMATS = {
-    BOM_UTF16_LE: "the text is UTF-16, and must be UTF-8",
-    BOM_UTF16_BE: "the text is UTF-16, and must be UTF-8",
-    b"\x1f\x8b": "the file is compressed by gzip; decompress it first",
-    b"\x28\xb5\x2f\xfd": "the file is compressed by zstd; decompress it first",
-}
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -134,9 +128,8 @@ class TextBlocks:
     def _first(self) -> bytes:
         """Return the first bytes, without a byte order mark."""
         start = self._file.read(4)
-        for mark, problem in OTHER_FORMATS.items():
-            if start.startswith(mark):
-                raise DataError(self._path, problem)
+        if problem := other_format(start):
+            raise DataError(self._path, problem)
         start = start.removeprefix(BOM_UTF8)
         self._counter.add(start)
         return start

@@ -13,6 +13,7 @@ from model.errors import HeartlineError
 from model.schema.features import FeatureSet
 from service.faults import MAX_NAME, as_text, kept_names
 from service.validation.fault_finder import FaultFinder
+from service.wire.ids import ID
 
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -24,8 +25,19 @@ class BadColumns(HeartlineError):
     """A table whose columns are not those that the model takes."""
 
 
-def given_names(features: FeatureSet, names: Sequence[str]) -> dict[str, str]:
+def given_names(
+    features: FeatureSet, names: Sequence[str], others: Collection[str] = ()
+) -> dict[str, str]:
     """Return for each feature the name that its column has in a table.
+
+    Parameters
+    ----------
+    features : FeatureSet
+        The features.
+    names : sequence of str
+        Names of the table's columns.
+    others : collection of str
+        Those that it may have beside the features.
 
     Raises
     ------
@@ -36,23 +48,22 @@ def given_names(features: FeatureSet, names: Sequence[str]) -> dict[str, str]:
     own = {name: feature.name for name, feature in features.by_accepted_name.items()}
     if not any(name in own for name in names):
         raise BadColumns(f"no names of columns that the model knows: {', '.join(features.names)}")
-    finder = FaultFinder(features, {}, kept=kept_names(features))
+    finder = FaultFinder(features, {}, kept=kept_names(features, others))
     if faults := finder.name_faults(names):
         raise BadColumns("; ".join(_as_text(fault, names) for fault in faults))
     return {own[name]: name for name in names if name in own}
 
 
-def check_ids(types: Mapping[str, pl.DataType], kept: Collection[str]) -> None:
-    """Look at the types of the columns that go through unread.
+def check_ids(types: Mapping[str, pl.DataType]) -> None:
+    """Check the type of a column of ids of which the model knows nothing.
 
     Raises
     ------
     BadColumns
-        When one holds anything but texts or whole numbers, which come back as they are.
+        When it holds anything but texts or whole numbers, which come back as they are.
     """
-    for name in kept & types.keys():
-        if not (types[name] in TEXTS or types[name].is_integer()):
-            raise BadColumns(f"{name}: the column must hold texts or whole numbers")
+    if ID in types and not (types[ID] in TEXTS or types[ID].is_integer()):
+        raise BadColumns(f"{ID}: the column must hold texts or whole numbers")
 
 
 def _as_text(fault: Mapping[str, Any], names: Sequence[str]) -> str:

@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import polars as pl
 
 from model.inference.predictor import Predictor
+from model.text_files import delimiter_of
 from service.files.formats.answer_columns import Scored
 from service.files.formats.cells import CellReader, split_line, with_line_feeds
 from service.files.formats.columns import BadColumns, given_names
 from service.files.formats.tables import TableScorer
 
 
-def header_names(blocks: Iterator[bytes]) -> tuple[list[str], bytes]:
-    """Return the names in the first line that is not blank, and what its block holds after it.
+class Header(NamedTuple):
+    """The first line that is not blank.
+
+    Parameters
+    ----------
+    names : list of str
+        Names of the columns.
+    delimiter : str
+        What separates them.
+    rest : bytes
+        What its block holds after it.
+    """
+
+    names: list[str]
+    delimiter: str
+    rest: bytes
+
+
+def header_of(blocks: Iterator[bytes]) -> Header:
+    """Return the header of a file.
 
     Raises
     ------
@@ -25,18 +45,20 @@ def header_names(blocks: Iterator[bytes]) -> tuple[list[str], bytes]:
         lines = iter(block.splitlines(keepends=True))
         for line in lines:
             if not line.isspace():
-                return _names(line), b"".join(lines)
+                return Header(*_names(line), b"".join(lines))
     raise BadColumns("the file is empty")
 
 
-def _names(line: bytes) -> list[str]:
+def _names(line: bytes) -> tuple[list[str], str]:
     try:
-        names = split_line(line.decode().rstrip("\r\n"))
+        text = line.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise BadColumns("the header is not UTF-8") from None
+    delimiter = delimiter_of(text) or ","
+    names = split_line(text, delimiter)
     if names is None:
         raise BadColumns("the header has a quotation mark that does not enclose a whole name")
-    return [name.strip() for name in names]
+    return [name.strip() for name in names], delimiter
 
 
 class CsvScorer:
@@ -48,23 +70,25 @@ class CsvScorer:
         The model.
     names : sequence of str
         Names of the columns.
+    delimiter : str
+        What separates them, and the values of a line.
 
     Raises
     ------
     BadColumns
-        When they are not those of the model.
+        When the names are not those of the model.
     """
 
-    def __init__(self, predictor: Predictor, names: Sequence[str]) -> None:
+    def __init__(self, predictor: Predictor, names: Sequence[str], delimiter: str = ",") -> None:
         features = predictor.features
         self._tables = TableScorer(predictor, reads_text=True)
-        own = given_names(features, names)
+        own = given_names(features, names, predictor.other_columns)
         numbers = {
             own[feature.name]: feature.rule.missing_texts if feature.is_optional else []
             for feature in features
             if not feature.takes_names_only
         }
-        self._cells = CellReader(names, numbers)
+        self._cells = CellReader(names, numbers, delimiter)
 
     def score(self, block: bytes) -> Scored:
         """Score the good rows of a block, numbered from 1; say of the bad ones what is wrong.

@@ -18,7 +18,7 @@ from service.files.formats.answer_columns import Scored
 from service.files.formats.blocks import TextBlocks, open_regular, pieces
 from service.files.formats.cells import RowsLost
 from service.files.formats.columns import BadColumns
-from service.files.formats.csv_files import CsvScorer, header_names
+from service.files.formats.csv_files import CsvScorer, header_of
 from service.files.formats.tables import TableScorer
 
 BATCH_ROWS = 50_000
@@ -91,10 +91,10 @@ def _read_csv(path: Path, predictor: Predictor) -> Iterator[Scored]:
     with open_regular(path) as file:
         text = TextBlocks(path, file)
         blocks = iter(text)
-        names, rest = header_names(blocks)
-        scorer = CsvScorer(predictor, names)
+        header = header_of(blocks)
+        scorer = CsvScorer(predictor, header.names, header.delimiter)
         yield scorer.score(b"")
-        scored = _in_threads(scorer.score, pieces(chain([rest], blocks)))
+        scored = _in_threads(scorer.score, pieces(chain([header.rest], blocks)))
         yield from _all_of(scored, lambda: text.rows - 1)
 
 
@@ -154,4 +154,5 @@ READERS: dict[str, Reader] = {
     ".ndjson": _read_ndjson,
     ".jsonl": _read_ndjson,
     ".parquet": _read_parquet,
+    ".tsv": _read_csv,
 }

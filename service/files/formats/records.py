@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import polars as pl
-from msgspec import UnsetType
 
 from model.inference.predictor import Predictor
 from service.errors import InvalidInput
-from service.faults import as_text, kept_names
+from service.faults import as_text, fault
 from service.files.formats.answer_columns import Answers, Scored
-from service.files.formats.writers import RAW_ID
+from service.files.formats.kept import Kept, Members
 from service.validation.record_validation import Validator
-from service.wire.ids import ID, text_of
-from service.wire.record_reader import Id, RecordReader
+from service.wire.record_reader import RecordReader
 
 BATCH_LINES = 10_000
 """So many lines are scored at once: what is said of bad ones can be far longer than they are."""
 
-Own: TypeAlias = dict[str, str | None]
+NOT_JSON = "A field beside the features is not JSON: a number in it is NaN or infinite."
 
 
 class RecordScorer:
@@ -35,14 +33,10 @@ class RecordScorer:
 
     def __init__(self, predictor: Predictor) -> None:
         self._features = predictor.features
-        self._kept = kept_names(self._features)
+        self._kept = Kept(predictor)
         self._answers = Answers(predictor)
-        self._places = {
-            "row": pl.Int64,
-            **dict.fromkeys((ID, RAW_ID) if self._kept else (), pl.String),
-        }
         self._reader = RecordReader(self._features)
-        self._validator = Validator(self._features)
+        self._validator = Validator(self._features, self._kept.others)
 
     def score_blocks(self, blocks: Iterable[bytes]) -> Iterator[Scored]:
         """Score blocks of whole lines; each row has the number of its line, from 1."""
@@ -64,33 +58,40 @@ class RecordScorer:
             Number and content of each.
         """
         values: list[list[float]] = []
-        places: list[dict[str, Any]] = []
+        numbers_of_rows: list[int] = []
+        kept: list[Members] = []
         rejected: list[dict[str, Any]] = []
         for row, line in lines:
             try:
                 own, numbers = self._read(line)
             except InvalidInput as refusal:
-                reasons = " ".join(as_text(fault) for fault in refusal.faults)
+                reasons = " ".join(map(as_text, refusal.faults))
                 text = line.decode(errors="replace").rstrip()
                 rejected.append({"row": row, "record": text, "reasons": reasons})
             else:
                 values.append(numbers)
-                places.append({"row": row, **own})
+                numbers_of_rows.append(row)
+                kept.append(own)
         X = np.array(values, np.float64).reshape(-1, len(self._features))
         return Scored(
-            self._answers.table(pl.DataFrame(places, self._places), X),
+            self._answers.table(
+                pl.Series("row", numbers_of_rows, pl.Int64), self._kept.of_records(kept), X
+            ),
             pl.DataFrame(rejected, {"row": pl.Int64, "record": pl.String, "reasons": pl.String}),
         )
 
-    def _read(self, line: bytes) -> tuple[Own, list[float]]:
-        read = self._reader.line(line)
+    def _read(self, line: bytes) -> tuple[Members, list[float]]:
+        """Return the members of a line that are kept, and the values of the others."""
+        row = self._reader.record(line)
+        if row is not None:
+            return {}, row
+        read = self._reader.with_kept(line, self._kept.names, self._kept.is_valid)
         if read is None:
-            raise self._validator.refusal(line)
-        own, numbers = read
-        return self._own(own) if self._kept else {}, numbers
+            raise self._refusal(line)
+        return read
 
-    def _own(self, own: Id) -> Own:
-        """Return the id of a record: its text, and the JSON that it was."""
-        if isinstance(own, UnsetType):
-            return {ID: None, RAW_ID: None}
-        return {ID: text_of(bytes(own)), RAW_ID: bytes(own).decode()}
+    def _refusal(self, line: bytes) -> InvalidInput:
+        refusal = self._validator.refusal(line)
+        if not refusal.faults:  # JSON but for a number that only some readers take
+            refusal.faults.append(fault((), NOT_JSON, "json_invalid"))
+        return refusal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from model.inference.predictor import Predictor
 from model.schema.features import CASE_NOTE, Feature
 from model.schema.rules import VALUE_FAULTS, Rule
-from service.faults import as_text, kept_names, value_fault
+from service.faults import as_text, value_fault
 from service.files.formats.answer_columns import Answers, Scored
 from service.files.formats.columns import TEXTS, Mask, check_ids, given_names, joined
+from service.files.formats.kept import REJECTED, Kept, as_frame, free_names
 from service.files.formats.missing_cells import are_missing, as_texts, with_missing
 
 BOOLEANS = {"false": 0.0, "true": 1.0}
@@ -25,6 +26,8 @@ MAX_KIND = max(map(len, VALUE_FAULTS))
 class TableScorer:
     """Scores the rows of tables.
 
+    Within it columns are named by their places: Polars takes some names for patterns of names.
+
     Parameters
     ----------
     predictor : Predictor
@@ -35,7 +38,7 @@ class TableScorer:
 
     def __init__(self, predictor: Predictor, *, reads_text: bool = False) -> None:
         self._features = predictor.features
-        self._kept = kept_names(self._features)
+        self._kept = Kept(predictor)
         self._answers = Answers(predictor)
         self._reads_text = reads_text
 
@@ -54,9 +57,11 @@ class TableScorer:
         BadColumns
             When the columns are others, or the ids are neither texts nor whole numbers.
         """
-        names = given_names(self._features, table.columns)
-        check_ids(table.schema, self._kept)
-        given = table.select(names[feature.name] for feature in self._features)
+        names = given_names(self._features, table.columns, self._kept.others)
+        if self._kept.has_ids:
+            check_ids(table.schema)
+        own = [names[feature.name] for feature in self._features]
+        given = pl.DataFrame({str(place): table.get_column(name) for place, name in enumerate(own)})
         values = self._numbers(given)
         X = values.to_numpy()
         accepted = self._features.rules.accepts(X)
@@ -64,38 +69,36 @@ class TableScorer:
             accepted[:, column] &= values.to_series(column).is_not_null().to_numpy()
         good: Mask = np.logical_and.reduce(accepted, axis=1)
         row = pl.Series("row", np.arange(1, table.height + 1) if numbers is None else numbers)
-        places = table.select(row, *(name for name in table.columns if name in self._kept))
-        rows = table.select(row, pl.all())
+        kept = self._kept.of_table(table)
+        rows = table.rename(free_names(table.columns, REJECTED)).select(row, pl.all())
         if good.all():
             none = rows.clear().with_columns(reasons=pl.lit(None, pl.String))
-            return Scored(self._answers.table(places, X), none)
-        found = self._reasons(given.filter(~good), values.filter(~good), accepted[~good])
+            return Scored(self._answers.table(row, kept, X), none)
+        found = self._reasons(own, given.filter(~good), values.filter(~good), accepted[~good])
         reasons, masks = zip(*found, strict=True)
         return Scored(
-            self._answers.table(places.filter(good), X[good]),
+            self._answers.table(
+                row.filter(good), [column.filter(good) for column in kept], X[good]
+            ),
             rows.filter(~good).with_columns(reasons=joined(reasons, np.column_stack(masks))),
         )
 
     def _numbers(self, given: pl.DataFrame) -> pl.DataFrame:
         """Return the columns as numbers, NaN for a missing value and null where there is none."""
-        rules = self._features.rules.rules
-        numbers = given.select(
-            pl.col(name).cast(pl.Float64, strict=False)
-            if self._may_be_number(dtype, rule)
-            else pl.repeat(None, pl.len(), dtype=pl.Float64).alias(name)
-            for (name, dtype), rule in zip(given.schema.items(), rules, strict=True)
-        )
+        columns = zip(given, self._features.rules.rules, strict=True)
+        return as_frame(self._numbers_of(*column) for column in columns)
+
+    def _numbers_of(self, cells: pl.Series, rule: Rule) -> pl.Series:
+        if self._may_be_number(cells.dtype, rule):
+            numbers = cells.cast(pl.Float64, strict=False)
+        else:
+            numbers = pl.repeat(None, len(cells), dtype=pl.Float64, eager=True).alias(cells.name)
         # What is no number at first sight may be the name of a code, or stand among spaces.
-        read = numbers.with_columns(
-            numbers[name].fill_null(self._read(given[name], rule))
-            for name, rule in zip(given.columns, rules, strict=True)
-            if given.schema[name] in TEXTS and numbers[name].null_count()
-        )
-        return read.with_columns(
-            with_missing(read[name], given[name], rule, is_csv=self._reads_text)
-            for name, rule in zip(given.columns, rules, strict=True)
-            if rule.is_optional
-        )
+        if cells.dtype in TEXTS and numbers.null_count():
+            numbers = numbers.fill_null(self._read(cells, rule))
+        if rule.is_optional:
+            numbers = with_missing(numbers, cells, rule, is_csv=self._reads_text)
+        return numbers
 
     def _may_be_number(self, dtype: pl.DataType, rule: Rule) -> bool:
         if dtype == pl.Boolean:
@@ -118,11 +121,11 @@ class TableScorer:
         return pl.select(code).to_series()
 
     def _reasons(
-        self, given: pl.DataFrame, numbers: pl.DataFrame, accepted: Mask
+        self, names: Sequence[str], given: pl.DataFrame, numbers: pl.DataFrame, accepted: Mask
     ) -> Iterator[tuple[str, Mask]]:
         """Yield every fault of bad rows as a text, and which of them have it."""
-        columns = zip(self._features, given, numbers, ~accepted.T, strict=True)
-        for feature, texts, values, bad in columns:
+        columns = zip(names, self._features, given, numbers, ~accepted.T, strict=True)
+        for name, feature, texts, values, bad in columns:
             cells = texts.filter(bad)
             is_missing = are_missing(cells, feature.rule, is_csv=self._reads_text)
             of_bad = values.filter(bad)
@@ -132,7 +135,7 @@ class TableScorer:
             notes = np.full(len(bad), "", object)
             notes[bad] = _notes(feature, cells, of_bad)
             for kind, note in sorted({*zip(kinds[bad], notes[bad], strict=True)}):
-                fault = value_fault((texts.name,), feature.expected, kind, note)
+                fault = value_fault((name,), feature.expected, kind, note)
                 yield as_text(fault), (kinds == kind) & (notes == note)
 
 

@@ -14,7 +14,7 @@ from model.errors import DataError
 from model.inference.predictor import Predictor
 from service.files import score_file as scoring
 from service.files.cluster import score_files
-from service.files.formats import writers as writing
+from service.files.formats.kept import RAW
 from service.files.formats.reading import rows_about
 from service.files.score_file import score_file
 from tests.service.files.samples import write
@@ -112,7 +112,7 @@ def test_a_place_where_nothing_can_be_written_is_refused_before_the_work(
 @pytest.mark.usefixtures("unread")
 def test_other_formats_are_refused(predictor: Predictor, source: Path, suffix: str) -> None:
     told = fails(predictor, source.rename(source.with_suffix(suffix)), source.parent / "a.csv")
-    assert told.endswith("the name must end in one of .csv, .ndjson, .jsonl, .parquet")
+    assert told.endswith("the name must end in one of .csv, .ndjson, .jsonl, .parquet, .tsv")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_rows_that_are_not_written_are_missed(
     monkeypatch.setattr(pl.LazyFrame, "sink_parquet", lose_rows)
     told = fails(predictor, source, source.with_name("answers.parquet"))
     assert told.endswith("not every row was written")
-    assert writing.RAW_ID not in told
+    assert RAW not in told
 
 
 @pytest.mark.parametrize("error", [pl.exceptions.PanicException("735.1937"), NONE_LEFT])
