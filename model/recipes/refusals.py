@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from model.artifact.metadata import MAX_CLASSES, MAX_FEATURES
 from model.data import Dataset
 from model.errors import DataError
 from model.evaluation.validation import Mask
+from model.memory import usable_memory
 from model.recipes.plans import units_of_classes
 
 MAX_ENCODED = 20_000
@@ -36,12 +36,13 @@ def check_limits(dataset: Dataset, encoded: int) -> None:
     ):
         if number > limit:
             raise DataError(place_of(dataset), f"{number} {what}; the limit is {limit}: {remedy}")
-    needed, memory = len(dataset) * encoded * 8 / 2**30, physical_memory() / 2**30
+    needed, memory = len(dataset) * encoded * 8 / 2**30, usable_memory() / 2**30
     if needed > SHARE_OF_MEMORY * memory:
         raise DataError(
             place_of(dataset),
             f"{len(dataset)} rows of {encoded} numbers and indicators take {needed:.1f} GiB; the "
-            f"limit is half of the memory, which has {memory:.1f} GiB: leave out rows or columns",
+            f"limit is half of the memory that may be used, {memory:.1f} GiB: leave out rows or "
+            "columns",
         )
 
 
@@ -135,8 +136,3 @@ def check_training_sets(dataset: Dataset, training: Mask) -> None:
 
 def _number(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def physical_memory() -> int:
-    """Return the bytes of memory that the machine has."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.data.sources import Cells, Table, delimited, json_lines, read_source
+from model.data.sources import Cells, Table, delimited, json_lines, read_source, reading
 from model.errors import DataError
 
 
@@ -266,3 +268,42 @@ def test_any_name_of_a_column_of_parquet_is_one(tmp_path: Path) -> None:
     columns = read_source(path).columns
     assert [*columns] == names
     assert [cells.numbers.to_list() for cells in columns.values()] == [[1.5, None]] * len(names)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=4,
+)
+PAIRS = st.lists(st.tuples(st.text(max_size=3), JSON), max_size=4)
+
+
+@given(PAIRS, st.booleans(), st.text(st.sampled_from('{}[]":,\\01eNu \ufeff'), max_size=2))
+@settings(max_examples=300, derandomize=True, deadline=None, database=None)
+def test_the_quick_reader_of_a_line_reads_what_the_careful_one_does(
+    pairs: list[tuple[str, Any]], escapes: bool, broken: str
+) -> None:
+    parts = (json.dumps(part, ensure_ascii=escapes) for pair in pairs for part in pair)
+    members = (f"{name}: {value}" for name, value in zip(parts, parts, strict=True))
+    line = f"{{{', '.join(members)}{broken}}}"
+    quick = json_lines.quick_record(line)
+    if quick is not None:
+        careful = json_lines.careful_record(line)
+        assert repr(quick) == repr(careful)
+
+
+def test_a_file_that_memory_cannot_hold_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("a\n1\n")
+    monkeypatch.setattr(reading, "usable_memory", lambda: 2**30)
+    os.truncate(path, 2**28)
+    assert path.stat().st_size == 2**28
+    monkeypatch.setattr(reading, "read_regular", lambda _: b"a\n1\n")
+    assert len(read_source(path)) == 1
+    os.truncate(path, 2**28 + 1)
+    monkeypatch.delattr(reading, "read_regular")
+    expected = "0.3 GiB; the limit is a quarter of the memory that may be used, 1.0 GiB: leave out"
+    with pytest.raises(DataError, match=expected):
+        read_source(path)

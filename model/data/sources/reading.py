@@ -16,7 +16,11 @@ from model.data.sources.json_lines import read_ndjson
 from model.data.sources.table import Cells, CheckNames, Table
 from model.errors import DataError
 from model.files import read_regular
+from model.memory import usable_memory
 from model.text_files import other_format
+
+SHARE_OF_MEMORY = 0.25
+"""A file may be so large: its text and its cells are in memory together."""
 
 
 def read_source(
@@ -40,6 +44,7 @@ def read_source(
         When the file cannot be read; no cell is repeated.
     """
     try:
+        _check_size(path)
         content = read_regular(path)
     except (OSError, ValueError) as error:
         raise DataError(path, getattr(error, "strerror", None) or "cannot be read") from None
@@ -58,6 +63,17 @@ def read_source(
         return read_text(path, text, columns, check)
     except UnicodeDecodeError:
         raise DataError(path, "not a text file in UTF-8") from None
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a file whose cells would take more memory than there is."""
+    size, memory = path.stat().st_size, usable_memory()
+    if size > SHARE_OF_MEMORY * memory:
+        problem = (
+            f"{size / 2**30:.1f} GiB; the limit is a quarter of the memory that may be used, "
+            f"{memory / 2**30:.1f} GiB: leave out rows or columns"
+        )
+        raise DataError(path, problem)
 
 
 def _read_parquet(path: Path, content: bytes, check: CheckNames | None) -> Table:

@@ -30,6 +30,9 @@ looks at all objects again and again: 50,000 take three times as long.
 """
 
 
+NOTHING = pl.Series([None], dtype=pl.Null)
+
+
 @dataclass(frozen=True)
 class Cells:
     """The cells of a column: each is a text, a number or a boolean, or missing.
@@ -59,7 +62,7 @@ class Cells:
         problem: str = "",
     ) -> Cells:
         """Return cells of the types that are given."""
-        none = pl.repeat(None, rows, dtype=pl.Null, eager=True)
+        none = NOTHING.new_from_index(0, rows)
         return cls(
             none if texts is None else texts,
             none if numbers is None else numbers,
