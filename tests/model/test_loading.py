@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.data.cells import MAX_LISTED, faults_of, numbers_of
+from model.data.cells import faults_of, numbers_of
 from model.data.dataset import Costs
 from model.data.heart import HEART, load_heart
 from model.data.infer import infer_schema
@@ -24,6 +24,7 @@ from model.data.schema_file import SchemaError
 from model.data.sources import read_source
 from model.data.table_schema import Ignored, TableSchema, Target
 from model.errors import DataError
+from model.schema.cell_faults import MAX_LISTED
 from model.schema.features import Feature
 from tests.examples import examples
 

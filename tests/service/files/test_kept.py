@@ -85,7 +85,7 @@ def test_csv_is_separated_by_what_its_header_has_most_of(
     rows = [{"diagnosis": f'"{delimiter},;\t', **example(age=age)} for age in (54, 5)]
     source = written(tmp_path / "rows.csv", rows, delimiter)
     assert score_file(knowing, source, tmp_path / "answers.csv") == Tally(1, 1)
-    (answer,) = told(tmp_path / "answers.csv")
+    (answer,) = reported(tmp_path / "answers.csv")
     assert answer["diagnosis"] == rows[0]["diagnosis"]
     assert answer["probability"] == answered(knowing, example(age=54))["probability"]
     (rejected,) = read(tmp_path / "answers.rejected.csv")
