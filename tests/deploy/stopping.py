@@ -12,8 +12,13 @@ from service.settings import Settings
 def seconds_to_stop(variables: Mapping[str, str]) -> float:
     """Return the longest time from SIGTERM to the end of the process, or of the parent."""
     last_writes = log_writer.FLUSH_SECONDS + telemetry.FLUSH_SECONDS
-    drain, finish = (_seconds(variables, name) for name in ("drain_seconds", "finish_seconds"))
-    return drain + LAST_CALL_SECONDS + finish + last_writes
+    finish = _seconds(variables, "finish_seconds")
+    return seconds_to_drain(variables) + LAST_CALL_SECONDS + finish + last_writes
+
+
+def seconds_to_drain(variables: Mapping[str, str]) -> float:
+    """Return how long new requests are answered after SIGTERM."""
+    return _seconds(variables, "drain_seconds")
 
 
 def _seconds(variables: Mapping[str, str], name: str) -> float:
