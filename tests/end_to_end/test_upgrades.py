@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.balancers import BALANCERS, Balancer
-from tests.end_to_end.upgrades import CLIENTS, Replicas, kill_one, replicas, upgrade
+from tests.end_to_end.upgrades import CLIENTS, Replicas, kill_one, refuse_one, replicas, upgrade
 
 REQUESTS = 3000
 PAUSE_SECONDS = 0.02
@@ -41,6 +41,13 @@ def test_no_request_fails_while_replicas_and_model_are_replaced(
         assert (dict(outcome.wrong), outcome.lost) == ({}, 0)
         assert outcome.answers.total() >= REQUESTS
         assert outcome.answers.keys() == running.probabilities().keys()
+
+
+def test_the_old_replicas_go_on_while_a_new_one_refuses_the_model(
+    running: Replicas, balancers: list[Balancer]
+) -> None:
+    for outcome in refuse_one(running, balancers, REQUESTS // 3, PAUSE_SECONDS).values():
+        assert (dict(outcome.wrong), outcome.lost) == ({}, 0)
 
 
 def test_the_requests_of_a_killed_replica_are_sent_to_another(

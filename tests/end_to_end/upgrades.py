@@ -22,6 +22,7 @@ from tests.end_to_end.balancers import Balancer
 from tests.end_to_end.load import BODY, Load, load
 from tests.end_to_end.processes import (
     COMMAND,
+    PATIENCE,
     environment,
     free_port,
     stop,
@@ -104,6 +105,14 @@ class Replicas:
         self._processes[number] = self._start(number, ROOT)
         wait_until_ready(self._processes[number])
 
+    def refuse(self, number: int) -> None:
+        """Break the model, and replace one by the current version, which must not start."""
+        model = self._serving / "model.npz"
+        model.write_bytes(model.read_bytes()[:-1])
+        assert stop(self._processes[number]) == 0
+        self._processes[number] = self._start(number, ROOT)
+        assert self._processes[number].wait(PATIENCE) == 1
+
     def swap_model(self, name: str) -> None:
         """Put another model into the place of the one that is served, each file by a rename."""
         path = self._folder / name / "model.npz"
@@ -183,6 +192,19 @@ def kill_one(
         running.start(0)
         wait_until(partial(running.is_used, 0))
         wait_for_totals(clients, requests)
+    return outcomes(clients, running, balancers)
+
+
+def refuse_one(
+    running: Replicas, balancers: Sequence[Balancer], requests: int, pause_seconds: float = 0
+) -> dict[str, Outcome]:
+    """Upgrade a replica under load to a version that refuses the model, and mend the model."""
+    with loads(balancers, pause_seconds) as clients:
+        running.refuse(0)
+        wait_for_totals(clients, requests)
+        running.swap_model("second")
+        running.start(0)
+        wait_until(partial(running.is_used, 0))
     return outcomes(clients, running, balancers)
 
 

@@ -99,6 +99,18 @@ def test_only_the_service_account_token_of_nobody_is_mounted(rendered: Path, nam
     assert of_kind(manifests, "NetworkPolicy")["spec"]["egress"] == []
 
 
+def test_the_overlay_of_the_page_is_rendered(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    written = page.partition("kustomization.yaml <<EOF\n")[2].partition("EOF\n")[0]
+    folder = os.path.relpath(KUBERNETES, tmp_path)
+    written = written.replace("../deploy/kubernetes", folder).replace("$REGISTRY", "registry/team")
+    (tmp_path / "kustomization.yaml").write_text(written)
+    made = tool("kubectl", "kustomize", tmp_path)
+    assert made.returncode == 0, made.stderr
+    pod = pod_of(yaml.safe_load_all(made.stdout))
+    assert pod["containers"][0]["image"] == "registry/team/heartline:0.2.0"
+
+
 def test_every_component_is_in_the_combined_overlay(rendered: Path) -> None:
     manifests = read(file_of(rendered, "combined"))
     pod = pod_of(manifests)
