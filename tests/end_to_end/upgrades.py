@@ -240,9 +240,9 @@ def outcomes(
 def _outcome(clients: Load, expected: Mapping[str, float], retried: int) -> Outcome:
     answers, wrong = Counter[str](), Counter[int]()
     for (status, body), number in clients.answers.items():
-        told = json.loads(body) if status == httpx.codes.OK else {}
-        version = told.get("model_version", "")
-        if version in expected and abs(told["probability"] - expected[version]) < TOLERANCE:
+        answer = json.loads(body) if status == httpx.codes.OK else {}
+        version = answer.get("model_version", "")
+        if version in expected and abs(answer["probability"] - expected[version]) < TOLERANCE:
             answers[version] += number
         else:
             wrong[status] += number

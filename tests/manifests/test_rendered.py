@@ -93,7 +93,7 @@ def test_the_times_of_a_stop_fit_together(rendered: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", KUSTOMIZATIONS)
-def test_only_the_service_account_token_of_nobody_is_mounted(rendered: Path, name: str) -> None:
+def test_no_token_is_mounted_and_no_connection_goes_out(rendered: Path, name: str) -> None:
     manifests = read(file_of(rendered, name))
     assert pod_of(manifests)["automountServiceAccountToken"] is False
     assert of_kind(manifests, "NetworkPolicy")["spec"]["egress"] == []
