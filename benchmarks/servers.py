@@ -122,6 +122,14 @@ class Running:
                 total += process.memory_info().rss
         return total / 2**20
 
+    def peak_mib(self) -> float:
+        """Return the most resident memory so far, summed over all its processes."""
+        total = 0
+        for process in [self._root, *self._root.children(recursive=True)]:
+            lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+            total += sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+        return total / 2**10
+
     def processor_seconds(self) -> float:
         """Return the processor time of its first process so far, to the nanosecond."""
         tasks = Path(f"/proc/{self._root.pid}/task").glob("*/schedstat")

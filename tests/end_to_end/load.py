@@ -25,8 +25,9 @@ class Answer(NamedTuple):
 class Load:
     """What the clients have met: how often each answer, every loss, when they were refused."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, pause_seconds: float) -> None:
         self.port = port
+        self.pause_seconds = pause_seconds
         self.answers: Counter[Answer] = Counter()
         self.last_answer = 0.0
         self.lost: list[Exception] = []
@@ -50,6 +51,8 @@ class Load:
                     self.answers[Answer(response.status, body)] += 1
                     self.last_answer = time.monotonic()
                     self._counting.notify_all()
+            if self.pause_seconds:
+                time.sleep(self.pause_seconds)
         connection.close()
 
     def wait_for_answers(self, more: int) -> None:
@@ -72,9 +75,9 @@ class Load:
 
 
 @contextmanager
-def load(port: int, clients: int) -> Iterator[Load]:
-    """Run clients for as long as the block."""
-    running = Load(port)
+def load(port: int, clients: int, pause_seconds: float = 0) -> Iterator[Load]:
+    """Run clients for as long as the block; each pauses between two requests."""
+    running = Load(port, pause_seconds)
     threads = [threading.Thread(target=running.run_client) for _ in range(clients)]
     for thread in threads:
         thread.start()

@@ -16,6 +16,7 @@ from benchmarks import (
     mix,
     senders,
     serving,
+    sizing,
     speedups,
     split,
     table,
@@ -81,3 +82,8 @@ def test_each_speedup_can_be_taken_out_of_the_service() -> None:
 def test_the_page_of_speed_has_the_tables_of_the_results() -> None:
     page = table.PAGE.read_text()
     assert table.refreshed(page, json.loads(table.RESULTS.read_text())) == page
+
+
+def test_the_page_of_deployment_has_the_tables_of_the_results() -> None:
+    page = sizing.PAGE.read_text()
+    assert sizing.refreshed(page, json.loads(sizing.RESULTS.read_text())) == page
