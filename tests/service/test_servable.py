@@ -122,11 +122,11 @@ REJECTED: dict[str, tuple[str, dict[str, Any] | bytes]] = {
     "label of 65 characters": ("metadata", {"labels": ["a" * 65, "presence"]}),
     "label with outer blanks": ("metadata", {"labels": ["presence ", "presence"]}),
     "label not in NFC": ("metadata", {"labels": ["e\u0301", "\u00e9"]}),
-    "feature with a comma": ("metadata", with_feature(MEASURED, name="a,b")),
+    "feature with a control character": ("metadata", with_feature(MEASURED, name="a\u200bb")),
     "feature with outer blanks": ("metadata", with_feature(MEASURED, name=" age")),
     "feature of 65 characters": ("metadata", with_feature(MEASURED, name="a" * 65)),
     "feature not in NFC": ("metadata", with_feature(MEASURED, name="e\u0301")),
-    "alias with a comma": ("metadata", with_feature(MEASURED, aliases=["a,b"])),
+    "alias with a control character": ("metadata", with_feature(MEASURED, aliases=["a\tb"])),
     "alias with outer blanks": ("metadata", with_feature(MEASURED, aliases=["a "])),
     "alias of 65 characters": ("metadata", with_feature(MEASURED, aliases=["a" * 65])),
     "empty alias": ("metadata", with_feature(MEASURED, aliases=[""])),
@@ -201,6 +201,9 @@ NAMES = [
         "null", "\u00e9", "sepal length (cm)", "a" * 64, "\U0001f600" * 64, "A", "a", "ID", "true",
         "a  b", "'", "`", "\u03bc",
     ],
+    [
+        "a:b", '"', "\\", ",", "*", "^.*$", '{"a":1}', 'a"b', "x;y", "::", "['", '\\"', "\\u003a",
+    ],
 ]  # fmt: skip
 """Names for all features of a model."""
 
@@ -210,6 +213,8 @@ SERVED: dict[str, dict[str, Any] | bytes] = {
     "a name with a comma and quotes": {"name": 'a, "b" \\ {c}'},
     "labels with commas and quotes": {"labels": ["a, b", '"c" \\']},
     "labels that look like columns": {"labels": ["predicted_class", "probability"]},
+    "a feature with a comma, a colon and quotes": with_feature(MEASURED, name='a, b: "c" \\'),
+    "an alias with a comma, a colon and quotes": with_feature(MEASURED, aliases=['a, b: "c" \\']),
     "a feature called id": with_feature(MEASURED, name="id"),
     "an alias called id": with_feature(MEASURED, aliases=["id"]),
     **{
