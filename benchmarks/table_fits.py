@@ -27,8 +27,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from model.data import Dataset
-from model.recipes.stacks import BATCH_ROWS, MANY_ROWS, EncodedTable, Stacks
-from model.recipes.tables import PENALTIES, SEVERAL_CLASSES, TWO_CLASSES, table_recipe
+from model.recipes.tables.stacks import BATCH_ROWS, MANY_ROWS, EncodedTable, Stacks
+from model.recipes.tables.table_fit import PENALTIES, SEVERAL_CLASSES, TWO_CLASSES, table_recipe
 from model.schema.features import Feature, FeatureSet
 
 ROUNDS = 3

@@ -21,12 +21,17 @@ from model.evaluation.validation import Mask, repeated_training_sets
 from model.inference.pipeline import Pipeline
 from model.network.optimizers import GradientDescent
 from model.recipes import parallel, refusals
-from model.recipes.parallel import Abandoned, OnShare, in_parallel
-from model.recipes.plans import SIZES, Plan, inner_sets, plan_for
+from model.recipes.tables.parallel import Abandoned, OnShare, in_parallel
+from model.recipes.tables.plans import SIZES, Plan, inner_sets, plan_for
 from model.recipes.procedures import judge
 from model.recipes.recipes import find_recipe
-from model.recipes.stacks import EncodedTable, Stacks
-from model.recipes.tables import SEVERAL_CLASSES, TWO_CLASSES, PlannedTableFit, table_recipe
+from model.recipes.tables.stacks import EncodedTable, Stacks
+from model.recipes.tables.table_fit import (
+    SEVERAL_CLASSES,
+    TWO_CLASSES,
+    PlannedTableFit,
+    table_recipe,
+)
 from tests.model.made_tables import made_table
 
 QUICK = Plan(folds=3, repeats=1, inner_folds=2)
