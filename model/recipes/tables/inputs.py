@@ -122,16 +122,14 @@ class Inputs:
     scale: Array
 
     @classmethod
-    def learned(cls, table: EncodedTable, sets: Sequence[Rows]) -> Inputs:
+    def learned(
+        cls, table: EncodedTable, sets: Sequence[Rows], *, has_ramps: bool = True
+    ) -> Inputs:
         """Learn the inputs of sets of training rows."""
-        ramps = _ramps(table)
+        ramps = _ramps(table) if has_ramps else 0
         ramped = np.flatnonzero(table.is_ramped)
         sources = np.concatenate([np.arange(len(table.encoding)), np.repeat(ramped, ramps)])
         low, high = np.array([_ends(table, rows, ramps) for rows in sets]).swapaxes(0, 1)
-        # Where columns have few values, most ramps are flat: nothing need be computed for them.
-        is_kept = (low < high).any(axis=0)
-        is_kept[: len(table.encoding)] = True
-        sources, low, high = sources[is_kept], low[:, is_kept], high[:, is_kept]
         mean, scale = np.array(
             [
                 _scaler(table, rows, sources, *ends)
@@ -178,8 +176,10 @@ class Inputs:
         """
         inputs = np.ones((*rows.shape, len(self.sources) + 1))
         numbers = inputs[..., :-1]
+        has_ramps = len(self.sources) > self.lines
         for taken, of_set in zip(rows, numbers, strict=True):
-            of_set[...] = self.table.columns[taken][:, self.sources]
+            columns = self.table.columns[taken]
+            of_set[...] = columns[:, self.sources] if has_ramps else columns
         np.clip(numbers, self.low[:, np.newaxis], self.high[:, np.newaxis], out=numbers)
         numbers -= self.mean[:, np.newaxis]
         numbers /= self.scale[:, np.newaxis]

@@ -108,12 +108,11 @@ class Members:
         """Return one pipeline whose logits are a weighted sum of those of a set's members."""
         inputs = self.inputs.of_set(index)
         encoding, kept = inputs.encoding()
-        counted = [
-            _scaled_output(network, weight * np.count_nonzero(weights))
-            for network, weight in zip(self._networks(index), weights.tolist(), strict=True)
-            if weight > 0
-        ]
-        network = averaged(counted or self._networks(index)[:1])
+        networks = self._networks(index)
+        counted = np.flatnonzero(weights) if weights.any() else [0]
+        network = averaged(
+            [_scaled_output(networks[member], weights[member] * len(counted)) for member in counted]
+        )
         sizes = (len(kept), *network.layer_sizes[1:])
         parameters = {**network.parameters, "W1": network.parameters["W1"][kept]}
         activations = network.hidden_activation, network.output_activation
@@ -181,7 +180,8 @@ class Stacks:
             Called with the share of the fit that was done since the last call.
         """
         sets = [np.flatnonzero(mask) for mask in training]
-        inputs = Inputs.learned(table, sets)
+        has_ramps = any(family.has_ramps for family in self.families)
+        inputs = Inputs.learned(table, sets, has_ramps=has_ramps)
         stacks, losses = [], []
         for number, family in enumerate(self.families):
             passes = _passes(

@@ -23,12 +23,12 @@ from model.network.losses import BinaryCrossEntropy, CategoricalCrossEntropy
 from model.network.optimizers import Adam
 from model.network.training import History
 from model.recipes.design import Design, Fitted
-from model.recipes.tables.parallel import OnShare, in_parallel
-from model.recipes.tables.plans import Plan, inner_sets, plan_for
 from model.recipes.procedures import OnFit, artifact_of, judge
 from model.recipes.recipes import Recipe
-from model.recipes.tables.refusals import check_classes, check_limits, check_values
 from model.recipes.tables.inputs import EncodedTable
+from model.recipes.tables.parallel import OnShare, in_parallel
+from model.recipes.tables.plans import Plan, inner_sets, plan_for
+from model.recipes.tables.refusals import check_classes, check_limits, check_values
 from model.recipes.tables.stacks import Family, Members, Stacks
 from model.schema.encoding import Encoding
 
@@ -60,6 +60,8 @@ class PlannedTableFit:
         How often the table is divided.
     stacks : Stacks
         The networks: of one sigmoid for two classes, else of a softmax.
+    weigh : callable
+        Gives the networks their weights, see `model.evaluation.stacking`.
 
     Notes
     -----
@@ -72,6 +74,7 @@ class PlannedTableFit:
 
     plan: Plan
     stacks: Stacks
+    weigh: Callable[[Array, Rows, Array], Array] = stacking_weights
     fewest_rows: ClassVar[int] = 2
     safeguards: ClassVar[tuple[str, ...]] = (
         "Scaler, quantiles, and means in place of missing values are those of the training rows of "
@@ -191,7 +194,7 @@ class PlannedTableFit:
         rows = np.concatenate([one.rows for one in inner])
         logits = np.concatenate([one.logits for one in inner], axis=1)
         counts = table.counts(rows)
-        weights = stacking_weights(logits, classes[rows], counts)
+        weights = self.weigh(logits, classes[rows], counts)
         combined = np.tensordot(weights, logits, 1)
         settings: dict[str, float | list[float]] = {
             "l2_of_members": self.stacks.penalties,
