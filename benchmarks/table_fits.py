@@ -1,8 +1,9 @@
 """Fits of tables of many rows: ours beside scikit-learn's MLPClassifier, and whole trainings.
 
-Run as ``python -m benchmarks.table_fits``. A fit of ours has three networks of different penalties;
-that of MLPClassifier has one, with as many hidden units, passes and rows in a batch. One thread
-each, rounds taken in turns, medians. ``--trainings`` adds whole trainings on all cores, each in a
+Run as ``python -m benchmarks.table_fits``. A fit of ours is one network, or three of different
+penalties, that reads the columns without ramps; that of MLPClassifier is one with as many
+hidden units, passes and rows in a batch. One thread each, rounds taken in turns, medians.
+``--trainings`` adds whole trainings on all cores, each in a
 process of its own, with the most memory that it held.
 """
 
@@ -27,11 +28,13 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from model.data import Dataset
-from model.recipes.stacks import BATCH_ROWS, MANY_ROWS, EncodedTable, Stacks
-from model.recipes.tables import PENALTIES, SEVERAL_CLASSES, TWO_CLASSES, table_recipe
+from model.recipes.tables.inputs import EncodedTable
+from model.recipes.tables.stacks import MANY_ROWS, UNITS, Family, Stacks, batch_rows
+from model.recipes.tables.table_fit import SEVERAL_CLASSES, TWO_CLASSES, table_recipe
 from model.schema.features import Feature, FeatureSet
 
 ROUNDS = 3
+PENALTIES = (3.0, 10.0, 30.0)
 TABLES = ((1_000, 13, 2), (10_000, 13, 2), (50_000, 50, 2), (20_000, 30, 5))
 """Rows, columns and classes."""
 
@@ -67,19 +70,20 @@ def ours(dataset: Dataset, penalties: tuple[float, ...]) -> None:
     design = TWO_CLASSES if len(dataset.labels) == MANY_CLASSES else SEVERAL_CLASSES
     table = EncodedTable.of(dataset, design)
     everything = np.ones((1, len(dataset)), dtype=bool)
-    Stacks(design, penalties).fit(table, everything, 0, lambda _: None)
+    Stacks(design, (Family(penalties),)).fit(table, everything, 0, lambda _: None)
 
 
 def scikit_learn(dataset: Dataset, batch_size: int) -> None:
     design = TWO_CLASSES
+    passes = Stacks(design, ()).iterations(len(dataset))
     network = MLPClassifier(
-        design.hidden_layer_sizes,
+        UNITS[len(dataset) > MANY_ROWS],
         activation=design.hidden_activation,
         alpha=15.0,
         batch_size=batch_size,
-        learning_rate_init=0.01,
-        max_iter=design.iterations,
-        n_iter_no_change=design.iterations,
+        learning_rate_init=0.02,
+        max_iter=passes,
+        n_iter_no_change=passes,
         random_state=0,
     )
     with warnings.catch_warnings():
@@ -122,7 +126,7 @@ def main(trainings: bool, train_on: tuple[int, int, int] | None) -> None:  # noq
     )
     for shape in TABLES:
         dataset = made(*shape)
-        batch = len(dataset) if len(dataset) <= MANY_ROWS else BATCH_ROWS
+        batch = batch_rows(len(dataset))
         runs: list[Callable[[], None]] = [
             lambda dataset=dataset: ours(dataset, PENALTIES),  # type: ignore[misc]
             lambda dataset=dataset: ours(dataset, PENALTIES[:1]),  # type: ignore[misc]

@@ -125,7 +125,11 @@ def read_core(archive: Archive, metadata: dict[str, Any], beside: Collection[str
 
 def _assemble(archive: Archive, metadata: dict[str, Any], beside: Collection[str]) -> Core:
     features = _features(metadata["features"])
-    encoding = Encoding((source, code) for source, code in metadata["encoding"])
+    # JSON has no tuples: a list is the range of a clipped copy.
+    encoding = Encoding(
+        (source, tuple(made) if isinstance(made, list) else made)
+        for source, made in metadata["encoding"]
+    )
     _check_metadata(metadata, features, encoding)
     shapes = _shapes(metadata, features, encoding)
     _check_keys(archive.names, {*shapes, *beside, METADATA})
@@ -225,7 +229,7 @@ def _shapes(
 
 
 def _fits(encoding: Encoding, features: FeatureSet) -> bool:
-    """Return whether each column copies a feature or indicates one of its codes.
+    """Return whether each column copies a feature, clips it or indicates one of its codes.
 
     Every feature that may have missing values, and no other, has a column that indicates them.
     """
@@ -238,9 +242,14 @@ def _fits(encoding: Encoding, features: FeatureSet) -> bool:
             code is None
             or code == IF_MISSING
             or (type(code) in (int, float) and code in codes[source])
+            or (isinstance(code, tuple) and _is_clip(code))
         )
         for source, code in encoding.columns
     )
+
+
+def _is_clip(ends: tuple[Any, ...]) -> bool:
+    return len(ends) == 2 and all(type(end) in (int, float) for end in ends) and ends[0] < ends[1]
 
 
 def _require(condition: bool, problem: str) -> None:  # noqa: FBT001

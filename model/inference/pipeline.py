@@ -110,8 +110,7 @@ class Pipeline:
         -----
         |x @ W + b| is at most |x| @ |W| + |b|, and |tanh|, sigmoid and the indicators at most 1.
         """
-        bounds = self.encoding.transform(largest[np.newaxis])
-        bounds[:, self.encoding.is_indicator] = 1.0
+        bounds = self.encoding.largest(largest)[np.newaxis]
         filled = self.encoding.is_filled
         bounds[:, filled] = np.maximum(bounds, np.abs(self.mean))[:, filled]
         with np.errstate(all="ignore"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from model.arrays import Array
+from model.network.losses import l2_penalty
 from model.network.network import NeuralNetwork
 from model.network.optimizers import Optimizer
 
@@ -42,6 +43,10 @@ class Descent:
             for layer in range(1, self.network.depth + 1):
                 self.add_decay(layer, decay)
         self.optimizer.step(self.network.parameters.vector, self.gradient.vector)
+
+    def penalty(self, l2: float | Array) -> Array:
+        """Return what the penalty adds to the summed losses, of each network."""
+        return l2_penalty(self.network.parameters, l2)
 
     def add_decay(self, layer: int, decay: Array) -> None:
         """Add the penalty's part to the gradient of a layer: of its weights, not of its biases."""

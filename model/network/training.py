@@ -11,7 +11,7 @@ from model.arrays import Array
 from model.errors import DivergenceError
 from model.network.batches import Batch, Reduction, batches_of
 from model.network.descent import Descent
-from model.network.losses import Loss, l2_penalty
+from model.network.losses import Loss
 from model.network.network import NeuralNetwork, with_ones
 from model.network.optimizers import Optimizer
 
@@ -204,7 +204,7 @@ def fit_batches(
     # A run that overflows is reported by its loss, not by warnings along the way.
     with np.errstate(over="ignore", invalid="ignore"):
         for iteration in range(1, iterations + 1):
-            value: Any = l2_penalty(network.parameters, l2) / rows if np.any(l2) else 0.0
+            value: Any = descending.penalty(l2) / rows if np.any(l2) else 0.0
             for batch in batches:
                 value = value + _step(descending, batch, loss)
             history.loss.append(value)

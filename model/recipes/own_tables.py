@@ -13,7 +13,7 @@ from model.data.sources import Table, read_source
 from model.data.table_schema import TableSchema
 from model.errors import RecipeError
 from model.recipes.recipes import Recipe, find_recipe
-from model.recipes.tables import table_recipe
+from model.recipes.tables.table_fit import table_recipe
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".parquet")
 """Ends of the names of files of rows."""

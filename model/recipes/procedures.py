@@ -31,7 +31,7 @@ from model.network.network import averaged
 from model.network.training import History
 from model.recipes.baseline import LogisticBaseline
 from model.recipes.design import Design, Fitted, Watch
-from model.recipes.refusals import check_training_sets
+from model.recipes.tables.refusals import check_training_sets
 from model.schema.classes import predicted_classes
 
 THRESHOLD = 0.5

@@ -16,27 +16,34 @@ from model.schema.features import FeatureSet
 IF_MISSING: Literal["missing"] = "missing"
 """What an encoded column indicates that is 1 where the value is missing."""
 
-Indicated: TypeAlias = float | Literal["missing"] | None
+Clip: TypeAlias = tuple[float, float]
+"""The lowest and the highest value of a clipped copy."""
+
+Made: TypeAlias = float | Literal["missing"] | Clip | None
+"""What an encoded column holds of its feature."""
 
 Bits: TypeAlias = tuple[float, ...]
 """Values of indicators."""
 
 
 class Encoding:
-    """Copies a column, or turns it into one indicator for each of its codes.
+    """Copies a column, clips it, or turns it into one indicator for each of its codes.
 
     Parameters
     ----------
-    columns : iterable of (int, float, "missing" or None)
+    columns : iterable of (int, float, "missing", (float, float) or None)
         For each encoded column the index of the feature that it is made of, and the code that it
-        indicates, or that the value is missing; None for a copy of the column.
+        indicates, or that the value is missing; the lowest and the highest value of a clipped
+        copy; None for a copy of the column as it is.
 
     Attributes
     ----------
     is_indicator : NDArray of bool, of shape (len(self),)
         Which of the encoded columns indicate a code, or a missing value.
+    is_clipped : NDArray of bool, of shape (len(self),)
+        Which are clipped copies.
     is_filled : NDArray of bool, of shape (len(self),)
-        Which are copies of a column that may have missing values.
+        Which are copies, clipped or not, of a column that may have missing values.
     may_be_missing : bool
         Whether there is a column of indicators of missing values.
 
@@ -44,14 +51,32 @@ class Encoding:
     --------
     >>> Encoding([(0, None), (1, 3.0), (1, 7.0)]).transform(np.array([[54.0, 7.0]]))
     array([[54.,  0.,  1.]])
+    >>> Encoding([(0, (40.0, 50.0))]).transform(np.array([[54.0], [47.0]]))
+    array([[50.],
+           [47.]])
+
+    Notes
+    -----
+    A clipped copy is a ramp, flat at both ends. Several of them, side by side, let one layer of a
+    network bend its answer anywhere in a column, and one over the whole range keeps a far value
+    from outweighing all others.
+
+    References
+    ----------
+    Gorishniy, Rubachev and Babenko, "On embeddings for numerical features in tabular deep
+    learning", NeurIPS 2022, whose piecewise linear encoding these ramps are.
     """
 
-    def __init__(self, columns: Iterable[tuple[int, Indicated]]) -> None:
+    def __init__(self, columns: Iterable[tuple[int, Made]]) -> None:
         self.columns = tuple(columns)
         self._sources = np.array([source for source, _ in self.columns])
-        self.is_indicator = np.array([code is not None for _, code in self.columns])
-        self._if_missing = np.array([code == IF_MISSING for _, code in self.columns])
-        self._codes = np.array([_compared(code) for _, code in self.columns])
+        self.is_clipped = np.array([isinstance(made, tuple) for _, made in self.columns])
+        is_copy = np.array([made is None for _, made in self.columns]) | self.is_clipped
+        self.is_indicator = ~is_copy
+        self._if_missing = np.array([made == IF_MISSING for _, made in self.columns])
+        self._codes = np.array([_compared(made) for _, made in self.columns])
+        self._low, self._high = np.array([_range(made) for _, made in self.columns]).T
+        self._is_clipping = bool(self.is_clipped.any())
         self.may_be_missing = bool(self._if_missing.any())
         sources = self._sources[self._if_missing]
         self._packed = f"{len(self.columns)}d"
@@ -104,7 +129,7 @@ class Encoding:
             encoded[self._if_missing] = np.isnan(encoded[self._if_missing])
         indicators = self.is_indicator
         encoded[indicators] = encoded[indicators] == self._codes[indicators, np.newaxis]
-        return np.ascontiguousarray(encoded.T)
+        return self._clipped(np.ascontiguousarray(encoded.T))
 
     def transform_row(self, row: Sequence[float]) -> Array:
         """Return what `transform` makes of one row without a missing value.
@@ -119,7 +144,8 @@ class Encoding:
                 encoded.append(row[source])
             else:
                 encoded += indicators.get(row[source], of_others)
-        return np.frombuffer(pack(self._packed, *encoded))
+        row_of_numbers = np.frombuffer(pack(self._packed, *encoded))
+        return self._clipped(row_of_numbers.copy()) if self._is_clipping else row_of_numbers
 
     @cached_property
     def _of_row(self) -> list[tuple[int, dict[float, Bits] | None, Bits]]:
@@ -129,7 +155,9 @@ class Encoding:
         side by side, and what is none of their codes has others.
         """
         steps: list[tuple[int, dict[float, Bits] | None, Bits]] = []
-        for (source, is_copy), group in groupby(self.columns, lambda of: (of[0], of[1] is None)):
+        kinds = zip(self.columns, ~self.is_indicator, strict=True)
+        for (source, is_copy), of_source in groupby(kinds, lambda of: (of[0][0], of[1])):
+            group = [column for column, _ in of_source]
             codes = [_compared(code) for _, code in group]
             if is_copy:
                 steps += [(source, None, ())] * len(codes)
@@ -143,7 +171,25 @@ class Encoding:
         encoded = np.array(row).take(self._sources)
         np.copyto(encoded, np.isnan(encoded), where=self._if_missing)
         np.copyto(encoded, encoded == self._codes, where=self.is_indicator)
-        return self.filled(encoded, values)
+        return self.filled(self._clipped(encoded), values)
+
+    def largest(self, largest: Array) -> Array:
+        """Return the largest magnitude of each encoded column, of shape (len(self),).
+
+        Parameters
+        ----------
+        largest : Array of shape (n_features,)
+            The largest magnitude of each feature.
+        """
+        bounds = np.where(self.is_indicator, 1.0, largest[self._sources])
+        ends = np.maximum(np.abs(self._low), np.abs(self._high))
+        return np.where(self.is_clipped, ends, bounds)
+
+    def _clipped(self, encoded: Array) -> Array:
+        """Clip the copies that are clipped, in place, and return the rows; NaN stays."""
+        if self._is_clipping:
+            np.clip(encoded, self._low, self._high, out=encoded)
+        return encoded
 
     def filled(self, encoded: Array, values: Array | float) -> Array:
         """Fill encoded rows, in place, where a value is missing; return them.
@@ -160,8 +206,12 @@ class Encoding:
         return encoded
 
 
-def _compared(code: Indicated) -> float:
+def _compared(made: Made) -> float:
     """Return what an indicator is compared with; of a missing value, a 1 that was put there."""
-    if code is None:
+    if made is None or isinstance(made, tuple):
         return np.nan
-    return 1.0 if code == IF_MISSING else float(code)
+    return 1.0 if made == IF_MISSING else float(made)
+
+
+def _range(made: Made) -> Clip:
+    return made if isinstance(made, tuple) else (-np.inf, np.inf)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.conftest import ROOT
-from tests.golden.pages import BLOCK
+from tests.golden.blocks import BLOCK
 
 PAGE = (ROOT / "docs" / "deploy.md").read_text()
 

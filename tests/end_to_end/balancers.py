@@ -14,7 +14,7 @@ from typing import ClassVar
 import httpx
 
 from tests.conftest import ROOT
-from tests.end_to_end.processes import free_port, started, wait_until
+from tests.end_to_end.processes import reserved_port, started, wait_until
 
 PAGE = ROOT / "docs" / "deploy.md"
 ADDRESS = re.compile(r"10\.0\.0\.1(\d):8000")
@@ -42,7 +42,7 @@ class Balancer(ABC):
     def __init__(
         self, folder: Path, replicas: Sequence[int], changes: Mapping[str, str] | None = None
     ) -> None:
-        self.port = free_port()
+        self.port = 0
         self._folder = folder
         lines = PAGE.read_text().partition(f"```{self.name}\n")[2].partition("```")[0]
         for theirs, ours in (changes or {}).items():
@@ -54,7 +54,10 @@ class Balancer(ABC):
     def running(self) -> Iterator[Balancer]:
         """Run it for as long as the block, from its first good answer on."""
         self._folder.mkdir()
-        with started(self._command(), self._folder / "output", self._folder):
+        with (
+            reserved_port() as self.port,
+            started(self._command(), self._folder / "output", self._folder),
+        ):
             wait_until(self._answers)
             yield self
 

@@ -24,7 +24,7 @@ from tests.end_to_end.processes import (
     COMMAND,
     PATIENCE,
     environment,
-    free_port,
+    reserved_port,
     stop,
     wait_until,
     wait_until_ready,
@@ -71,14 +71,16 @@ class Replicas:
     ----------
     folder : Path
         For the model and the logs.
+    ports : sequence of int
+        Where they listen.
     old : Path
         The checkout of the version that they start with.
     drain_seconds : float
         Of each.
     """
 
-    def __init__(self, folder: Path, old: Path, drain_seconds: float) -> None:
-        self.ports = [free_port() for _ in range(REPLICAS)]
+    def __init__(self, folder: Path, ports: Sequence[int], old: Path, drain_seconds: float) -> None:
+        self.ports = ports
         self._folder = folder
         self._drain_seconds = drain_seconds
         self._serving = folder / "serving"
@@ -158,11 +160,13 @@ class Replicas:
 @contextmanager
 def replicas(folder: Path, old: Path = ROOT, drain_seconds: float = 5) -> Iterator[Replicas]:
     """Run three replicas for as long as the block."""
-    running = Replicas(folder, old, drain_seconds)
-    try:
-        yield running
-    finally:
-        running.stop()
+    with ExitStack() as held:
+        ports = [held.enter_context(reserved_port()) for _ in range(REPLICAS)]
+        running = Replicas(folder, ports, old, drain_seconds)
+        try:
+            yield running
+        finally:
+            running.stop()
 
 
 def upgrade(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.data.heart import HEART_FEATURES
-from model.schema.encoding import Encoding
+from model.schema.encoding import IF_MISSING, Clip, Encoding
 from tests.model.properties import PROPERTY
 
 NOMINAL = {"chest_pain": 4, "resting_ecg_results": 3, "slope_of_the_peak": 3, "thal": 3}
@@ -50,15 +50,16 @@ def test_a_row_is_encoded_the_same_whatever_it_comes_with(rows: int, seed: int) 
 
 
 NUMBERS = st.sampled_from([-2.0, -0.0, 0.0, 1.0, 3.0, 6.5, 7.0])
+CLIPS = st.sampled_from([(-3.0, 3.0), (0.0, 1.0), (-0.0, 6.75), (2.0, 2.5)])
 
 
 @PROPERTY
 @given(
-    st.lists(st.tuples(st.integers(0, 3), st.none() | NUMBERS), min_size=1, max_size=12),
+    st.lists(st.tuples(st.integers(0, 3), st.none() | NUMBERS | CLIPS), min_size=1, max_size=12),
     st.lists(NUMBERS, min_size=4, max_size=4),
 )
 def test_one_row_alone_is_encoded_as_among_others_to_the_bit(
-    columns: list[tuple[int, float | None]], row: list[float]
+    columns: list[tuple[int, float | Clip | None]], row: list[float]
 ) -> None:
     encoding = Encoding(columns)
     among_others = encoding.transform(np.array([row, row[::-1]]))[0]
@@ -80,3 +81,27 @@ def test_writing_in_place_gives_the_bits_of_a_choice_between_two() -> None:
     for rows in (X, np.asfortranarray(X), X[::2]):
         encoded = encoding.transform(rows)
         assert encoded.tobytes() == chosen[:: len(X) // len(rows)].tobytes()
+
+
+def test_a_clipped_copy_is_flat_beyond_its_ends() -> None:
+    encoding = Encoding([(0, None), (0, (40.0, 50.0)), (1, 3.0)])
+    X = np.array([[54.0, 3.0], [47.0, 0.0], [-1e300, 3.0]])
+    assert encoding.transform(X).tolist() == [[54, 50, 1], [47, 47, 0], [-1e300, 40, 1]]
+    assert encoding.is_indicator.tolist() == [False, False, True]
+    assert encoding.is_clipped.tolist() == [False, True, False]
+
+
+def test_a_missing_value_stays_missing_in_a_clipped_copy_until_it_is_filled() -> None:
+    encoding = Encoding([(0, (40.0, 50.0)), (0, IF_MISSING)])
+    rows = np.array([[np.nan], [60.0]])
+    encoded = encoding.transform(rows)
+    np.testing.assert_array_equal(encoded, [[np.nan, 1.0], [50.0, 0.0]])
+    fill = np.array([44.0, 0.0])
+    assert encoding.filled(encoded, fill).tolist() == [[44.0, 1.0], [50.0, 0.0]]
+    assert encoding.filled_row(fill, [np.nan]).tolist() == [44.0, 1.0]
+    assert encoding.filled_row(fill, [60.0]).tolist() == [50.0, 0.0]
+
+
+def test_the_largest_magnitude_of_a_clipped_copy_is_that_of_its_ends() -> None:
+    encoding = Encoding([(0, None), (0, (-40.0, 30.0)), (1, 3.0)])
+    assert encoding.largest(np.array([1e9, 3.0])).tolist() == [1e9, 40.0, 1.0]

@@ -19,17 +19,25 @@ from model.evaluation import metrics
 from model.evaluation.calibration import logit
 from model.evaluation.validation import Mask, repeated_training_sets
 from model.inference.pipeline import Pipeline
+from model.network.activations import softmax
 from model.network.optimizers import GradientDescent
-from model.recipes import parallel, refusals
-from model.recipes.parallel import Abandoned, OnShare, in_parallel
-from model.recipes.plans import SIZES, Plan, inner_sets, plan_for
 from model.recipes.procedures import judge
-from model.recipes.recipes import find_recipe
-from model.recipes.stacks import EncodedTable, Stacks
-from model.recipes.tables import SEVERAL_CLASSES, TWO_CLASSES, PlannedTableFit, table_recipe
+from model.recipes.tables import parallel, refusals
+from model.recipes.tables.inputs import RAMPS, EncodedTable, Inputs
+from model.recipes.tables.parallel import Abandoned, OnShare, in_parallel
+from model.recipes.tables.plans import SIZES, Plan, inner_sets, plan_for
+from model.recipes.tables.stacks import MANY_ROWS, Family, Members, Stacks
+from model.recipes.tables.table_fit import (
+    FAMILIES,
+    SEVERAL_CLASSES,
+    TWO_CLASSES,
+    PlannedTableFit,
+    table_recipe,
+)
 from tests.model.made_tables import made_table
 
 QUICK = Plan(folds=3, repeats=1, inner_folds=2)
+FEW = (Family((10.0, 20.0)), Family((5.0,), has_ramps=True, has_scales=True))
 
 
 def ignore(_: float) -> None:
@@ -38,7 +46,7 @@ def ignore(_: float) -> None:
 
 def quick(dataset: Dataset, plan: Plan = QUICK, iterations: int = 4) -> PlannedTableFit:
     design = TWO_CLASSES if len(dataset.labels) == 2 else SEVERAL_CLASSES
-    return PlannedTableFit(plan, Stacks(replace(design, iterations=iterations), (10.0, 20.0)))
+    return PlannedTableFit(plan, Stacks(replace(design, iterations=iterations), FEW))
 
 
 @pytest.fixture(autouse=True)
@@ -138,32 +146,78 @@ def test_real_tables_are_learned_and_calibrated(dataset: Dataset) -> None:
         assert found["accuracy"]["value"] > 0.93
 
 
-def test_the_networks_of_heart_are_those_of_its_recipe() -> None:
-    heart = load_heart()
-    training = repeated_training_sets(heart.classes, 9, 1, 0)[0]
-    table = EncodedTable.of(heart, TWO_CLASSES)
-    found, _ = Stacks(TWO_CLASSES, (10.0, 15.0, 20.0)).fit(table, training, 1, ignore)
-    recipe = find_recipe("heart").procedure
-    expected = recipe._fit_stack(heart, training, 1, ignore)  # type: ignore[attr-defined]
-    assert_same(found, expected, 1e-9)
-
-
 @pytest.mark.parametrize("rows", [90, 2100])
 @pytest.mark.parametrize("classes", [2, 4])
 def test_a_stack_of_sets_gives_what_each_set_gives_alone(rows: int, classes: int) -> None:
-    dataset = made_table(rows, classes=classes)
-    procedure = quick(dataset)
-    table = EncodedTable.of(dataset, procedure.stacks.design)
+    dataset = made_table(rows, classes=classes, missing=True)
+    stacks = quick(dataset).stacks
+    table = EncodedTable.of(dataset, stacks.design)
     training = np.ones((3, rows), dtype=bool)
-    training[0, ::7] = training[1, 5:40] = training[2, 3] = False
-    together, losses = procedure.stacks.fit(table, training, 1, ignore)
+    training[0, ::9] = training[1, : rows // 9] = training[2, -(rows // 9) :] = False
+    training[0, : rows - rows // 9 - training[0].sum()] = True
+    together = stacks.fit(table, training, 1, ignore)
+    weights, everything = np.array([0.5, 0.3, 0.2]), np.arange(rows)
     for index, mask in enumerate(training):
-        alone, of_one = procedure.stacks.fit(table, mask[np.newaxis], 1, ignore)
-        if rows == 90:
-            assert_same(together.member(index), alone.member(0), 1e-10)
-            np.testing.assert_allclose(losses[:, index], of_one[:, 0], rtol=1e-10)
-        np.testing.assert_allclose(alone.mean[0][0], dataset.X[mask, 0].mean(), rtol=1e-10)
-        np.testing.assert_allclose(alone.scale[0][0], dataset.X[mask, 0].std(), rtol=1e-10)
+        alone = stacks.fit(table, mask[np.newaxis], 1, ignore)
+        found, expected = together.logits(index, everything), alone.logits(0, everything)
+        np.testing.assert_allclose(found, expected, 1e-9, 1e-9)
+        np.testing.assert_allclose(together.losses[:, index], alone.losses[:, 0], rtol=1e-9)
+        assert_same(together.pipeline(index, weights), alone.pipeline(0, weights), 1e-9)
+
+
+def test_the_inputs_of_a_set_are_learned_from_its_rows() -> None:
+    dataset = made_table(200, classes=2)
+    rows = np.arange(200) % 3 > 0
+    table = EncodedTable.of(dataset, TWO_CLASSES)
+    inputs = Inputs.learned(table, [np.flatnonzero(rows), np.flatnonzero(~rows)])
+    for index, mask in enumerate((rows, ~rows)):
+        values = dataset.X[mask, 0]
+        assert (inputs.low[index, 0], inputs.high[index, 0]) == (values.min(), values.max())
+        assert inputs.mean[index, 0] == pytest.approx(values.mean(), rel=1e-12)
+        assert inputs.scale[index, 0] == pytest.approx(values.std(), rel=1e-12)
+        ramps = np.flatnonzero(inputs.sources == 0)[1:]
+        quantiles = np.quantile(values, np.linspace(0, 1, RAMPS + 1))
+        np.testing.assert_allclose(inputs.low[index, ramps], quantiles[:-1], rtol=1e-12)
+        np.testing.assert_allclose(inputs.high[index, ramps], quantiles[1:], rtol=1e-12)
+        coded = np.flatnonzero(table.encoding.is_indicator)
+        assert np.isinf(inputs.low[index, coded]).all()
+        assert (inputs.scale[index, coded] == 1).all()
+
+
+def test_members_say_the_same_one_by_one_and_as_one_network() -> None:
+    dataset = made_table(missing=True, rows=200, classes=3)
+    rows = np.arange(200) % 3 > 0
+    stacks = quick(dataset).stacks
+    table = EncodedTable.of(dataset, stacks.design)
+    members = stacks.fit(table, rows[np.newaxis], 1, ignore)
+    for weights in ([0.5, 0.3, 0.2], [0.0, 1.5, 0.0], [0.0, 0.0, 2.0]):
+        pipeline = members.pipeline(0, np.array(weights))
+        combined = np.tensordot(weights, members.logits(0, np.arange(200)), 1)
+        found = pipeline.class_probabilities(dataset.X)
+        np.testing.assert_allclose(found, softmax(combined), 1e-10)
+        assert pipeline.network.layer_sizes[1] == 8 * np.count_nonzero(weights)
+
+
+def test_members_without_any_weight_say_nothing_of_a_row() -> None:
+    dataset = made_table(60)
+    stacks = quick(dataset).stacks
+    table = EncodedTable.of(dataset, stacks.design)
+    members = stacks.fit(table, np.ones((1, 60), dtype=bool), 1, ignore)
+    found = members.pipeline(0, np.zeros(3)).class_probabilities(dataset.X)
+    assert (found == 0.5).all()
+
+
+def test_an_input_of_one_value_is_left_out_of_the_artifact() -> None:
+    dataset = made_table(90)
+    dataset.frame["x0"] = dataset.frame["x0"].clip(0.0, 0.1)
+    stacks = quick(dataset).stacks
+    table = EncodedTable.of(dataset, stacks.design)
+    members = stacks.fit(table, np.ones((1, 90), dtype=bool), 1, ignore)
+    encoding = members.pipeline(0, np.ones(3)).encoding
+    ends = [made for source, made in encoding.columns if source == 0]
+    assert 1 < len(ends) < RAMPS + 1
+    assert all(isinstance(made, tuple) and made[0] < made[1] for made in ends)
+    assert len(encoding) < len(members.inputs.sources)
 
 
 def test_a_missing_value_is_the_mean_of_the_training_rows_and_is_indicated() -> None:
@@ -171,12 +225,14 @@ def test_a_missing_value_is_the_mean_of_the_training_rows_and_is_indicated() -> 
     rows = np.arange(200) % 3 > 0
     procedure = quick(dataset)
     table = EncodedTable.of(dataset, procedure.stacks.design)
-    stack, _ = procedure.stacks.fit(table, rows[np.newaxis], 1, ignore)
-    pipeline = stack.member(0)
+    members = procedure.stacks.fit(table, rows[np.newaxis], 1, ignore)
+    weights = np.array([0.2, 0.3, 0.5])
+    pipeline = members.pipeline(0, weights)
     assert pipeline.mean[0] == pytest.approx(np.nanmean(dataset.X[rows, 0]), rel=1e-12)
-    filled = table.logits(pipeline, np.flatnonzero(~rows))
+    held_out = np.flatnonzero(~rows)
+    filled = np.tensordot(weights, members.logits(0, held_out), 1)[:, 0]
     expected = logit(pipeline.class_probabilities(dataset.X[~rows]))
-    np.testing.assert_allclose(filled, expected, rtol=1e-12)
+    np.testing.assert_allclose(filled, expected, rtol=1e-9)
     whole = procedure.fit(dataset, 1, ignore).pipeline
     given, missing = np.array([[0.0, 0.0, 0.0, 1.0]]), np.array([[np.nan, 0.0, 0.0, 1.0]])
     given[0, 0] = np.nanmean(dataset.X[:, 0])
@@ -194,10 +250,10 @@ def test_a_column_that_a_fold_knows_no_value_of_is_no_fault() -> None:
 
 
 def test_many_rows_are_fitted_set_by_set_and_few_in_stacks() -> None:
-    networks = Stacks(TWO_CLASSES, (10.0, 15.0, 20.0))
-    few, many = np.ones((50, 240), dtype=bool), np.ones((4, 2001), dtype=bool)
-    assert [part.stop - part.start for part in networks.chunks(few, 20)] == [20, 20, 20]
-    assert [part.stop - part.start for part in networks.chunks(few, 2000)] == [2] * 25
+    networks = Stacks(TWO_CLASSES, FAMILIES)
+    few, many = np.ones((100, 240), dtype=bool), np.ones((4, MANY_ROWS + 1), dtype=bool)
+    assert [part.stop - part.start for part in networks.chunks(few, 20)] == [80, 80]
+    assert [part.stop - part.start for part in networks.chunks(few, 1000)] == [17] * 6
     assert [part.stop - part.start for part in networks.chunks(many, 20)] == [1, 1, 1, 1]
 
 
@@ -231,7 +287,7 @@ def test_no_fit_divides_a_group(inner_folds: int, monkeypatch: pytest.MonkeyPatc
 
     def watched(
         self: Stacks, table: EncodedTable, training: Mask, seed: int, on_share: OnShare
-    ) -> tuple[Pipeline, Array]:
+    ) -> Members:
         seen.extend(training)
         return fit(self, table, training, seed, on_share)
 
@@ -306,11 +362,11 @@ def test_the_unit_of_weights_changes_nothing_and_weights_do() -> None:
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        (270, (9, 20, 9)),
-        (900, (9, 10, 9)),
-        (1500, (9, 5, 5)),
-        (4000, (5, 4, 5)),
-        (10_000, (5, 2, 3)),
+        (270, (9, 5, 5)),
+        (900, (9, 3, 5)),
+        (1500, (5, 3, 5)),
+        (4000, (5, 2, 3)),
+        (10_000, (5, 1, 3)),
         (50_000, (5, 1, 1)),
         (1_000_000, (3, 1, 1)),
     ],
@@ -319,7 +375,11 @@ def test_folds_and_repeats_follow_the_size(rows: int, expected: tuple[int, int, 
     dataset = made_table(rows, columns=1)
     assert plan_for(dataset, None, None) == Plan(*expected)
     assert plan_for(dataset, 4, 3) == Plan(4, 3, expected[2])
-    work = [rows * folds * repeats * (inner + 1) for rows, folds, repeats, inner in SIZES[:-1]]
+    passes = Stacks(TWO_CLASSES, FAMILIES).iterations
+    work = [
+        rows * passes(int(rows)) * folds * repeats * (inner + 1)
+        for rows, folds, repeats, inner in SIZES[:-1]
+    ]
     assert max(work) < 3.5 * min(work)
 
 
@@ -330,8 +390,8 @@ def test_a_rare_class_of_many_rows_is_calibrated_by_cross_validation() -> None:
 
 
 def test_columns_and_classes_count_as_rows_do() -> None:
-    assert plan_for(made_table(300, columns=1997), None, None) == Plan(5, 2, 3)
-    assert plan_for(made_table(960, classes=60, columns=20), None, None) == Plan(5, 4, 5)
+    assert plan_for(made_table(300, columns=1997), None, None) == Plan(5, 1, 3)
+    assert plan_for(made_table(960, classes=60, columns=20), None, None) == Plan(5, 2, 3)
 
 
 def test_a_class_with_few_rows_makes_fewer_folds() -> None:
@@ -346,12 +406,12 @@ def test_a_class_with_few_rows_makes_fewer_folds() -> None:
 def test_two_thousand_columns_are_learned() -> None:
     dataset = made_table(80, columns=1999, signal=0.2)
     artifact = quick(dataset).run("wide", dataset, 1, ignore)
-    assert artifact.pipeline.network.layer_sizes == (2002, 16, 1)
+    assert artifact.pipeline.network.layer_sizes == (2002, 24, 1)
 
 
 def test_many_rows_have_fewer_passes() -> None:
-    passes = Stacks(TWO_CLASSES, (10.0,)).iterations
-    assert [passes(rows) for rows in (10, 50_000, 100_000, 10**6)] == [100, 100, 50, 10]
+    passes = Stacks(TWO_CLASSES, FAMILIES).iterations
+    assert [passes(rows) for rows in (10, 4000, 16_000, 100_000, 10**6)] == [60, 60, 30, 12, 10]
 
 
 def too_few_rows() -> Dataset:
@@ -465,7 +525,7 @@ def test_a_fit_that_diverges_is_reported_as_such() -> None:
     dataset, rate = made_table(), partial(GradientDescent, learning_rate=1e200)
     design = replace(TWO_CLASSES, optimizer=rate)
     with pytest.raises(DivergenceError, match="smaller learning rate"):
-        PlannedTableFit(QUICK, Stacks(design, (1.0,))).fit(dataset, 1, ignore)
+        PlannedTableFit(QUICK, Stacks(design, (Family((1.0,)),))).fit(dataset, 1, ignore)
 
 
 def test_a_task_that_fails_ends_the_others() -> None:

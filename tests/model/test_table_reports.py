@@ -13,7 +13,7 @@ from model.evaluation import importance, metrics
 from model.evaluation.importance import permutation_importances
 from model.evaluation.validation import Repeat
 from model.recipes.procedures import OnFit
-from model.recipes.tables import table_recipe
+from model.recipes.tables.table_fit import table_recipe
 from model.reports.evidence import Evidence, gather
 from model.reports.plots import png
 from model.reports.report import make_report

@@ -15,6 +15,7 @@ from model.artifact.artifact import Artifact
 from model.data import Dataset
 from model.evaluation.calibration import fit_temperature, platt
 from model.evaluation.figures import dataset_metrics, subgroup_metrics
+from model.evaluation.stacking import stacking_weights
 from model.evaluation.validation import Mask, Rows
 from model.inference.pipeline import Pipeline
 from model.network.initializers import glorot_uniform
@@ -22,31 +23,36 @@ from model.network.losses import BinaryCrossEntropy, CategoricalCrossEntropy
 from model.network.optimizers import Adam
 from model.network.training import History
 from model.recipes.design import Design, Fitted
-from model.recipes.parallel import OnShare, in_parallel
-from model.recipes.plans import Plan, inner_sets, plan_for
 from model.recipes.procedures import Judged, OnFit, artifact_of, judge
 from model.recipes.recipes import Recipe
-from model.recipes.refusals import check_classes, check_limits, check_values
-from model.recipes.stacks import EncodedTable, Stacks
+from model.recipes.tables.inputs import EncodedTable
+from model.recipes.tables.parallel import OnShare, in_parallel
+from model.recipes.tables.plans import Plan, inner_sets, plan_for
+from model.recipes.tables.refusals import check_classes, check_limits, check_values
+from model.recipes.tables.stacks import Family, Members, Stacks
 from model.schema.encoding import Encoding
 
-PENALTIES = (10.0, 15.0, 20.0)
+FAMILIES = (
+    Family((3.0, 10.0, 30.0), has_ramps=True, has_scales=True),
+    Family((10.0, 30.0), has_ramps=True),
+    Family((3.0, 10.0, 30.0)),
+)
 
 TWO_CLASSES = Design(
     encode=Encoding.for_table,
-    hidden_layer_sizes=(8,),
-    hidden_activation="tanh",
+    hidden_layer_sizes=(),  # by the number of rows
+    hidden_activation="relu",
     initializer=glorot_uniform,
     loss=BinaryCrossEntropy(),
-    optimizer=partial(Adam, learning_rate=0.05),
-    iterations=100,
+    optimizer=partial(Adam, learning_rate=0.02),
+    iterations=60,
 )
 SEVERAL_CLASSES = replace(TWO_CLASSES, loss=CategoricalCrossEntropy())
 
 
 @dataclass(frozen=True)
 class PlannedTableFit:
-    """Averages networks and calibrates the mean, for a table of any size.
+    """Weighs networks and calibrates their sum, for a table of any size.
 
     Parameters
     ----------
@@ -54,24 +60,28 @@ class PlannedTableFit:
         How often the table is divided.
     stacks : Stacks
         The networks: of one sigmoid for two classes, else of a softmax.
+    weigh : callable
+        Gives the networks their weights, see `model.evaluation.stacking`.
 
     Notes
     -----
-    As `model.recipes.procedures.NestedCrossValidation`, but that the number of divisions follows
-    the number of rows, that a softmax is calibrated by one temperature, and that rows may have
-    weights and groups. All that is learned, means that stand in for missing values included, is
-    learned from the training rows of a fold.
+    The networks of all families are fitted to the training rows of the inner division; what they
+    say of the rows that were held out gives the weights with which the networks fitted to all
+    training rows are summed (`model.evaluation.stacking`), and the calibration of the sum. The
+    result is one network, with the members side by side. All that is learned, quantiles and means
+    that stand in for missing values included, is learned from the training rows of a fold.
     """
 
     plan: Plan
     stacks: Stacks
+    weigh: Callable[[Array, Rows, Array], Array] = stacking_weights
     fewest_rows: ClassVar[int] = 2
     safeguards: ClassVar[tuple[str, ...]] = (
-        "The scaler, and the means that replace missing values, come from the training rows of "
-        "each fold only; in the inner cross-validation, from the training rows of the inner fold.",
-        "The strength of the penalty is not chosen: networks of several strengths are averaged.",
-        "The calibration is fitted to held-out probabilities of a cross-validation within the "
-        "training rows of each outer fold.",
+        "The scaler, the quantiles, and the means that replace missing values come from the "
+        "training rows of each fold only; in the inner cross-validation, from the training rows of "
+        "the inner fold.",
+        "The weights of the networks and the calibration are fitted to held-out predictions of a "
+        "cross-validation within the training rows of each outer fold.",
         "If the table has groups, the rows of one group are always in the same fold, in both "
         "cross-validations.",
         "The threshold for the cost comes from the cost matrix; it is not fitted to the rows.",
@@ -158,16 +168,16 @@ class PlannedTableFit:
         within = np.concatenate([training[owners], training])
         tasks = [
             partial(self._fit_chunk, table, sets[chunk], within[chunk], random_state)
-            for chunk in self.stacks.chunks(sets, table.columns.shape[1])
+            for chunk in self.stacks.chunks(sets, table.inputs)
         ]
         of_a_set = self.fits_of_a_fold * len(training) / len(sets)
         done = in_parallel(tasks, lambda number: on_fit(number * of_a_set))
         found = [one for chunk in done for one in chunk]
         return [
-            self._calibrated(
+            self._combined(
                 dataset.classes,
                 table,
-                served.fitted,
+                served,
                 [one for one, owner in zip(found, owners, strict=False) if owner == index],
             )
             for index, served in enumerate(found[len(owners) :])
@@ -177,39 +187,45 @@ class PlannedTableFit:
         self, table: EncodedTable, sets: Mask, within: Mask, random_state: int, on_share: OnShare
     ) -> list[_Found]:
         """Fit to sets of rows, and predict those of the rows within that a set leaves out."""
-        stack, losses = self.stacks.fit(
+        members = self.stacks.fit(
             table, sets, random_state, lambda share: on_share(share * len(sets))
         )
-        found = []
-        for index, held_out in enumerate(within & ~sets):
-            pipeline, rows = stack.member(index), np.flatnonzero(held_out)
-            fitted = Fitted(pipeline, History(list(losses[:, index])))
-            found.append(_Found(fitted, rows, table.logits(pipeline, rows)))
-        return found
+        held_out = [np.flatnonzero(mask) for mask in within & ~sets]
+        return [
+            _Found(members, index, rows, members.logits(index, rows))
+            for index, rows in enumerate(held_out)
+        ]
 
-    def _calibrated(
-        self, classes: Rows, table: EncodedTable, fitted: Fitted, inner: Sequence[_Found]
+    def _combined(
+        self, classes: Rows, table: EncodedTable, served: _Found, inner: Sequence[_Found]
     ) -> Fitted:
-        """Calibrate a fit by what those of the inner division say of the rows they left out."""
+        """Sum and calibrate members by what those of the inner division say of held-out rows."""
         rows = np.concatenate([one.rows for one in inner])
-        logits = np.concatenate([one.logits for one in inner])
+        logits = np.concatenate([one.logits for one in inner], axis=1)
         counts = table.counts(rows)
-        members = {"l2_of_members": list(self.stacks.penalties)}
-        if logits.ndim == 1:
-            intercept, slope = platt(logits, classes[rows].astype(np.float64), counts)
-            settings = {"platt_intercept": intercept, "platt_slope": slope}
+        weights = self.weigh(logits, classes[rows], counts)
+        combined = np.tensordot(weights, logits, 1)
+        settings: dict[str, float | list[float]] = {
+            "l2_of_members": self.stacks.penalties,
+            "weights_of_members": weights.tolist(),
+        }
+        if combined.shape[1] == 1:
+            labels = classes[rows].astype(np.float64)
+            intercept, slope = platt(combined[:, 0], labels, counts)
+            settings |= {"platt_intercept": intercept, "platt_slope": slope}
         else:
-            intercept, slope = 0.0, fit_temperature(logits, classes[rows], counts)
-            settings = {"softmax_slope": slope}
-        pipeline = fitted.pipeline.calibrated(intercept, slope)
-        return replace(fitted, pipeline=pipeline, settings={**members, **settings})
+            intercept, slope = 0.0, fit_temperature(combined, classes[rows], counts)
+            settings |= {"softmax_slope": slope}
+        pipeline = served.members.pipeline(served.index, weights).calibrated(intercept, slope)
+        return Fitted(pipeline, History(list(served.members.losses[:, served.index])), settings)
 
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """A fit, and the logits that it gives rows that it has not seen."""
+    """The members of a set of rows, and the logits that they give rows that they have not seen."""
 
-    fitted: Fitted
+    members: Members
+    index: int
     rows: Rows
     logits: Array
 
@@ -233,7 +249,7 @@ class TableFit:
         """Return the procedure for a table."""
         design = TWO_CLASSES if len(dataset.labels) == 2 else SEVERAL_CLASSES
         plan = plan_for(dataset, self.folds, self.repeats)
-        return PlannedTableFit(plan, Stacks(design, PENALTIES))
+        return PlannedTableFit(plan, Stacks(design, FAMILIES))
 
     def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
         """Return an artifact."""

@@ -24,12 +24,12 @@ FEW_COLUMNS = 48
 """With fewer columns and classes, a row costs about the same."""
 
 SIZES = (
-    # rows, folds, repeats, inner folds: at each about as many rows are fitted in all.
-    (500, 9, 20, 9),
-    (1_000, 9, 10, 9),
-    (2_000, 9, 5, 5),
-    (5_000, 5, 4, 5),
-    (20_000, 5, 2, 3),
+    # rows, folds, repeats, inner folds: at each the fits take about as long in all.
+    (500, 9, 5, 5),
+    (1_000, 9, 3, 5),
+    (2_000, 5, 3, 5),
+    (5_000, 5, 2, 3),
+    (20_000, 5, 1, 3),
     (100_000, 5, 1, 1),
     (math.inf, 3, 1, 1),
 )

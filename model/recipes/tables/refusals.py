@@ -11,7 +11,7 @@ from model.data import Dataset
 from model.errors import DataError
 from model.evaluation.validation import Mask
 from model.memory import usable_memory
-from model.recipes.plans import units_of_classes
+from model.recipes.tables.plans import units_of_classes
 
 MAX_ENCODED = 20_000
 """Numbers and indicators that a network reads: its weights must fit into an artifact."""

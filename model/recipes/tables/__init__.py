@@ -1,0 +1,1 @@
+"""Tables: how any table is fitted, judged and refused."""
