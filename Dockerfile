@@ -9,6 +9,7 @@ COPY requirements requirements
 RUN tools/bin/pip install --require-hashes -r requirements/build.txt \
  && tools/bin/pip --python /opt/heartline install --require-hashes -r requirements/$PARTS.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY heartline heartline
 COPY model model
 COPY service service
 RUN tools/bin/pip wheel --no-build-isolation --wheel-dir wheels . \

@@ -17,12 +17,12 @@ class HeartlineError(Exception):
 
 
 class DataError(HeartlineError):
-    """A data file that cannot be used.
+    """A data file, or a table in memory, that cannot be used.
 
     Parameters
     ----------
-    path : Path
-        The file.
+    path : Path or str
+        The file, or in a few words what else holds the rows.
     problem : str
         What is wrong and what was expected.
     line, row : int, optional
@@ -33,7 +33,7 @@ class DataError(HeartlineError):
 
     def __init__(
         self,
-        path: Path,
+        path: Path | str,
         problem: str,
         *,
         line: int | None = None,

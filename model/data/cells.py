@@ -2,68 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from model.arrays import Array
-from model.data.sources import Cells, Table
+from model.data.sources import Cells
+from model.schema.cell_faults import MISSING_TEXTS, Fault, value_faults
 from model.schema.features import Feature
 from model.schema.rules import Mask, Rule, RuleTable
-
-MISSING_TEXTS = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
-"""Texts, in small letters, that mean a missing value in many files."""
-
-MAX_LISTED = 100
-"""Bad cells that an error lists; it counts all of them."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong with cells of a column.
-
-    Parameters
-    ----------
-    column : str
-        Its name.
-    is_bad : Mask of shape (n,)
-        Which cells it is wrong with.
-    problem : str
-        What is wrong.
-    """
-
-    column: str
-    is_bad: Mask
-    problem: str
-
-
-def check_cells(table: Table, faults: Iterable[Fault]) -> None:
-    """Raise an error that counts all bad cells of a table and lists the first, if there is one.
-
-    Raises
-    ------
-    DataError
-        Its text names file, line and column of the first, a note of it those of the others; no
-        cell is repeated.
-    """
-    found = [fault for fault in faults if fault.is_bad.any()]
-    count = sum(int(fault.is_bad.sum()) for fault in found)
-    if not count:
-        return
-    rows = (np.flatnonzero(fault.is_bad)[:MAX_LISTED].tolist() for fault in found)
-    places = sorted((row, number) for number, of_fault in enumerate(rows) for row in of_fault)
-    errors = [
-        table.fault(found[number].problem, row=row, column=found[number].column)
-        for row, number in places[:MAX_LISTED]
-    ]
-    if count > 1:
-        lines = [str(error).removeprefix(f"{table.path}, ") for error in errors]
-        more = [f"and {count - len(lines)} more"] if count > len(lines) else []
-        listed = "".join(f"\n  {line}" for line in [*lines, *more])
-        errors[0].add_note(f"{count} cells cannot be used:{listed}")
-    raise errors[0]
 
 
 @dataclass(frozen=True)
@@ -133,15 +81,7 @@ def faults_of(cells: Cells, feature: Feature, numbers: Numbers) -> list[Fault]:
     looks_missing = is_bad & _looks_missing(cells)
     if not feature.is_optional:
         looks_missing |= is_missing
-    expected = feature.expected
-    return [
-        Fault(feature.name, looks_missing, f"a value is missing; expected {expected}"),
-        Fault(
-            feature.name,
-            is_bad & ~looks_missing,
-            f"not a value of this column; expected {expected}",
-        ),
-    ]
+    return value_faults(feature, looks_missing, is_bad & ~looks_missing)
 
 
 def _looks_missing(cells: Cells) -> Mask:

@@ -15,10 +15,11 @@ import polars as pl
 
 from model.arrays import Array
 from model.artifact.metadata import MAX_CLASSES
-from model.data.cells import MISSING_TEXTS, Fault, as_numbers, check_cells
+from model.data.cells import as_numbers
 from model.data.sources import Cells, Table
 from model.data.sources.table import shown
 from model.data.table_schema import Ignored, TableSchema, Target
+from model.schema.cell_faults import MISSING_TEXTS, Fault
 from model.schema.features import MAX_SHOWN, Feature, is_name
 
 FEWEST_ROWS = 5
@@ -117,7 +118,7 @@ def infer_schema(table: Table, target: str, name: str, data: str = "") -> Inferr
     notes: dict[str, list[str]] = {}
     classes = _target(found, notes)
     columns = [_column(look, notes) for look in looks.values()]
-    check_cells(table, faults)
+    table.check(faults)
     if not any(isinstance(column, Feature) for column in columns):
         raise table.fault("no column is left to predict from: all look like ids, texts or dates")
     try:
@@ -358,12 +359,8 @@ def _levels(look: Look, notes: list[str]) -> dict[str, Any] | str:
     """Return a column of texts as codes, or why it cannot be used."""
     _note_mixed(look, look.cells.numbers.is_not_null(), "a text")
     counts = look.text_counts
-    if all(map(DATE.fullmatch, counts)):
-        return "It holds dates or times. Put numbers in their place, such as an age in days."
-    if all(map(DECIMAL_COMMA.fullmatch, counts)):
-        return "Its numbers have a decimal comma. Write them with a point."
-    if len(counts) == sum(counts.values()) > FEW_NUMBERS:
-        return "Every row holds another text, as an id does."
+    if reason := _no_levels(look):
+        return reason
     kept = [text for text, rows in counts.items() if rows >= FEWEST_ROWS and is_name(text)]
     kept = sorted(kept, key=lambda text: (-counts[text], text))[:MOST_LEVELS]
     if not kept:
@@ -388,6 +385,33 @@ def _levels(look: Look, notes: list[str]) -> dict[str, Any] | str:
         "codes": tuple(enumerate(levels)),
         "texts_only": True,
     }
+
+
+def _no_levels(look: Look) -> str:
+    """Return why texts are no levels; nothing where they may be."""
+    counts = look.text_counts
+    if all(map(DATE.fullmatch, counts)):
+        return "It holds dates or times. Put numbers in their place, such as an age in days."
+    if all(map(DECIMAL_COMMA.fullmatch, counts)) and any("," in text for text in counts):
+        return "Its numbers have a decimal comma. Write them with a point."
+    if _are_written_numbers(look):
+        return (
+            "Its numbers are texts. Put numbers in their place; if they are codes, put "
+            'kind = "nominal" and codes = [ ... ] here.'
+        )
+    if len(counts) == sum(counts.values()) > FEW_NUMBERS:
+        return "Every row holds another text, as an id does."
+    return ""
+
+
+def _are_written_numbers(look: Look) -> bool:
+    """Return whether texts are numbers in a file, or a frame, that has a type for these."""
+    if look.table.reads_text or len(look.text_counts) <= FEW_NUMBERS:
+        return False
+    texts = look.texts.drop_nulls()
+    is_word = _is_in(texts.str.to_lowercase(), MISSING_TEXTS)
+    share = as_numbers(texts.filter(~is_word)).is_not_null().mean() or 0.0
+    return float(share) >= NUMBERS_SHARE  # type: ignore[arg-type]
 
 
 def _target(look: Look, notes: dict[str, list[str]]) -> Feature:

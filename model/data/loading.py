@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -14,15 +14,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from model.arrays import Array
-from model.data.cells import Fault, as_numbers, check_cells, faults_of, numbers_of
+from model.data.cells import as_numbers, faults_of, numbers_of
 from model.data.dataset import OWN_FILE_CARD, Dataset
 from model.data.schema_file import SchemaError
 from model.data.sources import Cells, Table, read_source
 from model.data.sources.table import shown
 from model.data.table_schema import DEFAULT_REASON, DEFAULT_THRESHOLD, TableSchema
 from model.errors import DataError
+from model.inference.frames import own_names
+from model.schema.cell_faults import Fault
+from model.schema.features import Feature, FeatureSet
 
-OWN_SOURCE = "a file of the user's own"
+OWN_SOURCE = "a {} of the user's own"
 
 Columns: TypeAlias = Mapping[str, Cells]
 """The columns of a file by their names in the schema."""
@@ -57,28 +60,25 @@ def dataset_of(schema: TableSchema, table: Table, *, is_other: bool = False) -> 
     """Return the rows of a table as a data set; see `load_dataset`."""
     columns = _own_columns(schema, table)
     faults: list[Fault] = []
-    frame: dict[str, Array] = {}
-    for feature in schema.used:
-        cells = columns[feature.name]
-        numbers = numbers_of(cells, feature, reads_text=table.reads_text)
-        faults += faults_of(cells, feature, numbers)
-        frame[feature.name] = numbers.values
+    frame = _numbers(schema.used, columns, table, faults)
     groups, weights = None, None
     if schema.group:
         groups = _groups(columns[schema.group], schema.group, faults)
     if schema.weight:
         weights = _weights(columns[schema.weight], schema.weight, faults)
-    check_cells(table, faults)
+    table.check(faults)
     if groups is not None and groups.max() == 0:
         problem = "all rows are of one group, so that none can be held out"
         raise table.fault(problem, column=schema.group)
+    path = table.path if isinstance(table.path, Path) else None
+    kind = "file" if path else table.path
     return Dataset(
         frame=pd.DataFrame(frame, index=table.lines),
         features=schema.features,
         target=schema.target.feature,
         card=OWN_FILE_CARD if is_other else schema.card,
-        source=OWN_SOURCE if is_other or not schema.source else schema.source,
-        path=table.path,
+        source=OWN_SOURCE.format(kind) if is_other or not schema.source else schema.source,
+        path=path,
         threshold_reason=_threshold_reason(schema, is_other=is_other),
         costs=schema.target.costs,
         subgroups=schema.subgroups,
@@ -87,6 +87,44 @@ def dataset_of(schema: TableSchema, table: Table, *, is_other: bool = False) -> 
         groups=groups,
         weights=weights,
     )
+
+
+def rows_to_predict(path: Path, features: FeatureSet) -> Array:
+    """Return the rows of a file as numbers, of shape (n, n_features).
+
+    Parameters
+    ----------
+    path : Path
+        It has a column for each feature under one of its names; other columns are not looked at.
+    features : FeatureSet
+        The input columns of a model.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be used; its text names file, line and column.
+    """
+    table = read_source(path)
+    names = own_names(list(table.columns), features, table.fault)
+    columns = {own: table.columns[name] for own, name in names.items()}
+    _check_usable(columns, table)
+    faults: list[Fault] = []
+    numbers = _numbers(features, columns, table, faults)
+    table.check(faults)
+    return np.column_stack(list(numbers.values()))
+
+
+def _numbers(
+    features: Iterable[Feature], columns: Columns, table: Table, faults: list[Fault]
+) -> dict[str, Array]:
+    """Return the numbers of each column, and note which cells stand for none."""
+    frame = {}
+    for feature in features:
+        cells = columns[feature.name]
+        numbers = numbers_of(cells, feature, reads_text=table.reads_text)
+        faults += faults_of(cells, feature, numbers)
+        frame[feature.name] = numbers.values
+    return frame
 
 
 def _threshold_reason(schema: TableSchema, *, is_other: bool) -> str:
@@ -133,10 +171,14 @@ def _own_columns(schema: TableSchema, table: Table) -> Columns:
     """Return the columns that are used, by the names that the schema has for them."""
     own = _own_names(schema)
     columns = {own[name]: cells for name, cells in table.columns.items() if name in own}
+    _check_usable(columns, table)
+    return columns
+
+
+def _check_usable(columns: Columns, table: Table) -> None:
     for name, cells in columns.items():
         if cells.problem:
             raise table.fault(cells.problem, column=shown(name))
-    return columns
 
 
 def _groups(cells: Cells, name: str, faults: list[Fault]) -> NDArray[np.intp]:

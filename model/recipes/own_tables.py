@@ -56,13 +56,25 @@ def recipe_for(
         if target is None:
             raise RecipeError(f"{name}: a file of rows needs --target, the column to predict")
         table = read_source(path)
-        inferred = infer_schema(table, target, path.stem)
-        on_inferred(inferred)
-        schema = inferred.schema
-        load = partial(_load, schema, table)
+        return inferred_recipe(table, target, path.stem, folds, repeats, on_inferred)
     else:
         return _built_in(name, folds, repeats)
     return table_recipe(schema.name, load, folds=folds, repeats=repeats)
+
+
+def inferred_recipe(
+    table: Table,
+    target: str,
+    name: str,
+    folds: int | None,
+    repeats: int | None,
+    on_inferred: Callable[[Inferred], None],
+) -> Recipe:
+    """Return the recipe of a table whose schema is inferred; see `recipe_for`."""
+    inferred = infer_schema(table, target, name)
+    on_inferred(inferred)
+    schema = inferred.schema
+    return table_recipe(name, partial(_load, schema, table), folds=folds, repeats=repeats)
 
 
 def _load(schema: TableSchema, table: Table, data: Path | None) -> Dataset:

@@ -78,6 +78,30 @@ def test_the_serving_parts_say_what_other_commands_lack(
     )
 
 
+def test_the_serving_parts_predict_in_python_and_say_what_training_lacks(clone: Path) -> None:
+    code = (
+        "import heartline\n"
+        "model = heartline.load('artifacts/heart.npz')\n"
+        "example = model.artifact.features.example()\n"
+        "print(*model.predict({name: [value] for name, value in example.items()}))\n"
+        "heartline.train({'x': [1, 2], 'y': ['a', 'b']}, 'y')\n"
+    )
+    ended = subprocess.run(
+        [f"{VENV}/bin/python", "-c", code],
+        cwd=clone,
+        env=environment(PYTHONPATH=""),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout == "absence\n"
+    assert re.fullmatch(
+        r"ImportError: training needs \w+: in the checkout, scripts/install all or "
+        r"pip install '\.\[train\]'",
+        ended.stderr.splitlines()[-1],
+    )
+
+
 def test_the_serving_parts_say_what_tracing_lacks(clone: Path) -> None:
     ended = subprocess.run(
         [f"{VENV}/bin/heartline", "serve"],

@@ -10,7 +10,9 @@ import pytest
 from model.data.heart import HEART_FILE
 from tests.conftest import ARTIFACT, ROOT, read_json
 from tests.end_to_end.processes import COMMAND, environment
-from tests.golden.pages import BLOCK, PAGES, SERVICE, ask, examples, shown, with_pictures
+from tests.golden.blocks import BLOCK, SERVICE
+from tests.golden.pages import PAGES, ask, examples, shown, with_pictures
+from tests.golden.tutorial import TUTORIAL
 
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text() for path in PAGES}
 README = TEXTS["README.md"]
@@ -31,6 +33,7 @@ LINKING = {
     path: path.read_text()
     for path in (
         *PAGES,
+        TUTORIAL,
         ROOT / "SECURITY.md",
         ROOT / "CHANGELOG.md",
         *(ROOT / "docs" / "decisions").glob("*.md"),

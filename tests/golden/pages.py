@@ -14,10 +14,13 @@ from typing import Any
 
 from tests.conftest import ARTIFACT, ROOT
 from tests.end_to_end.processes import COMMAND, started, wait_until_ready
+from tests.golden.blocks import BLOCK, SERVICE, laid_out
+from tests.golden.tutorial import TUTORIAL
 
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-SERVICE = "http://127.0.0.1:8000"
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = (
+    ROOT / "README.md",
+    *(page for page in sorted((ROOT / "docs").glob("*.md")) if page != TUTORIAL),
+)
 
 
 def shown(figure: dict[str, float]) -> str:
@@ -77,14 +80,3 @@ def ask(language: str, code: str) -> dict[str, Any]:
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     answer: dict[str, Any] = json.loads(printed) if language == "sh" else ast.literal_eval(printed)
     return answer
-
-
-def laid_out(answer: dict[str, Any]) -> str:
-    """Return JSON with one line for each entry of a list of objects."""
-    members = []
-    for key, value in answer.items():
-        text = json.dumps(value)
-        if value and isinstance(value, list) and isinstance(value[0], dict):
-            text = "[\n" + ",\n".join(f"  {json.dumps(entry)}" for entry in value) + "\n]"
-        members.append(f"{json.dumps(key)}: {text}")
-    return "{" + ", ".join(members) + "}"

@@ -14,7 +14,7 @@ from model.artifact.artifact import Artifact
 from service.app import create_app
 from service.settings import Settings
 from tests.conftest import ARTIFACT
-from tests.golden.pages import refresh
+from tests.golden import pages, tutorial
 
 HERE = Path(__file__).parent
 
@@ -43,4 +43,5 @@ if __name__ == "__main__":
     app = create_app(Settings(artifact=ARTIFACT))
     _write("openapi.json", app.openapi())
     _write("predictions.json", asyncio.run(predictions(app, Artifact.load(ARTIFACT))))
-    refresh()
+    pages.refresh()
+    tutorial.refresh()

@@ -186,6 +186,18 @@ def test_a_decimal_comma_is_named(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["parquet", "ndjson"])
+@pytest.mark.parametrize("form", ["{}", "{}.5"])
+def test_numbers_that_are_texts_are_left_out_where_files_have_types(
+    kind: str, form: str, tmp_path: Path
+) -> None:
+    numbers = [*(form.format(row // 2) for row in range(ROWS - 2)), "NA", None]
+    assert reason_of(infer(tmp_path, numbers, kind)).startswith("Its numbers are texts. Put ")
+    codes = [str(row % 8) for row in range(ROWS)]
+    assert feature_of(infer(tmp_path, codes, kind)).texts_only
+    assert feature_of(infer(tmp_path, numbers)).kind in ("count", "continuous")
+
+
 def test_dates_of_parquet_are_left_out(tmp_path: Path) -> None:
     for column in (pl.Series(DATES[0]).str.to_date(), pl.Series(DATES[4]).str.to_datetime()):
         assert "dates or times" in reason_of(infer(tmp_path, column.to_list(), "parquet"))

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.data.cells import MAX_LISTED, faults_of, numbers_of
+from model.data.cells import faults_of, numbers_of
 from model.data.dataset import Costs
 from model.data.heart import HEART, load_heart
 from model.data.loading import dataset_of, load_dataset
@@ -22,6 +22,7 @@ from model.data.schema_file import SchemaError
 from model.data.sources import read_source
 from model.data.table_schema import Ignored, TableSchema, Target
 from model.errors import DataError
+from model.schema.cell_faults import MAX_LISTED
 from model.schema.features import Feature
 
 AGE = Feature("age", "Age", "count", 50, minimum=0, maximum=120)

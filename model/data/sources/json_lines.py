@@ -33,7 +33,7 @@ def read_ndjson(path: Path, text: TextIOWrapper, check: CheckNames | None) -> Ta
         for line, record in rows:
             _check_names(path, line, record, names)
             lines.append(line)
-        chunks.append([_typed([record[name] for _, record in rows]) for name in names])
+        chunks.append([typed_cells([record[name] for _, record in rows]) for name in names])
     columns = (_together(parts) for parts in zip(*chunks, strict=True))
     return Table(path, dict(zip(names, columns, strict=True)), np.array(lines, np.int64))
 
@@ -84,8 +84,8 @@ def _check_names(path: Path, line: int, record: dict[str, Any], names: Sequence[
     raise DataError(path, problem, line=line, column=shown(unknown))
 
 
-def _typed(values: list[Any]) -> Cells:
-    """Return values of JSON as cells."""
+def typed_cells(values: list[Any]) -> Cells:
+    """Return values of JSON as cells: texts, numbers, true and false, and None."""
     types = set(map(type, values)) - {type(None)}
     if types & {list, dict}:
         return Cells.of(len(values), problem="holds lists or objects")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from model.errors import DataError
+from model.schema.cell_faults import Fault, check_faults
 
 Lines: TypeAlias = NDArray[np.int64]
 
@@ -78,8 +79,8 @@ class Table:
 
     Parameters
     ----------
-    path : Path
-        The file.
+    path : Path or str
+        The file, or in a few words what else holds the rows.
     columns : dict of str to Cells
         The cells of each column, by the names that the file gives.
     lines : NDArray of int64, of shape (n,)
@@ -92,7 +93,7 @@ class Table:
         Whether the file has no lines, so that `lines` are the numbers of the rows.
     """
 
-    path: Path
+    path: Path | str
     columns: dict[str, Cells]
     lines: Lines
     header_line: int | None = None
@@ -110,6 +111,10 @@ class Table:
         if self.has_rows_only:
             return DataError(self.path, problem, row=line, column=column)
         return DataError(self.path, problem, line=line, column=column)
+
+    def check(self, faults: Iterable[Fault]) -> None:
+        """Raise an error for cells that cannot be used; see `check_faults`."""
+        check_faults(self.path, faults, self.fault)
 
 
 def shown(name: str) -> str:
