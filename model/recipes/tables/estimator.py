@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -100,7 +100,7 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
 
         Raises
         ------
-        ValueError
+        ValueError or TypeError
             When X, y or a parameter cannot be used.
         DivergenceError
             When the training leaves the finite numbers.
@@ -166,7 +166,9 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
             With two classes the log-odds of the last, else the logit of each.
         """
         rows = self._rows(X)
-        logits = replace(self.pipeline_, network=_linear(self.pipeline_.network)).predict_proba(rows)
+        logits = replace(self.pipeline_, network=_linear(self.pipeline_.network)).predict_proba(
+            rows
+        )
         return logits[:, 0] if logits.shape[1] == 1 else logits
 
     def _rows(self, X: Any) -> Array:
@@ -177,8 +179,7 @@ class NeuralNetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[m
         procedure = TableFit().planned(dataset)
         if self.cv is None:
             return procedure
-        if not isinstance(self.cv, Integral) or self.cv < 2:
-            raise ValueError(f"cv must be None or an integer of at least 2; got {self.cv!r}")
+        check_scalar(self.cv, "cv", Integral, min_val=2)
         return replace(procedure, plan=replace(procedure.plan, inner_folds=int(self.cv)))
 
 
@@ -192,15 +193,19 @@ def _check_classes(labels: NDArray[Any], classes: NDArray[np.intp]) -> None:
     if len(labels) < 2:
         raise ValueError(
             "This classifier needs samples of at least 2 classes in the data, but the data "
-            f"contains only one class: {labels[0]!r}"
+            f"contains only one class: {_shown(labels[0])}"
         )
     rows = np.bincount(classes)
     if rows.min() < 2:
+        label = _shown(labels[rows.argmin()])
         raise ValueError(
-            f"The least populated class in y, {labels[rows.argmin()]!r}, has only 1 member, which "
-            "is too few. The minimum number of members of any class is 2, for the inner "
-            "cross-validation."
+            f"The least populated class in y, {label}, has only 1 member, which is too few. The "
+            "minimum number of members of any class is 2, for the inner cross-validation."
         )
+
+
+def _shown(label: Any) -> str:
+    return repr(label.item() if isinstance(label, np.generic) else label)
 
 
 def _dataset(X: Array, classes: NDArray[np.intp], number: int) -> Dataset:
@@ -211,8 +216,7 @@ def _dataset(X: Array, classes: NDArray[np.intp], number: int) -> Dataset:
         for name in names
     )
     codes = tuple((code, f"class {code}") for code in range(number))
-    kind = "binary" if number == 2 else "nominal"
-    target = Feature(TARGET, "The class", kind, 0.0, codes=codes)
+    target = Feature(TARGET, "The class", "nominal", 0.0, codes=codes)
     frame = pd.DataFrame(X, columns=names).assign(**{TARGET: classes})
     return Dataset(frame, features, target, {}, "arrays")
 
