@@ -65,10 +65,9 @@ def test_a_frame_is_predicted_without_the_libraries_that_train(tmp_path: Path) -
 def test_the_estimator_names_the_extra_that_it_needs(tmp_path: Path) -> None:
     without = "import sys; sys.modules['sklearn'] = None; import heartline; "
     ended = python(f"{without}heartline.NeuralNetworkClassifier", tmp_path)
-    assert ended.stderr.splitlines()[-1] == (
-        "ImportError: NeuralNetworkClassifier needs sklearn: in the checkout, scripts/install all "
-        "or pip install '.[train]'"
-    )
+    error = ended.stderr.splitlines()[-1]
+    assert error.startswith("ImportError: NeuralNetworkClassifier needs sklearn")
+    assert error.endswith("pip install '.[train]'")
     assert python(f"{without}dir(heartline)", tmp_path).returncode == 0
 
 
