@@ -21,10 +21,10 @@ from model.evaluation.validation import Mask, repeated_training_sets
 from model.inference.pipeline import Pipeline
 from model.network.optimizers import GradientDescent
 from model.recipes import parallel, refusals
-from model.recipes.procedures import judge
-from model.recipes.recipes import find_recipe
 from model.recipes.tables.parallel import Abandoned, OnShare, in_parallel
 from model.recipes.tables.plans import SIZES, Plan, inner_sets, plan_for
+from model.recipes.procedures import judge
+from model.recipes.recipes import find_recipe
 from model.recipes.tables.stacks import EncodedTable, Stacks
 from model.recipes.tables.table_fit import (
     SEVERAL_CLASSES,

@@ -23,12 +23,12 @@ from model.network.losses import BinaryCrossEntropy, CategoricalCrossEntropy
 from model.network.optimizers import Adam
 from model.network.training import History
 from model.recipes.design import Design, Fitted
-from model.recipes.procedures import OnFit, artifact_of, judge
-from model.recipes.recipes import Recipe
-from model.recipes.tables.inputs import EncodedTable
 from model.recipes.tables.parallel import OnShare, in_parallel
 from model.recipes.tables.plans import Plan, inner_sets, plan_for
+from model.recipes.procedures import OnFit, artifact_of, judge
+from model.recipes.recipes import Recipe
 from model.recipes.tables.refusals import check_classes, check_limits, check_values
+from model.recipes.tables.inputs import EncodedTable
 from model.recipes.tables.stacks import Family, Members, Stacks
 from model.schema.encoding import Encoding
 
