@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from model.arrays import Array
     from model.data.infer import Inferred
     from model.recipes.recipes import Recipe
+    from model.recipes.tables.estimator import NeuralNetworkClassifier
 
 __version__ = version("heartline")
 
@@ -69,6 +70,7 @@ __all__ = [
     "Figures",
     "HeartlineError",
     "Model",
+    "NeuralNetworkClassifier",
     "__version__",
     "load",
     "train",
@@ -78,6 +80,19 @@ Data: TypeAlias = Frame | str | os.PathLike[str]
 
 MAX_NAMED = 20
 """Columns that a warning names."""
+
+
+def __getattr__(name: str) -> type[NeuralNetworkClassifier]:
+    """Import the estimator when it is asked for: it needs scikit-learn, which serving does not."""
+    if name != "NeuralNetworkClassifier":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+    with _extra(name):
+        from model.recipes.tables.estimator import NeuralNetworkClassifier
+    return NeuralNetworkClassifier
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 @dataclass(frozen=True)

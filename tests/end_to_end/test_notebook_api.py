@@ -62,6 +62,15 @@ def test_a_frame_is_predicted_without_the_libraries_that_train(tmp_path: Path) -
     assert (ended.stdout, ended.stderr) == ("absence\n", "")
 
 
+def test_the_estimator_names_the_extra_that_it_needs(tmp_path: Path) -> None:
+    without = "import sys; sys.modules['sklearn'] = None; import heartline; "
+    ended = python(f"{without}heartline.NeuralNetworkClassifier", tmp_path)
+    error = ended.stderr.splitlines()[-1]
+    assert error.startswith("ImportError: NeuralNetworkClassifier needs sklearn")
+    assert error.endswith("pip install '.[train]'")
+    assert python(f"{without}dir(heartline)", tmp_path).returncode == 0
+
+
 def test_the_wheel_has_every_package_with_its_types(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)

@@ -192,9 +192,14 @@ class Inputs:
         return _blocks(len(rows), len(self.sources))
 
     def encoding(self) -> tuple[Encoding, Rows]:
-        """Return the encoding of the only set, and which inputs it has: not those of one value."""
+        """Return the encoding of the only set, and which inputs it has.
+
+        Those of one value are left out, but for the first where there is no other.
+        """
         low, high = self.low[0], self.high[0]
         kept = np.flatnonzero(low < high)
+        if not len(kept):
+            kept = np.array([0])
         return Encoding(self._column(index) for index in kept.tolist()), kept
 
     def _column(self, index: int) -> tuple[int, Made]:
