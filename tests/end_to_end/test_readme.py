@@ -106,6 +106,7 @@ def test_every_command_is_run_somewhere() -> None:
         ".venv/bin/heartline evaluate heart",
         ".venv/bin/heartline compare heart",
         ".venv/bin/heartline predict patients.csv -o results.csv",
+        ".venv/bin/heartline export artifacts/heart.npz --onnx heart.onnx",
         "heartline predict 'data/*.parquet' -o scored/ --cluster tcp://scheduler:8786",
         ".venv/bin/heartline serve artifacts/iris.npz",
         ".venv/bin/heartline serve artifacts/own.npz",
