@@ -23,7 +23,7 @@ from service.cli import cli
 from tests.conftest import ARTIFACT, ROOT
 from tests.end_to_end.processes import environment, run
 from tests.end_to_end.test_interrupts import KINDS, bad_output
-from tests.golden.pages import BLOCK
+from tests.golden.blocks import BLOCK
 from tests.variants import shifted
 
 PAGE = (ROOT / "docs" / "export.md").read_text()
