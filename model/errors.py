@@ -6,7 +6,8 @@
     ├── DataError          a data file, or a value in it, that cannot be used
     ├── RecipeError        a recipe that does not exist
     ├── DivergenceError    training that left the finite numbers
-    └── ArtifactError      an artifact that failed one of the checks of loading
+    ├── ArtifactError      an artifact that failed one of the checks of loading
+    └── ExportError        an exported graph that does not compute what the model computes
 """
 
 from pathlib import Path
@@ -74,3 +75,7 @@ class ArtifactError(HeartlineError):
     def __init__(self, path: Path, check: str, problem: str) -> None:
         self.check = check
         super().__init__(f"{path}: the {check} check failed: {problem}")
+
+
+class ExportError(HeartlineError):
+    """An exported graph that does not compute what the model computes."""

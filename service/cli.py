@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from model.errors import ArtifactError, HeartlineError
-from model.files import check_writable
+from model.files import check_writable, replace_files
 from service.console.interrupts import die_of_signals, finishing
 from service.console.progress import is_watched, progress_bars
 from service.console.standard_streams import discard_output, fill_missing
@@ -218,6 +218,43 @@ def verify(file: Path, sha256: str | None) -> None:
     if artifact.skipped:
         _say(f"skipped: {', '.join(artifact.skipped)}, which this program does not know")
     _say("answered: the example, in every form")
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--onnx",
+    "output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="OUT",
+    help="The ONNX file; an existing one is replaced.",
+)
+def export(file: Path, output: Path) -> None:
+    """Write the model in the artifact FILE as an ONNX graph.
+
+    The graph computes in 64-bit floats, with encoding, missing values, scaling and calibration
+    inside. Its probabilities are compared with the model's: if one deviates by more than 1e-12,
+    nothing is written. The graph does not validate its input.
+    """
+    if output.suffix != ".onnx":
+        raise click.BadParameter("the file name must end in .onnx", param_hint="--onnx")
+    if output.exists() and file.exists() and output.samefile(file):
+        raise click.BadParameter("the file holds the artifact", param_hint="--onnx")
+    with _parts("exporting", "onnx"):
+        from model.export.onnx_export import TOLERANCE, export_onnx
+    from model.artifact.artifact import Artifact
+
+    artifact = Artifact.load(file)
+    exported = export_onnx(artifact)
+    with finishing():
+        check_writable(output, len(exported.content))
+        output.parent.mkdir(parents=True, exist_ok=True)
+        replace_files({output: exported.content})
+    _say(f"onnx       {output}")
+    _say(f"version    {artifact.version}")
+    allowed = f"at most {TOLERANCE:g} allowed"
+    _say(f"deviation  {exported.deviation:.2g} in {exported.rows} rows, {allowed}")
 
 
 @cli.command()

@@ -57,6 +57,7 @@ def test_the_second_install_changes_nothing(clone: Path) -> None:
     [
         ("train heart", "training", "train"),
         ("predict rows.csv -o answers.csv", "scoring files", "files"),
+        ("export artifacts/heart.npz --onnx heart.onnx", "exporting", "onnx"),
     ],
 )
 def test_the_serving_parts_say_what_other_commands_lack(

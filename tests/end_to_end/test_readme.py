@@ -101,6 +101,7 @@ def test_every_command_is_run_somewhere() -> None:
         ".venv/bin/heartline verify artifacts/own.npz",
         ".venv/bin/heartline evaluate heart",
         ".venv/bin/heartline compare heart",
+        ".venv/bin/heartline export artifacts/heart.npz --onnx heart.onnx",
         ".venv/bin/heartline predict patients.csv -o answers.csv",
         "heartline predict 'data/*.parquet' -o scored/ --cluster tcp://scheduler:8786",
         ".venv/bin/heartline serve artifacts/iris.npz",

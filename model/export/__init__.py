@@ -1,0 +1,1 @@
+"""Export: a model in the formats of other programs."""
