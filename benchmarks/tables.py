@@ -181,12 +181,23 @@ PARTS: Mapping[str, Callable[[PlannedTableFit], PlannedTableFit]] = {
     ),
     "equal weights": lambda whole: replace(whole, weigh=partial(stacking_weights, trust=1e9)),
     "free weights": lambda whole: replace(whole, weigh=partial(stacking_weights, trust=0.01)),
+    "half of the passes": lambda whole: _with_passes(whole, 0.5),
+    "twice the passes": lambda whole: _with_passes(whole, 2.0),
+    "each member twice": lambda whole: _with_families(
+        whole, [replace(family, penalties=family.penalties * 2) for family in FAMILIES]
+    ),
     "tanh": lambda whole: replace(
         whole,
         stacks=replace(whole.stacks, design=replace(whole.stacks.design, hidden_activation="tanh")),
     ),
 }
-"""The procedure, and what it is without one of its parts."""
+"""The procedure, and what it is with one of its parts changed or left out."""
+
+
+def _with_passes(whole: PlannedTableFit, factor: float) -> PlannedTableFit:
+    design = whole.stacks.design
+    design = replace(design, iterations=round(design.iterations * factor))
+    return replace(whole, stacks=replace(whole.stacks, design=design))
 
 
 def _with_families(whole: PlannedTableFit, families: Sequence[Any]) -> PlannedTableFit:

@@ -25,7 +25,7 @@ from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 
 def _check_own(package: str) -> None:
@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from model.recipes.tables.estimator import NeuralNetworkClassifier
 
 __version__ = version("heartline")
+
+Effort: TypeAlias = Literal["quick", "normal", "thorough"]
 
 __all__ = [
     "DataError",
@@ -350,6 +352,7 @@ def train(
     seed: int | None = None,
     folds: int | None = None,
     repeats: int | None = None,
+    effort: Effort = "normal",
 ) -> Model:
     """Fit a model to a table, and judge it by cross-validation.
 
@@ -366,6 +369,8 @@ def train(
         Seed, by default that of the recipe.
     folds, repeats : int, optional
         Of the cross-validation, by default by the number of rows.
+    effort : {"quick", "normal", "thorough"}
+        Half of the usual passes and repeats, the usual ones, or twice as many.
 
     Raises
     ------
@@ -398,7 +403,10 @@ def train(
         if value is not None and not low <= value <= high:
             raise ValueError(f"{name} must be from {low} to {high}")
     inferred: list[Inferred] = []
-    recipe = _recipe_of(data, target, folds, repeats, inferred)
+    if effort not in get_args(Effort):
+        raise ValueError(f"effort must be one of {', '.join(get_args(Effort))}")
+    chosen = {"folds": folds, "repeats": repeats, "effort": effort}
+    recipe = _recipe_of(data, target, chosen, inferred)
     for schema in inferred:
         if schema.left_out:
             warnings.warn(_unused(schema), stacklevel=2)
@@ -408,24 +416,25 @@ def train(
 def _recipe_of(
     data: Data,
     target: str | None,
-    folds: int | None,
-    repeats: int | None,
+    chosen: Mapping[str, Any],
     inferred: list[Inferred],
 ) -> Recipe:
     """Return the recipe of what `train` is given; note the schema that was inferred, if one was."""
     with _extra("training"):
         from model.data.sources.frame_table import table_of
         from model.recipes.own_tables import SUFFIXES, inferred_recipe, recipe_for
+        from model.recipes.tables.plans import Choices
+    choices = Choices(**chosen)
     if isinstance(data, str | os.PathLike):
         suffix = Path(data).suffix
         if target is None and suffix in SUFFIXES:
             raise RecipeError(f"{data}: a file of rows needs target, the column to predict")
         if target is not None and suffix == ".toml":
             raise RecipeError(f"{data}: the schema names the target; leave target out")
-        return recipe_for(os.fspath(data), target, folds, repeats, inferred.append)
+        return recipe_for(os.fspath(data), target, choices, inferred.append)
     if target is None:
         raise RecipeError("a data frame needs target, the column to predict")
-    return inferred_recipe(table_of(data), target, target, folds, repeats, inferred.append)
+    return inferred_recipe(table_of(data), target, target, choices, inferred.append)
 
 
 def _unused(inferred: Inferred) -> str:

@@ -101,6 +101,13 @@ def init(file: Path, target: str, output: Path | None, *, force: bool) -> None:
     type=click.IntRange(1, 100),
     help="Repeats of the cross-validation.  [default: depends on the number of rows]",
 )
+@click.option(
+    "--effort",
+    type=click.Choice(["quick", "normal", "thorough"]),
+    default="normal",
+    show_default=True,
+    help="Half of the usual passes and repeats, the usual ones, or twice as many.",
+)
 @click.option("--force", is_flag=True, help="Replace the model of a different run.")
 def train(
     name: str,
@@ -168,6 +175,13 @@ def train(
     "--repeats",
     type=click.IntRange(1, 100),
     help="Repeats of the cross-validation.  [default: depends on the number of rows]",
+)
+@click.option(
+    "--effort",
+    type=click.Choice(["quick", "normal", "thorough"]),
+    default="normal",
+    show_default=True,
+    help="Half of the usual passes and repeats, the usual ones, or twice as many.",
 )
 def evaluate(
     name: str, data: Path | None, output: Path | None, seed: int | None, **table: Any
@@ -445,10 +459,11 @@ def _score_files(
         return score_files(predictor, files, folder, address, advance, stops.hold)
 
 
-def _find_recipe(name: str, **table: Any) -> Recipe:
+def _find_recipe(name: str, target: str | None = None, **chosen: Any) -> Recipe:
     with _parts("training", "train"):
         from model.recipes.own_tables import recipe_for
-    return recipe_for(name, **table, on_inferred=_say_ignored)
+        from model.recipes.tables.plans import Choices
+    return recipe_for(name, target, Choices(**chosen), _say_ignored)
 
 
 def _say_ignored(inferred: Inferred) -> None:

@@ -298,9 +298,12 @@ def test_options_that_contradict_the_rows_are_rejected(rows: Path) -> None:
         heartline.train(rows)
     with pytest.raises(heartline.HeartlineError, match=r"the schema names the target; leave tar"):
         heartline.train("churn.toml", "left")
-    for name, value in {"seed": -1, "folds": 1, "repeats": 0}.items():
+    wrong: dict[str, Any] = {"seed": -1, "folds": 1, "repeats": 0}
+    for name, value in wrong.items():
         with pytest.raises(ValueError, match=f"^{name} must be from "):
             heartline.train(pandas(), "left", **{name: value})
+    with pytest.raises(ValueError, match="effort must be one of quick, normal, thorough"):
+        heartline.train(pandas(), "left", effort="great")  # type: ignore[arg-type]
 
 
 def test_the_figures_are_those_of_the_card() -> None:

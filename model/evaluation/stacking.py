@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from model.arrays import Array
 from model.network.losses import BinaryCrossEntropy, CategoricalCrossEntropy
 
-TRUST = 5.0
+TRUST = 1.0
 """How strongly the weights are drawn to equal ones."""
 
 

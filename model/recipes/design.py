@@ -41,7 +41,7 @@ class Fitted:
 
     pipeline: Pipeline
     history: History = field(default_factory=History)
-    settings: Mapping[str, float | list[float]] = field(default_factory=dict)
+    settings: Mapping[str, str | float | list[float]] = field(default_factory=dict)
     progress: Sequence[Mapping[str, float]] = ()
 
 

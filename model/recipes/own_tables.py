@@ -13,6 +13,7 @@ from model.data.sources import Table, read_source
 from model.data.table_schema import TableSchema
 from model.errors import RecipeError
 from model.recipes.recipes import Recipe, find_recipe
+from model.recipes.tables.plans import USUAL, Choices
 from model.recipes.tables.table_fit import table_recipe
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".parquet")
@@ -22,8 +23,7 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".parquet")
 def recipe_for(
     name: str,
     target: str | None = None,
-    folds: int | None = None,
-    repeats: int | None = None,
+    choices: Choices = USUAL,
     on_inferred: Callable[[Inferred], None] = lambda _: None,
 ) -> Recipe:
     """Return the recipe of a name, of a schema file or of a file of rows.
@@ -34,8 +34,8 @@ def recipe_for(
         Name of a built-in recipe, or path of a file.
     target : str, optional
         Of a file of rows, the column that is predicted.
-    folds, repeats : int, optional
-        Of the cross-validation that judges a table of one's own.
+    choices : Choices
+        Folds, repeats and effort of a table of one's own.
     on_inferred : callable
         Called with the schema that was inferred, where one was.
 
@@ -56,33 +56,33 @@ def recipe_for(
         if target is None:
             raise RecipeError(f"{name}: a file of rows needs --target, the column to predict")
         table = read_source(path)
-        return inferred_recipe(table, target, path.stem, folds, repeats, on_inferred)
+        return inferred_recipe(table, target, path.stem, choices, on_inferred)
     else:
-        return _built_in(name, folds, repeats)
-    return table_recipe(schema.name, load, folds=folds, repeats=repeats)
+        return _built_in(name, choices)
+    return table_recipe(schema.name, load, choices)
 
 
 def inferred_recipe(
     table: Table,
     target: str,
     name: str,
-    folds: int | None,
-    repeats: int | None,
+    choices: Choices,
     on_inferred: Callable[[Inferred], None],
 ) -> Recipe:
     """Return the recipe of a table whose schema is inferred; see `recipe_for`."""
     inferred = infer_schema(table, target, name)
     on_inferred(inferred)
     schema = inferred.schema
-    return table_recipe(name, partial(_load, schema, table), folds=folds, repeats=repeats)
+    return table_recipe(name, partial(_load, schema, table), choices)
 
 
 def _load(schema: TableSchema, table: Table, data: Path | None) -> Dataset:
     return dataset_of(schema, table) if data is None else load_dataset(schema, data)
 
 
-def _built_in(name: str, folds: int | None, repeats: int | None) -> Recipe:
+def _built_in(name: str, choices: Choices) -> Recipe:
     recipe = find_recipe(name)
-    if folds is not None or repeats is not None:
-        raise RecipeError(f"{name}: the recipe sets folds and repeats; leave the options out")
+    if choices != USUAL:
+        problem = "the recipe sets folds, repeats and effort; leave the options out"
+        raise RecipeError(f"{name}: {problem}")
     return recipe

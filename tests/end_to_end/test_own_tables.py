@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -12,6 +13,7 @@ from model.artifact.artifact import Artifact
 from model.data.schema_file import SchemaError
 from model.errors import DataError, RecipeError
 from model.recipes.own_tables import recipe_for
+from model.recipes.tables.plans import Choices
 from service.cli import cli
 from service.files.score_file import Tally, score_file
 from tests.conftest import ROOT
@@ -103,15 +105,20 @@ def test_another_file_with_the_same_columns_takes_the_place_of_the_rows(
     [
         ("churn.csv", {}, "churn.csv: a file of rows needs --target, the column to predict"),
         ("churn.toml", {"target": "x"}, "churn.toml: the schema names the target; leave --target"),
-        ("heart", {"folds": 3}, "heart: the recipe sets folds and repeats; leave the options"),
+        (
+            "heart",
+            {"choices": Choices(3)},
+            "heart: the recipe sets folds, repeats and effort;",
+        ),
+        ("heart", {"choices": Choices(effort="quick")}, "heart: the recipe sets folds, repeats"),
         ("hart", {}, "there is no recipe 'hart'; the recipes are heart, "),
     ],
 )
 def test_options_that_contradict_the_name_are_refused(
-    name: str, options: dict[str, int], expected: str
+    name: str, options: dict[str, Any], expected: str
 ) -> None:
     with pytest.raises(RecipeError) as caught:
-        recipe_for(name, **options)  # type: ignore[arg-type]
+        recipe_for(name, **options)
     assert str(caught.value).startswith(expected)
 
 

@@ -27,6 +27,7 @@ from model.arrays import Array
 from model.data import Dataset
 from model.network.activations import ACTIVATIONS
 from model.recipes.tables import estimator
+from model.recipes.tables.plans import Choices
 from model.recipes.tables.table_fit import TableFit, table_recipe
 from model.schema.features import FeatureSet
 from tests.model.made_tables import made_table
@@ -82,7 +83,7 @@ def test_it_is_the_network_that_the_procedure_fits(dataset: Dataset, seed: int) 
 
 def test_it_predicts_what_the_artifact_of_a_recipe_predicts() -> None:
     dataset = numbers(3)
-    artifact = table_recipe("made", lambda _: dataset, folds=2, repeats=1).train(random_state=3)
+    artifact = table_recipe("made", lambda _: dataset, Choices(2, 1)).train(random_state=3)
     model = NeuralNetworkClassifier(random_state=3).fit(dataset.X, dataset.classes)
     expected = artifact.predictor().predict_proba(dataset.X)
     np.testing.assert_allclose(model.predict_proba(dataset.X), expected, rtol=0.0, atol=1e-12)

@@ -25,13 +25,14 @@ from model.recipes.procedures import judge
 from model.recipes.tables import parallel, refusals
 from model.recipes.tables.inputs import RAMPS, EncodedTable, Inputs
 from model.recipes.tables.parallel import Abandoned, OnShare, in_parallel
-from model.recipes.tables.plans import SIZES, Plan, inner_sets, plan_for
+from model.recipes.tables.plans import EFFORTS, SIZES, Choices, Plan, inner_sets, plan_for
 from model.recipes.tables.stacks import MANY_ROWS, Family, Members, Stacks
 from model.recipes.tables.table_fit import (
     FAMILIES,
     SEVERAL_CLASSES,
     TWO_CLASSES,
     PlannedTableFit,
+    TableFit,
     table_recipe,
 )
 from tests.model.made_tables import made_table
@@ -124,7 +125,7 @@ def test_a_recipe_reports_shares_of_one_run_and_loads_once() -> None:
         loads.append(path)
         return made_table(60)
 
-    recipe = table_recipe("made", load, folds=2, repeats=1)
+    recipe = table_recipe("made", load, Choices(folds=2, repeats=1))
     reports: list[float] = []
     artifact = recipe.train(on_fit=reports.append)
     assert recipe.procedure.fits == 1
@@ -137,7 +138,7 @@ def test_a_recipe_reports_shares_of_one_run_and_loads_once() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", [load_heart(), load_iris()], ids=["heart", "iris"])
 def test_real_tables_are_learned_and_calibrated(dataset: Dataset) -> None:
-    found = table_recipe("real", lambda _: dataset, repeats=1).train().about["metrics"]
+    found = table_recipe("real", lambda _: dataset, Choices(repeats=1)).train().about["metrics"]
     if len(dataset.labels) == 2:
         assert found["log_loss"]["value"] < 0.39
         assert found["calibration_slope"]["value"] == pytest.approx(1.0, abs=0.15)
@@ -373,8 +374,8 @@ def test_the_unit_of_weights_changes_nothing_and_weights_do() -> None:
 )
 def test_folds_and_repeats_follow_the_size(rows: int, expected: tuple[int, int, int]) -> None:
     dataset = made_table(rows, columns=1)
-    assert plan_for(dataset, None, None) == Plan(*expected)
-    assert plan_for(dataset, 4, 3) == Plan(4, 3, expected[2])
+    assert plan_for(dataset, Choices()) == Plan(*expected)
+    assert plan_for(dataset, Choices(4, 3)) == Plan(4, 3, expected[2])
     passes = Stacks(TWO_CLASSES, FAMILIES).iterations
     work = [
         rows * passes(int(rows)) * folds * repeats * (inner + 1)
@@ -383,21 +384,34 @@ def test_folds_and_repeats_follow_the_size(rows: int, expected: tuple[int, int, 
     assert max(work) < 3.5 * min(work)
 
 
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_an_effort_makes_more_passes_and_repeats(effort: str) -> None:
+    dataset = made_table(100, columns=1)
+    planned = TableFit(Choices(effort=effort)).planned(dataset)
+    share = EFFORTS[effort]
+    assert planned.stacks.design.iterations == 60 * share
+    assert planned.plan == Plan(9, round(5 * share), 5, effort)
+    chosen = TableFit(Choices(folds=2, repeats=1, effort=effort)).planned(dataset)
+    assert (chosen.plan.folds, chosen.plan.repeats) == (2, 1)
+    training = table_recipe("made", lambda _: dataset, Choices(2, 1, effort)).train()
+    assert training.about["training"]["effort"] == effort
+
+
 def test_a_rare_class_of_many_rows_is_calibrated_by_cross_validation() -> None:
     shares = np.array([0.985, 0.015])
-    plan = plan_for(made_table(25_000, columns=1, shares=shares), None, None)
+    plan = plan_for(made_table(25_000, columns=1, shares=shares), Choices())
     assert plan == Plan(5, 1, 3)
 
 
 def test_columns_and_classes_count_as_rows_do() -> None:
-    assert plan_for(made_table(300, columns=1997), None, None) == Plan(5, 1, 3)
-    assert plan_for(made_table(960, classes=60, columns=20), None, None) == Plan(5, 2, 3)
+    assert plan_for(made_table(300, columns=1997), Choices()) == Plan(5, 1, 3)
+    assert plan_for(made_table(960, classes=60, columns=20), Choices()) == Plan(5, 2, 3)
 
 
 def test_a_class_with_few_rows_makes_fewer_folds() -> None:
     dataset = made_table(200, classes=3, shares=np.array([0.6, 0.38, 0.02]))
     assert np.bincount(dataset.classes).min() == 4
-    plan = plan_for(dataset, None, None)
+    plan = plan_for(dataset, Choices())
     assert plan.folds == 4
     artifact = quick(dataset, replace(plan, repeats=1)).run("made", dataset, 1, ignore)
     assert artifact.about["metrics"]["log_loss"]["value"] < 1.2
@@ -501,9 +515,9 @@ def test_what_cannot_be_fitted_is_refused_by_one_sentence(dataset: Dataset, prob
 def test_the_folds_that_were_asked_for_are_what_a_class_must_have() -> None:
     dataset = made_table(120, classes=3, shares=np.array([0.5, 0.45, 0.05]))
     with pytest.raises(DataError, match=r"6 rows of class 2 .* at least 7 of each class"):
-        table_recipe("made", lambda _: dataset, folds=7).train()
+        table_recipe("made", lambda _: dataset, Choices(folds=7)).train()
     with pytest.raises(ValueError, match="at least two folds"):
-        table_recipe("made", lambda _: dataset, folds=1).train()
+        table_recipe("made", lambda _: dataset, Choices(folds=1)).train()
 
 
 @pytest.mark.usefixtures("no_fits")

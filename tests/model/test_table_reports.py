@@ -13,6 +13,7 @@ from model.evaluation import importance, metrics
 from model.evaluation.importance import permutation_importances
 from model.evaluation.validation import Repeat
 from model.recipes.procedures import OnFit
+from model.recipes.tables.plans import Choices
 from model.recipes.tables.table_fit import table_recipe
 from model.reports.evidence import Evidence, gather
 from model.reports.plots import png
@@ -41,7 +42,7 @@ def evidence_of(dataset: Dataset) -> Evidence:
 
         return advance
 
-    recipe = table_recipe("made", lambda _: dataset, folds=2, repeats=1)
+    recipe = table_recipe("made", lambda _: dataset, Choices(folds=2, repeats=1))
     evidence = gather(recipe, None, None, phase)
     for name, total in totals.items():
         if name != "learning curve":  # parts with too few rows of a class are left out
@@ -128,7 +129,7 @@ def test_many_columns_are_shuffled_on_a_part_of_the_rows(monkeypatch: pytest.Mon
 
 def test_the_card_says_what_a_wrong_decision_costs() -> None:
     dataset = replace(made_table(60), costs=Costs(false_negative=9.0, false_positive=3.0))
-    recipe = table_recipe("made", lambda _: dataset, folds=2, repeats=1)
+    recipe = table_recipe("made", lambda _: dataset, Choices(folds=2, repeats=1))
     artifact = recipe.train()
     page = card_markdown(artifact.card())
     assert (

@@ -35,6 +35,32 @@ SIZES = (
 )
 
 
+EFFORTS = {"quick": 0.5, "normal": 1.0, "thorough": 2.0}
+"""How many passes and repeats there are, in proportion to the usual ones."""
+
+NORMAL = "normal"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What can be chosen when a table is fitted.
+
+    Parameters
+    ----------
+    folds, repeats : int, optional
+        Of the cross-validation that judges; by the number of rows where they are left out.
+    effort : str
+        One of `EFFORTS`.
+    """
+
+    folds: int | None = None
+    repeats: int | None = None
+    effort: str = NORMAL
+
+
+USUAL = Choices()
+
+
 @dataclass(frozen=True)
 class Plan:
     """How often a table is divided.
@@ -44,12 +70,15 @@ class Plan:
     folds, repeats : int
         Of the outer cross-validation, which judges.
     inner_folds : int
-        Of the inner one, which calibrates; 1 for a single inner division.
+        Of the inner one, which weighs and calibrates; 1 for a single inner division.
+    effort : str
+        One of `EFFORTS`.
     """
 
     folds: int
     repeats: int
     inner_folds: int
+    effort: str = NORMAL
 
     @property
     def protocol(self) -> str:
@@ -63,8 +92,9 @@ class Plan:
         return f"stratified {self.folds}-fold cross-validation, {times}; {inner}"
 
 
-def plan_for(dataset: Dataset, folds: int | None, repeats: int | None) -> Plan:
-    """Return the plan for a data set, with folds and repeats as given or by its size."""
+def plan_for(dataset: Dataset, choices: Choices) -> Plan:
+    """Return the plan for a data set, as chosen or by its size."""
+    folds = choices.folds
     size = next(size for size in SIZES if _size(dataset) <= size[0])
     if folds is not None and folds < 2:
         raise ValueError("a cross-validation has at least two folds")
@@ -72,8 +102,12 @@ def plan_for(dataset: Dataset, folds: int | None, repeats: int | None) -> Plan:
     fewest = int(units_of_classes(dataset, np.ones(len(dataset), dtype=bool)).min())
     if inner_folds == 1 and fewest < FEW_ROWS_OF_A_CLASS:
         inner_folds = FEWEST_FOLDS
+    usual_repeats = max(1, round(usual_repeats * EFFORTS[choices.effort]))
     return Plan(
-        folds or max(FEWEST_FOLDS, min(usual_folds, fewest)), repeats or usual_repeats, inner_folds
+        folds or max(FEWEST_FOLDS, min(usual_folds, fewest)),
+        choices.repeats or usual_repeats,
+        inner_folds,
+        choices.effort,
     )
 
 

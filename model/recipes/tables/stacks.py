@@ -25,11 +25,11 @@ MANY_ROWS = 2000
 UNITS = (8, 16)
 """Hidden units of a network: up to so many rows, and above."""
 
-BATCH_ROWS = 256
-"""About so many rows have a batch of a table of many rows."""
+BATCH_ROWS = (128, 256)
+"""Rows of a batch, at most: up to so many rows, and above."""
 
 STEPS_OF_A_PASS = 4
-"""Batches of a table of few rows."""
+"""Batches of a pass, at least."""
 
 FEWEST_BATCH_ROWS = 16
 
@@ -295,7 +295,7 @@ class Passes:
 def batch_rows(rows: int) -> int:
     """Return the rows of a step where a set has so many."""
     few = max(FEWEST_BATCH_ROWS, math.ceil(rows / STEPS_OF_A_PASS))
-    size = few if rows <= MANY_ROWS else BATCH_ROWS
+    size = min(few, BATCH_ROWS[rows > MANY_ROWS])
     return math.ceil(rows / math.ceil(rows / size))
 
 

@@ -27,7 +27,7 @@ from model.recipes.procedures import Judged, OnFit, artifact_of, judge
 from model.recipes.recipes import Recipe
 from model.recipes.tables.inputs import EncodedTable
 from model.recipes.tables.parallel import OnShare, in_parallel
-from model.recipes.tables.plans import Plan, inner_sets, plan_for
+from model.recipes.tables.plans import EFFORTS, USUAL, Choices, Plan, inner_sets, plan_for
 from model.recipes.tables.refusals import check_classes, check_limits, check_values
 from model.recipes.tables.stacks import Family, Members, Stacks
 from model.schema.encoding import Encoding
@@ -205,7 +205,8 @@ class PlannedTableFit:
         counts = table.counts(rows)
         weights = self.weigh(logits, classes[rows], counts)
         combined = np.tensordot(weights, logits, 1)
-        settings: dict[str, float | list[float]] = {
+        settings: dict[str, str | float | list[float]] = {
+            "effort": self.plan.effort,
             "l2_of_members": self.stacks.penalties,
             "weights_of_members": weights.tolist(),
         }
@@ -236,19 +237,20 @@ class TableFit:
 
     Parameters
     ----------
-    folds, repeats : int, optional
-        Of the cross-validation that judges; by the number of rows where they are left out.
+    choices : Choices
+        Folds, repeats and effort.
     """
 
-    folds: int | None = None
-    repeats: int | None = None
+    choices: Choices = USUAL
     fits: ClassVar[int] = 1
     """`run` reports shares of one fit, so this number is known before the table is."""
 
     def planned(self, dataset: Dataset) -> PlannedTableFit:
         """Return the procedure for a table."""
         design = TWO_CLASSES if len(dataset.labels) == 2 else SEVERAL_CLASSES
-        plan = plan_for(dataset, self.folds, self.repeats)
+        plan = plan_for(dataset, self.choices)
+        passes = round(design.iterations * EFFORTS[plan.effort])
+        design = replace(design, iterations=passes)
         return PlannedTableFit(plan, Stacks(design, FAMILIES))
 
     def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
@@ -262,9 +264,7 @@ class TableFit:
 def table_recipe(
     name: str,
     load: Callable[[Path | None], Dataset],
-    *,
-    folds: int | None = None,
-    repeats: int | None = None,
+    choices: Choices = USUAL,
 ) -> Recipe:
     """Return a recipe that fits any table.
 
@@ -275,7 +275,7 @@ def table_recipe(
     load : callable
         Returns the data set, or that of another file with the same columns. What it returns is
         kept: a run needs it more than once.
-    folds, repeats : int, optional
-        See `TableFit`.
+    choices : Choices
+        Folds, repeats and effort.
     """
-    return Recipe(name, cache(load), TableFit(folds, repeats), random_state=0)
+    return Recipe(name, cache(load), TableFit(choices), random_state=0)
