@@ -242,7 +242,7 @@ def _fits(encoding: Encoding, features: FeatureSet) -> bool:
             code is None
             or code == IF_MISSING
             or (type(code) in (int, float) and code in codes[source])
-            or (isinstance(code, tuple) and _is_clip(code))
+            or (isinstance(code, tuple) and not codes[source] and _is_clip(code))
         )
         for source, code in encoding.columns
     )
