@@ -126,8 +126,11 @@ def importance_plot(importances: Sequence[Importance]) -> Figure:
     figure, axes = _axes("Growth of the log loss when shuffled", "")
     figure.set_size_inches(SIZE[0], 1.2 + 0.27 * len(importances))
     shown = importances[::-1]  # the first bar is the lowest
+    names = [one.feature.replace("_", " ") for one in shown]
+    if len({*names}) < len(names):  # bars of one name are drawn over each other
+        names = [one.feature for one in shown]
     axes.barh(
-        [_as_text(one.feature.replace("_", " ")) for one in shown],
+        [*map(_as_text, names)],
         [one.value for one in shown],
         xerr=[one.spread for one in shown],
         color=COLOURS[0],

@@ -6,17 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 
 from model.artifact.card import card_markdown
 from model.data import Costs, Dataset, Subgroup
 from model.evaluation import importance, metrics
-from model.evaluation.importance import permutation_importances
+from model.evaluation.importance import Importance, permutation_importances
 from model.evaluation.validation import Repeat
 from model.recipes.procedures import OnFit
 from model.recipes.tables.plans import Choices
 from model.recipes.tables.table_fit import table_recipe
 from model.reports.evidence import Evidence, gather
-from model.reports.plots import png
+from model.reports.plots import importance_plot, png
 from model.reports.report import make_report
 from model.reports.report_sections import Section, sections
 from model.schema.features import FeatureSet
@@ -169,3 +170,10 @@ def test_names_with_marks_of_other_languages_are_shown_as_they_are() -> None:
         if section.picture is not None:
             png(section.picture.figure)
     assert r"a\|b" in report.markdown()
+
+
+def test_columns_whose_names_differ_in_an_underscore_have_a_bar_each() -> None:
+    figure = importance_plot([Importance("a_b", 1.0, 0.1), Importance("a b", 2.0, 0.1)])
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["a b", "a_b"]
+    assert len({bar.get_y() for bar in axes.patches if isinstance(bar, Rectangle)}) == 2

@@ -216,5 +216,5 @@ def test_an_id_of_which_the_model_knows_nothing_is_a_text_or_a_whole_number(
     predictor: Predictor, tmp_path: Path
 ) -> None:
     source = write(tmp_path / "rows.parquet", [{"id": 1.5, **example()}])
-    with pytest.raises(DataError, match="the column must hold texts or whole numbers"):
+    with pytest.raises(DataError, match="the column must contain texts or whole numbers"):
         score_file(predictor, source, tmp_path / "answers.csv")
