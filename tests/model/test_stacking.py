@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from model.arrays import Array
 from model.evaluation.stacking import stacking_weights
 from model.network.activations import sigmoid, softmax
 
 
-def made(rows: int, outputs: int) -> tuple[Array, Array]:
+def made(rows: int, outputs: int) -> tuple[Array, NDArray[np.intp]]:
     """Return logits of three fits and classes: the first is right, the last knows nothing."""
     rng = np.random.default_rng(0)
     right = 2.0 * rng.standard_normal((rows, outputs))
@@ -20,7 +21,7 @@ def made(rows: int, outputs: int) -> tuple[Array, Array]:
     return np.stack([right, right + 2.0 * noise[0], 2.0 * noise[1]]), classes
 
 
-def loss(weights: Array, logits: Array, classes: Array) -> float:
+def loss(weights: Array, logits: Array, classes: NDArray[np.intp]) -> float:
     z = np.tensordot(weights, logits, 1)
     p = softmax(z) if z.shape[1] > 1 else np.hstack([1 - sigmoid(z), sigmoid(z)])
     return float(-np.log(p[np.arange(len(p)), classes]).mean())

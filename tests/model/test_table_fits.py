@@ -523,7 +523,9 @@ def test_the_folds_that_were_asked_for_are_what_a_class_must_have() -> None:
 @pytest.mark.usefixtures("no_fits")
 def test_more_rows_than_memory_holds_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "usable_memory", lambda: 9000)
-    with pytest.raises(DataError, match=r"120 rows of 6 numbers .* is half of the available memory"):
+    with pytest.raises(
+        DataError, match=r"120 rows of 6 numbers .* is half of the available memory"
+    ):
         table_recipe("made", lambda _: made_table()).train()
 
 
