@@ -78,6 +78,7 @@ def mapping() -> dict[str, list[Any]]:
     return polars().to_dict(as_series=False)
 
 
+@pytest.mark.slow
 def test_the_examples_in_the_docstrings_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     result = doctest.testmod(heartline)
@@ -85,6 +86,7 @@ def test_the_examples_in_the_docstrings_run(monkeypatch: pytest.MonkeyPatch) -> 
     assert not result.failed
 
 
+@pytest.mark.slow
 def test_a_path_gives_the_bytes_that_the_command_gives(rows: Path, tmp_path: Path) -> None:
     by_command, by_call = tmp_path / "command.npz", tmp_path / "call.npz"
     options = ["--target", "plan", "--folds", "2", "--repeats", "1", "--seed", "3"]
@@ -100,6 +102,7 @@ def test_a_path_gives_the_bytes_that_the_command_gives(rows: Path, tmp_path: Pat
         assert beside[0] == beside[1]
 
 
+@pytest.mark.slow
 def test_a_schema_file_gives_the_bytes_that_the_command_gives(rows: Path, tmp_path: Path) -> None:
     schema, path = rows.with_suffix(".toml"), tmp_path / "command.npz"
     run = CliRunner()
@@ -110,6 +113,7 @@ def test_a_schema_file_gives_the_bytes_that_the_command_gives(rows: Path, tmp_pa
     assert (tmp_path / "call.npz").read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frame", "target"),
     [(pandas, "left"), (pandas, "plan"), (polars, "plan"), (mapping, "plan")],
@@ -372,6 +376,7 @@ TEXTS = ("1", "b", "one", "two", "no", "yes", "?", "NA", "", "other")
 CELLS = st.sampled_from([None, True, False, *NUMBERS, *TEXTS])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(*[CELLS] * len(FEATURES)), min_size=1, max_size=6))
 def test_every_way_to_give_a_table_says_the_same_of_it(

@@ -32,6 +32,8 @@ from model.recipes.tables.table_fit import TableFit, table_recipe
 from model.schema.features import FeatureSet
 from tests.model.made_tables import made_table
 
+pytestmark = pytest.mark.slow  # each fits networks
+
 CLASSES = np.arange(60) % 2
 COLUMNS = np.random.default_rng(0).normal(size=(60, 3)) + CLASSES[:, np.newaxis]
 
