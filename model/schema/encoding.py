@@ -138,14 +138,15 @@ class Encoding:
         -------
         Array of shape (len(self),)
         """
+        if self._is_clipping:  # many copies of few numbers: NumPy makes them sooner than a loop
+            return self._numbers_of(row)
         encoded: list[float] = []
         for source, indicators, of_others in self._of_row:
             if indicators is None:
                 encoded.append(row[source])
             else:
                 encoded += indicators.get(row[source], of_others)
-        row_of_numbers = np.frombuffer(pack(self._packed, *encoded))
-        return self._clipped(row_of_numbers.copy()) if self._is_clipping else row_of_numbers
+        return np.frombuffer(pack(self._packed, *encoded))
 
     @cached_property
     def _of_row(self) -> list[tuple[int, dict[float, Bits] | None, Bits]]:
@@ -168,10 +169,15 @@ class Encoding:
 
     def filled_row(self, values: Array, row: Sequence[float]) -> Array:
         """Return what `filled` makes of one encoded row, of shape (len(self),)."""
+        return self.filled(self._numbers_of(row), values)
+
+    def _numbers_of(self, row: Sequence[float]) -> Array:
+        """Return one encoded row, with NaN in the copies of missing values."""
         encoded = np.array(row).take(self._sources)
-        np.copyto(encoded, np.isnan(encoded), where=self._if_missing)
+        if self.may_be_missing:
+            np.copyto(encoded, np.isnan(encoded), where=self._if_missing)
         np.copyto(encoded, encoded == self._codes, where=self.is_indicator)
-        return self.filled(self._clipped(encoded), values)
+        return self._clipped(encoded)
 
     def largest(self, largest: Array) -> Array:
         """Return the largest magnitude of each encoded column, of shape (len(self),).
@@ -188,7 +194,9 @@ class Encoding:
     def _clipped(self, encoded: Array) -> Array:
         """Clip the copies that are clipped, in place, and return the rows; NaN stays."""
         if self._is_clipping:
-            np.clip(encoded, self._low, self._high, out=encoded)
+            # np.clip does the same by way of several functions in Python.
+            np.maximum(encoded, self._low, out=encoded)
+            np.minimum(encoded, self._high, out=encoded)
         return encoded
 
     def filled(self, encoded: Array, values: Array | float) -> Array:
