@@ -28,6 +28,7 @@ from model.inference.frames import Frame, column_of, matrix_of
 from model.schema.features import Feature, FeatureSet
 from service.cli import cli
 from tests.conftest import ARTIFACT, ROOT
+from tests.examples import examples
 
 FAST: dict[str, Any] = {"folds": 2, "repeats": 1}
 ROWS = [
@@ -110,6 +111,7 @@ def test_a_schema_file_gives_the_bytes_that_the_command_gives(rows: Path, tmp_pa
     assert (tmp_path / "call.npz").read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frame", "target"),
     [(pandas, "left"), (pandas, "plan"), (polars, "plan"), (mapping, "plan")],
@@ -372,7 +374,7 @@ TEXTS = ("1", "b", "one", "two", "no", "yes", "?", "NA", "", "other")
 CELLS = st.sampled_from([None, True, False, *NUMBERS, *TEXTS])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(st.tuples(*[CELLS] * len(FEATURES)), min_size=1, max_size=6))
 def test_every_way_to_give_a_table_says_the_same_of_it(
     tmp_path_factory: pytest.TempPathFactory, table: list[tuple[Any, ...]]

@@ -20,6 +20,8 @@ from model.schema.encoding import Encoding
 from tests.model.made_tables import made_table
 from tests.model.properties import PROPERTY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", params=[2, 3], ids=["one output", "three outputs"])
 def model(request: pytest.FixtureRequest) -> Artifact:

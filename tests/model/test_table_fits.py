@@ -312,7 +312,7 @@ def test_the_calibration_sees_rows_that_the_inner_fits_have_not_seen() -> None:
     assert set(classes[within & ~single]) == {0, 1, 2}
 
 
-@pytest.mark.parametrize("rows", [150, 2500])
+@pytest.mark.parametrize("rows", [150, pytest.param(2500, marks=pytest.mark.slow)])
 def test_the_same_seed_gives_the_same_bytes_on_any_number_of_cores(
     rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -331,6 +331,7 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_cores(
     assert (arrays(found[0][0])[0] != arrays(again[0])[0]).any()
 
 
+@pytest.mark.slow
 def test_a_fit_does_not_copy_the_table() -> None:
     dataset = made_table(30_000, columns=60)
     procedure = quick(dataset, iterations=1)
@@ -384,6 +385,7 @@ def test_folds_and_repeats_follow_the_size(rows: int, expected: tuple[int, int, 
     assert max(work) < 3.5 * min(work)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("effort", EFFORTS)
 def test_an_effort_makes_more_passes_and_repeats(effort: str) -> None:
     dataset = made_table(100, columns=1)
@@ -417,6 +419,7 @@ def test_a_class_with_few_rows_makes_fewer_folds() -> None:
     assert artifact.about["metrics"]["log_loss"]["value"] < 1.2
 
 
+@pytest.mark.slow
 def test_two_thousand_columns_are_learned() -> None:
     dataset = made_table(80, columns=1999, signal=0.2)
     artifact = quick(dataset).run("wide", dataset, 1, ignore)
