@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from model.data.sources import Cells, Table, delimited, json_lines, read_source, reading
 from model.errors import DataError
+from tests.examples import examples
 
 
 def cells_of(cells: Cells) -> list[object]:
@@ -279,7 +280,7 @@ PAIRS = st.lists(st.tuples(st.text(max_size=3), JSON), max_size=4)
 
 
 @given(PAIRS, st.booleans(), st.text(st.sampled_from('{}[]":,\\01eNu \ufeff'), max_size=2))
-@settings(max_examples=300, derandomize=True, deadline=None, database=None)
+@settings(max_examples=examples(300), derandomize=True, deadline=None, database=None)
 def test_the_quick_reader_of_a_line_reads_what_the_careful_one_does(
     pairs: list[tuple[str, Any]], escapes: bool, broken: str
 ) -> None:

@@ -25,6 +25,7 @@ from service.files.score_file import Tally, score_file
 from service.protocols.native.scoring import Scorer
 from service.protocols.native.streams import STREAMS
 from service.settings import Settings
+from tests.examples import examples
 from tests.optional import optional_artifact
 from tests.service.files.samples import write
 
@@ -43,7 +44,7 @@ SOME = [
     "'",
     "\\u003a",
 ]
-MANY = settings(max_examples=60, derandomize=True, deadline=None, database=None)
+MANY = settings(max_examples=examples(60), derandomize=True, deadline=None, database=None)
 
 
 def model_of(names: Sequence[str], codes: Sequence[str], like: Artifact) -> Artifact:
