@@ -42,7 +42,6 @@ def quick(cv: Any = 2, random_state: Any = 0) -> NeuralNetworkClassifier:
     return NeuralNetworkClassifier(cv=cv, random_state=random_state)
 
 
-@pytest.mark.slow
 @parametrize_with_checks([NeuralNetworkClassifier()])  # type: ignore[untyped-decorator]
 def test_the_estimator_passes_every_check_of_scikit_learn(
     estimator: BaseEstimator, check: Callable[[BaseEstimator], None]
@@ -160,7 +159,6 @@ def test_a_grid_search_searches_the_steps_around_it_and_its_parameters() -> None
     assert search.best_estimator_.score(COLUMNS, CLASSES) > 0.7
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic", "temperature"])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_its_probabilities_can_be_calibrated_once_more(method: str, classes: int) -> None:
