@@ -28,9 +28,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 from model.data import Dataset
+from model.recipes.own_tables import table_recipe
 from model.recipes.tables.inputs import EncodedTable
 from model.recipes.tables.stacks import MANY_ROWS, UNITS, Family, Stacks, batch_rows
-from model.recipes.tables.table_fit import SEVERAL_CLASSES, TWO_CLASSES, table_recipe
+from model.recipes.tables.table_fit import SEVERAL_CLASSES, TWO_CLASSES
 from model.schema.features import Feature, FeatureSet
 
 ROUNDS = 3

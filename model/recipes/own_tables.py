@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from model.data import Dataset
@@ -14,7 +14,7 @@ from model.data.table_schema import TableSchema
 from model.errors import RecipeError
 from model.recipes.recipes import Recipe, find_recipe
 from model.recipes.tables.plans import USUAL, Choices
-from model.recipes.tables.table_fit import table_recipe
+from model.recipes.tables.table_fit import TableFit
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".parquet")
 """Ends of the names of files of rows."""
@@ -86,3 +86,23 @@ def _built_in(name: str, choices: Choices) -> Recipe:
         problem = "the recipe sets folds, repeats and effort; leave the options out"
         raise RecipeError(f"{name}: {problem}")
     return recipe
+
+
+def table_recipe(
+    name: str,
+    load: Callable[[Path | None], Dataset],
+    choices: Choices = USUAL,
+) -> Recipe:
+    """Return a recipe that fits any table.
+
+    Parameters
+    ----------
+    name : str
+        Name of its model.
+    load : callable
+        Returns the data set, or that of another file with the same columns. What it returns is
+        kept: a run needs it more than once.
+    choices : Choices
+        Folds, repeats and effort.
+    """
+    return Recipe(name, cache(load), TableFit(choices), random_state=0)

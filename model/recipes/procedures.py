@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
@@ -15,20 +13,15 @@ from model.arrays import Array
 from model.artifact.artifact import Artifact
 from model.data import Dataset
 from model.errors import DataError
-from model.evaluation.calibration import fit_calibration, logit
-from model.evaluation.figures import Figures, dataset_metrics, subgroup_metrics
+from model.evaluation.figures import Figures
 from model.evaluation.validation import (
     CrossValidation,
     Mask,
     Parts,
     cross_validate,
-    held_out,
     repeated_training_sets,
-    training_sets,
 )
 from model.inference.pipeline import Pipeline
-from model.network.network import averaged
-from model.network.training import History
 from model.recipes.baseline import LogisticBaseline
 from model.recipes.design import Design, Fitted, Watch
 from model.recipes.tables.refusals import check_training_sets
@@ -231,167 +224,6 @@ class SingleFit:
         pipelines = self.design.fit_folds(dataset, training, random_state)
         on_fit(len(pipelines))
         return pipelines
-
-
-@dataclass(frozen=True)
-class NestedCrossValidation:
-    """Averages networks and calibrates the mean by nested cross-validation.
-
-    Parameters
-    ----------
-    members : tuple of Design
-        For two classes, alike but for how they are trained.
-    folds, repeats : int
-        Of the outer cross-validation, which gives the figures.
-    inner_folds : int
-        Of the inner one, within the training rows of each outer fold.
-
-    Notes
-    -----
-    The inner cross-validation gives every training row a probability from fits that have not seen
-    it; intercept and slope of the calibration are fitted to these. The figures are computed on rows
-    that neither the fits nor the calibration have seen. The served weights are the result of the
-    same procedure on all rows.
-
-    The mean is that of the logits, so that all members are one network; see
-    `model.network.network.averaged`.
-    """
-
-    members: tuple[Design, ...]
-    folds: int = 9
-    repeats: int = 20
-    inner_folds: int = 9
-    safeguards: ClassVar[tuple[str, ...]] = (
-        "The scaler is fitted to the training rows of each fold only; in the inner "
-        "cross-validation, to the training rows of the inner fold.",
-        "The strength of the penalty is not chosen: networks of several strengths are averaged.",
-        "Intercept and slope of the calibration are fitted to held-out probabilities of a "
-        "cross-validation within the training rows of each outer fold.",
-        "The threshold for the cost comes from the cost matrix; it is not fitted to the rows.",
-    )
-
-    @property
-    def fewest_rows(self) -> int:
-        """Rows of each class that a fit needs."""
-        return self.inner_folds
-
-    @property
-    def fits(self) -> int:
-        """Number of networks that `run` fits."""
-        return self.fits_of_a_fold * (self.repeats * self.folds + 1)
-
-    @property
-    def fits_of_a_fold(self) -> int:
-        """Number of networks that `fit_folds` fits for a set of rows."""
-        return len(self.members) * (self.inner_folds + 1)
-
-    def planned(self, dataset: Dataset) -> Procedure:  # noqa: ARG002  # it follows none
-        """Return the procedure itself."""
-        return self
-
-    def check(self, dataset: Dataset) -> None:
-        """Refuse, by a DataError, a file from which it could not learn or be judged."""
-        if len(dataset.labels) > 2 or any(
-            d.loss.output_activation != "sigmoid" for d in self.members
-        ):
-            raise ValueError("only the single sigmoid output of two classes can be calibrated")
-        _check_rows(dataset, self._rows_needed())
-
-    def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
-        """Return an artifact."""
-        self.check(dataset)
-        probabilities = judge(self, dataset, random_state, on_fit).probabilities
-        # Before the last fits: it takes seconds, and the progress bar must not be complete yet.
-        metrics = dataset_metrics(dataset, probabilities, random_state)
-        subgroups = subgroup_metrics(dataset, probabilities, random_state)
-        fitted = self.fit(dataset, random_state, on_fit)
-        return self.artifact(name, dataset, random_state, fitted, Judged(metrics, subgroups))
-
-    def artifact(
-        self, name: str, dataset: Dataset, random_state: int, fitted: Fitted, judged: Judged
-    ) -> Artifact:
-        """Return the artifact of a fit to all rows."""
-        training = {
-            "seed": random_state,
-            "protocol": (
-                f"nested stratified {self.folds}-fold cross-validation, {self.repeats} times; "
-                f"served weights fitted on all {len(dataset)} rows"
-            ),
-            **fitted.settings,
-        }
-        artifact = artifact_of(name, dataset, dataset.X, fitted, training, judged.metrics)
-        return replace(artifact, about={**artifact.about, "subgroups": judged.subgroups})
-
-    def fit(self, dataset: Dataset, random_state: int, on_fit: OnFit) -> Fitted:
-        """Return what the artifact is made of; its loss is the mean of the members'."""
-        everything = np.ones((1, len(dataset)), dtype=bool)
-        (intercept,), (slope,) = self._calibrations(dataset, everything, random_state, on_fit)
-        members = []
-        for design in self.members:
-            members.append(design.fit(dataset, np.arange(len(dataset)), random_state))
-            on_fit(1)
-        pipeline = _averaged([member.pipeline for member in members])
-        losses = [member.history.loss for member in members]
-        return Fitted(
-            pipeline.calibrated(intercept, slope),
-            History([np.mean(of_iteration) for of_iteration in zip(*losses, strict=True)]),
-            {
-                "l2_of_members": [design.l2 for design in self.members],
-                "platt_intercept": float(intercept),
-                "platt_slope": float(slope),
-            },
-        )
-
-    def fit_folds(
-        self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
-    ) -> list[Pipeline]:
-        """Return what the whole procedure gives for each set of rows, of shape (K, n)."""
-        calibrations = self._calibrations(dataset, training, random_state, on_fit)
-        stack = self._fit_stack(dataset, training, random_state, on_fit)
-        return [
-            stack.member(index).calibrated(intercept, slope)
-            for index, (intercept, slope) in enumerate(zip(*calibrations, strict=True))
-        ]
-
-    def _rows_needed(self) -> int:
-        """Return how many rows of a class leave one for every inner fold of every outer fold."""
-        return next(
-            rows
-            for rows in count(self.folds)
-            if rows - math.ceil(rows / self.folds) >= self.inner_folds
-        )
-
-    def _fit_stack(
-        self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
-    ) -> Pipeline:
-        """Return a stack with the mean of the members for each set of rows."""
-        stacks = []
-        for design in self.members:
-            stacks.append(design.fit_stack(dataset, training, random_state))
-            on_fit(len(training))
-        return _averaged(stacks)
-
-    def _calibrations(
-        self, dataset: Dataset, training: Mask, random_state: int, on_fit: OnFit
-    ) -> tuple[Array, Array]:
-        """Return intercept and slope for each set of rows."""
-        X, classes = dataset.X, dataset.classes
-        inner = [training_sets(classes, rows, self.inner_folds, random_state) for rows in training]
-        stack = self._fit_stack(dataset, np.concatenate(inner), random_state, on_fit)
-        predictions = stack.class_probabilities(X).reshape(len(training), -1, len(X))
-        logits = np.array(
-            [
-                held_out(folds, rows, logit(of_folds))
-                for folds, rows, of_folds in zip(inner, training, predictions, strict=True)
-            ]
-        )
-        return fit_calibration(logits, classes.astype(np.float64), training.astype(np.float64))
-
-
-def _averaged(pipelines: Sequence[Pipeline]) -> Pipeline:
-    """Return the mean of pipelines that differ only in their networks."""
-    network = averaged([pipeline.network for pipeline in pipelines])
-    return replace(pipelines[0], network=network)
 
 
 def _check_rows(dataset: Dataset, needed: int) -> None:

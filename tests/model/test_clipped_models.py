@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from model.arrays import Array
 from model.artifact.artifact import Artifact
 from model.errors import ArtifactError
+from model.recipes.own_tables import table_recipe
 from model.recipes.tables.plans import Choices
-from model.recipes.tables.table_fit import table_recipe
 from model.schema.encoding import Encoding
 from tests.model.made_tables import made_table
 from tests.model.properties import PROPERTY

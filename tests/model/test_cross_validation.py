@@ -30,8 +30,11 @@ from model.network.network import NeuralNetwork
 from model.network.optimizers import GradientDescent
 from model.recipes.baseline import LogisticBaseline
 from model.recipes.design import Design
-from model.recipes.procedures import NestedCrossValidation, Procedure, SingleFit, judge
+from model.recipes.procedures import Procedure, SingleFit, judge
 from model.recipes.recipes import HEART, IRIS
+from model.recipes.tables.plans import Plan
+from model.recipes.tables.stacks import Family, Stacks
+from model.recipes.tables.table_fit import PlannedTableFit
 from model.schema.encoding import Encoding
 from tests.model.properties import PROPERTY, random_rows
 
@@ -207,7 +210,7 @@ def test_of_three_classes_the_held_out_probabilities_have_an_axis_of_classes() -
     "procedure",
     [
         SingleFit(QUICK, all_rows, folds=3, repeats=2),
-        NestedCrossValidation((QUICK, replace(QUICK, l2=5.0)), folds=3, repeats=2, inner_folds=3),
+        PlannedTableFit(Plan(3, 2, 3), Stacks(QUICK, (Family((1.0, 5.0)),))),
     ],
     ids=["single", "nested"],
 )

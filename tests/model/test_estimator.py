@@ -26,9 +26,10 @@ from heartline import NeuralNetworkClassifier
 from model.arrays import Array
 from model.data import Dataset
 from model.network.activations import ACTIVATIONS
+from model.recipes.own_tables import table_recipe
 from model.recipes.tables import estimator
 from model.recipes.tables.plans import Choices
-from model.recipes.tables.table_fit import TableFit, table_recipe
+from model.recipes.tables.table_fit import TableFit
 from model.schema.features import FeatureSet
 from tests.model.made_tables import made_table
 

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 
 from model.data import Dataset, load_heart, load_iris
 from model.data.heart import STATLOG_COSTS
 from model.errors import DataError, DivergenceError
-from model.evaluation.calibration import logit
 from model.evaluation.metrics import metrics_for
 from model.evaluation.validation import Mask, Rows, hold_out, training_sets
 from model.inference.pipeline import Pipeline
-from model.network.losses import CategoricalCrossEntropy
 from model.network.optimizers import GradientDescent
 from model.recipes.design import Design, Fitted, Watch
-from model.recipes.procedures import NestedCrossValidation, Procedure, SingleFit
-from model.recipes.recipes import HEART, IRIS, RECIPES, TUTORIAL, find_recipe
+from model.recipes.procedures import Procedure, SingleFit
+from model.recipes.recipes import HEART, RECIPES, TUTORIAL, find_recipe
+from model.recipes.tables.plans import Plan
+from model.recipes.tables.stacks import Family, Stacks
+from model.recipes.tables.table_fit import PlannedTableFit
 from tests.model.conftest import Run
 
 METRICS = metrics_for(2, STATLOG_COSTS)
@@ -74,9 +74,9 @@ def test_the_product_reports_every_one_of_its_fits(heart_run: Run) -> None:
     "procedure",
     [
         SingleFit(QUICK, SPLIT),
-        NestedCrossValidation((QUICK,), folds=2, repeats=1, inner_folds=2),
+        PlannedTableFit(Plan(2, 1, 2), Stacks(QUICK, (Family((5.0,)),))),
         pytest.param(
-            NestedCrossValidation((QUICK, QUICK, QUICK), folds=3, repeats=2, inner_folds=4),
+            PlannedTableFit(Plan(3, 2, 4), Stacks(QUICK, (Family((5.0, 5.0, 5.0)),))),
             marks=pytest.mark.slow,
         ),
     ],
@@ -101,26 +101,6 @@ def test_a_hold_out_fits_on_the_training_rows_alone(dataset: Dataset) -> None:
     ]
 
 
-@pytest.mark.slow
-def test_neither_fit_nor_calibration_sees_the_rows_of_the_outer_fold(dataset: Dataset) -> None:
-    design = recording(QUICK)
-    folds, inner_folds = 4, 3
-    procedure = NestedCrossValidation((design,), folds=folds, repeats=1, inner_folds=inner_folds)
-    procedure.run("quick", dataset, 1, ignore)
-    everything = {tuple(row) for row in dataset.X.tolist()}
-    inner, outer = design.fitted[: folds * inner_folds], design.fitted[folds * inner_folds :]
-    held_out: set[tuple[float, ...]] = set()
-    for number, rows in enumerate(outer[:folds]):
-        assert len(rows) in (202, 203)
-        of_this_fold = inner[number * inner_folds : (number + 1) * inner_folds]
-        assert all(seen < rows for seen in of_this_fold)
-        assert set().union(*(rows - seen for seen in of_this_fold)) == rows
-        assert not held_out & (everything - rows)
-        held_out |= everything - rows
-    assert held_out == everything
-    assert outer[-1] == everything
-
-
 @pytest.mark.parametrize("design", [HEART, replace(HEART, hidden_activation="relu"), TUTORIAL])
 def test_a_stack_gives_the_numbers_of_one_fit_at_a_time(design: Design, dataset: Dataset) -> None:
     everything = np.ones(270, dtype=bool)
@@ -137,25 +117,8 @@ def test_a_stack_gives_the_numbers_of_one_fit_at_a_time(design: Design, dataset:
         )
 
 
-def test_the_mean_of_members_is_calibrated_on_rows_that_they_have_not_seen(
-    dataset: Dataset,
-) -> None:
-    members = (QUICK, replace(QUICK, l2=5.0))
-    procedure = NestedCrossValidation(members, inner_folds=3)
-    everything = np.ones(270, dtype=bool)
-    logits = np.zeros(270)
-    for mask in training_sets(dataset.classes, everything, 3, random_state=1):
-        for design in members:
-            outputs = design.fit(dataset, np.flatnonzero(mask), 1).pipeline.predict_proba(dataset.X)
-            logits[~mask] += logit(outputs[~mask, 0]) / len(members)
-    rival = LogisticRegression(C=np.inf, tol=1e-12).fit(logits[:, np.newaxis], dataset.classes)
-    settings = procedure.fit(dataset, 1, ignore).settings
-    assert settings["platt_intercept"] == pytest.approx(rival.intercept_[0], abs=1e-5)
-    assert settings["platt_slope"] == pytest.approx(rival.coef_[0, 0], abs=1e-5)
-
-
 def test_the_folds_of_a_nested_procedure_get_what_its_own_fit_gives(dataset: Dataset) -> None:
-    procedure = NestedCrossValidation((QUICK, replace(QUICK, l2=5.0)), inner_folds=3)
+    procedure = PlannedTableFit(Plan(3, 1, 3), Stacks(QUICK, (Family((1.0, 5.0)),)))
     everything = np.ones((1, 270), dtype=bool)
     (fold,) = procedure.fit_folds(dataset, everything, 1, ignore)
     served = procedure.fit(dataset, 1, ignore).pipeline
@@ -175,9 +138,10 @@ def test_the_members_are_reported_and_the_figures_have_their_names(heart_run: Ru
 
 def test_the_product_meets_its_marks(heart_run: Run) -> None:
     metrics = heart_run.artifact.about["metrics"]
-    assert metrics["cost"]["value"] <= 0.36
-    assert metrics["roc_auc"]["value"] >= 0.908
-    assert metrics["brier"]["value"] <= 0.116
+    assert metrics["cost"]["value"] <= 0.345
+    assert metrics["roc_auc"]["value"] >= 0.912
+    assert metrics["brier"]["value"] <= 0.114
+    assert 0.95 <= metrics["calibration_slope"]["value"] <= 1.05
     assert metrics["calibration_slope"]["low"] < 1.0 < metrics["calibration_slope"]["high"]
     assert metrics["calibration_intercept"]["low"] < 0.0 < metrics["calibration_intercept"]["high"]
 
@@ -195,32 +159,6 @@ def test_a_file_with_too_few_rows_of_a_class_is_reported_how_many_are_needed(
         find_recipe(recipe).train(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert len(str(caught.value).splitlines()) == 1
-
-
-@pytest.mark.slow
-def test_ten_rows_of_a_class_are_too_few_for_nine_folds_in_nine(
-    tmp_path: Path, heart_lines: list[str]
-) -> None:
-    sick = [line for line in heart_lines if line.endswith(" 2")]
-    well = [line for line in heart_lines if line.endswith(" 1")]
-    path = own_file(tmp_path, well + sick[:10])
-    with pytest.raises(DataError) as caught:
-        find_recipe("heart").train(path)
-    assert str(caught.value) == (
-        f"{path}: 10 rows of presence (heart_disease); cross-validation needs at least 11 of "
-        "each class: add rows of this class"
-    )
-    quick = NestedCrossValidation((QUICK,), repeats=1)
-    eleven = load_heart(own_file(tmp_path, well + sick[:11]))
-    assert quick.run("quick", eleven, 1, ignore).about["data"]["rows"] == 161
-
-
-@pytest.mark.parametrize("design", [IRIS, replace(QUICK, loss=CategoricalCrossEntropy())])
-def test_what_cannot_be_calibrated_is_refused(design: Design) -> None:
-    dataset = load_iris() if design is IRIS else load_heart()
-    procedure = NestedCrossValidation((design,), folds=2, repeats=1, inner_folds=2)
-    with pytest.raises(ValueError, match="single sigmoid output of two classes"):
-        procedure.run("quick", dataset, 1, ignore)
 
 
 def test_a_card_says_of_several_sigmoids_that_they_are_divided(tmp_path: Path) -> None:
@@ -278,3 +216,20 @@ def test_the_card_of_a_users_own_file_claims_nothing_of_the_public_set(
     assert about["data"]["rows"] == 100
     assert "Statlog" not in str(about)
     assert str(path) not in str(about)
+
+
+def test_eight_rows_of_a_class_are_too_few_for_nine_folds(
+    tmp_path: Path, heart_lines: list[str]
+) -> None:
+    sick = [line for line in heart_lines if line.endswith(" 2")]
+    well = [line for line in heart_lines if line.endswith(" 1")]
+    path = own_file(tmp_path, well + sick[:8])
+    with pytest.raises(DataError) as caught:
+        find_recipe("heart").train(path)
+    assert str(caught.value) == (
+        f"{path}: 8 rows of presence (heart_disease); cross-validation needs at least 9 of "
+        "each class: add rows of this class"
+    )
+    quick = PlannedTableFit(Plan(9, 1, 9), Stacks(QUICK, (Family((5.0,)),)))
+    nine = load_heart(own_file(tmp_path, well + sick[:9]))
+    assert quick.run("quick", nine, 1, ignore).about["data"]["rows"] == 159

@@ -19,9 +19,12 @@ from model.errors import DataError
 from model.evaluation.curves import roc_curve
 from model.evaluation.importance import permutation_importances
 from model.evaluation.metrics import metrics_for
-from model.recipes.procedures import NestedCrossValidation, SingleFit
+from model.recipes.procedures import SingleFit
 from model.recipes.recipes import HEART, MOONS, Recipe, find_recipe
 from model.recipes.reruns import saved_version
+from model.recipes.tables.plans import Plan
+from model.recipes.tables.stacks import Family, Stacks
+from model.recipes.tables.table_fit import PlannedTableFit
 from model.reports.evidence import Evidence, gather
 from model.reports.plots import png, roc_plot
 from model.reports.report import Report, make_report
@@ -52,8 +55,8 @@ HEADINGS = [
 def quick(recipe: Recipe) -> Recipe:
     """Return the recipe with a cross-validation that is over at once."""
     if recipe.name == "heart":
-        design = replace(HEART, l2=15.0, iterations=30)
-        procedure = NestedCrossValidation((design,), folds=3, repeats=2, inner_folds=3)
+        stacks = Stacks(replace(HEART, iterations=30), (Family((15.0,)),))
+        procedure = PlannedTableFit(Plan(3, 2, 3), stacks)
         return replace(recipe, procedure=procedure)
     assert isinstance(recipe.procedure, SingleFit)
     if recipe.name == "moons":

@@ -21,6 +21,7 @@ from model.evaluation.validation import Mask, repeated_training_sets
 from model.inference.pipeline import Pipeline
 from model.network.activations import softmax
 from model.network.optimizers import GradientDescent
+from model.recipes.own_tables import table_recipe
 from model.recipes.procedures import judge
 from model.recipes.tables import parallel, refusals
 from model.recipes.tables.inputs import RAMPS, EncodedTable, Inputs
@@ -33,7 +34,6 @@ from model.recipes.tables.table_fit import (
     TWO_CLASSES,
     PlannedTableFit,
     TableFit,
-    table_recipe,
 )
 from tests.model.made_tables import made_table
 

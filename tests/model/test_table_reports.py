@@ -13,9 +13,9 @@ from model.data import Costs, Dataset, Subgroup
 from model.evaluation import importance, metrics
 from model.evaluation.importance import Importance, permutation_importances
 from model.evaluation.validation import Repeat
+from model.recipes.own_tables import table_recipe
 from model.recipes.procedures import OnFit
 from model.recipes.tables.plans import Choices
-from model.recipes.tables.table_fit import table_recipe
 from model.reports.evidence import Evidence, gather
 from model.reports.plots import importance_plot, png
 from model.reports.report import make_report

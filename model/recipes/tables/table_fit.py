@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -24,7 +23,6 @@ from model.network.optimizers import Adam
 from model.network.training import History
 from model.recipes.design import Design, Fitted
 from model.recipes.procedures import Judged, OnFit, artifact_of, judge
-from model.recipes.recipes import Recipe
 from model.recipes.tables.inputs import EncodedTable
 from model.recipes.tables.parallel import OnShare, in_parallel
 from model.recipes.tables.plans import EFFORTS, USUAL, Choices, Plan, inner_sets, plan_for
@@ -259,23 +257,3 @@ class TableFit:
         return procedure.run(
             name, dataset, random_state, lambda number: on_fit(number / procedure.fits)
         )
-
-
-def table_recipe(
-    name: str,
-    load: Callable[[Path | None], Dataset],
-    choices: Choices = USUAL,
-) -> Recipe:
-    """Return a recipe that fits any table.
-
-    Parameters
-    ----------
-    name : str
-        Name of its model.
-    load : callable
-        Returns the data set, or that of another file with the same columns. What it returns is
-        kept: a run needs it more than once.
-    choices : Choices
-        Folds, repeats and effort.
-    """
-    return Recipe(name, cache(load), TableFit(choices), random_state=0)
