@@ -315,7 +315,7 @@ def test_the_figures_are_those_of_the_card() -> None:
     metrics = Artifact.load(ARTIFACT).about["metrics"]
     assert {name: vars(figure) for name, figure in figures.items()} == metrics
     first, accuracy, *_ = repr(figures).splitlines()
-    assert first.startswith("nested stratified 9-fold cross-validation, 20 times")
+    assert first.startswith("stratified 9-fold cross-validation, 20 times")
     assert accuracy == "accuracy               0.859  95 % interval 0.820 to 0.899"
     plain = heartline.load(ROOT / "artifacts" / "moons.npz").evaluate()
     assert plain["train_accuracy"] == heartline.Figure(0.975)

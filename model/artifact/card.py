@@ -164,7 +164,7 @@ def meaning(name: str, card: Mapping[str, Any]) -> str:
     costs = card.get("costs")
     if name == "accuracy" and card["threshold"] is None:
         return "share of correct classes"
-    if name != "cost" or costs is None:
+    if name != "cost" or costs is None or len(card["labels"]) > 2:
         return MEANINGS.get(name, "")
     otherwise, positive = card["labels"]
     return (

@@ -174,9 +174,9 @@ RECIPES = {
             random_state=1,
             caveat=(
                 "Four choices were made by looking at all rows: indicators for nominal columns, no "
-                "scaling of the indicators, the strengths of the penalty, and one of five variants "
-                "of the procedure. Cross-validation on the same rows does not measure the effect "
-                "of these choices, so the metrics are slightly optimistic."
+                "scaling of the indicators, the strengths of the penalty, and one of seven "
+                "variants of the procedure. Cross-validation on the same rows does not measure "
+                "the effect of these choices, so the metrics are slightly optimistic."
             ),
         ),
         Recipe("heart-tutorial", load_heart, _tutorial(TUTORIAL), random_state=1),

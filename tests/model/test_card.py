@@ -10,7 +10,7 @@ import pytest
 
 from model.artifact.archive import ArchiveFault
 from model.artifact.artifact import Artifact
-from model.artifact.card import MEANINGS, card_markdown, card_path, markdown_path
+from model.artifact.card import MEANINGS, card_markdown, card_path, markdown_path, meaning
 from model.artifact.metadata import check_about
 from model.recipes.recipes import find_recipe
 from tests.conftest import ARTIFACT
@@ -91,7 +91,7 @@ def test_the_page_shows_what_the_card_tells(artifact: Artifact) -> None:
         assert text in page
     for name, figure in card["metrics"].items():
         reported = f"{figure['value']:.3f} | {figure['low']:.3f} to "
-        assert f"| {name} | {MEANINGS[name]} | {reported}" in page
+        assert f"| {name} | {meaning(name, card)} | {reported}" in page
     for feature in card["features"]:
         assert f"| `{feature['name']}` | {feature['description']} | {feature['expected']} |" in page
 

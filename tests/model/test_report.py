@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.artifact.card import MEANINGS
+from model.artifact.card import meaning
 from model.data import load_heart
 from model.data.heart import STATLOG_COSTS
 from model.errors import DataError
@@ -322,7 +322,7 @@ def test_a_report_opens_with_a_summary_and_contents(heart: Evidence) -> None:
     summary = page[: page.index("## Contents")]
     for name, figure in heart.metrics.items():
         assert f"**{name}** {figure['value']:.3f}" in summary
-        assert MEANINGS[name] in summary
+        assert meaning(name, heart.artifact.card()) in summary
     assert f"Not for: {heart.dataset.card['not_for']}" in summary
 
 

@@ -112,8 +112,8 @@ class PlannedTableFit:
     def check(self, dataset: Dataset) -> None:
         """Refuse, by a DataError, a table from which it could not learn or be judged."""
         check_limits(dataset, len(self.stacks.design.encode(dataset.features)))
-        check_values(dataset)
         check_classes(dataset, self.folds)
+        check_values(dataset)
 
     def run(self, name: str, dataset: Dataset, random_state: int, on_fit: OnFit) -> Artifact:
         """Return an artifact."""
