@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -31,4 +32,5 @@ def load_heart(path: Path | None = None) -> Dataset:
     DataError
         When the file cannot be used; its text names file, line and column.
     """
-    return load_dataset(HEART, path)
+    # Its own file has no header, so files of rows to predict have no column to copy.
+    return replace(load_dataset(HEART, path), other_columns=())
