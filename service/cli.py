@@ -18,7 +18,7 @@ from service.console.progress import is_watched, progress_bars
 from service.console.standard_streams import discard_output, fill_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from model.artifact.artifact import Artifact
     from model.data.infer import Inferred
@@ -81,6 +81,36 @@ def init(file: Path, target: str, output: Path | None, *, force: bool) -> None:
         _say(line)
 
 
+TABLE_OPTIONS = (
+    click.option("--target", help="The column to predict, if NAME is a file of rows."),
+    click.option(
+        "--folds",
+        type=click.IntRange(2, 100),
+        help="Folds of the cross-validation.  [default: depends on the number of rows]",
+    ),
+    click.option(
+        "--repeats",
+        type=click.IntRange(1, 100),
+        help="Repeats of the cross-validation.  [default: depends on the number of rows]",
+    ),
+    click.option(
+        "--effort",
+        type=click.Choice(["quick", "normal", "thorough"]),
+        default="normal",
+        show_default=True,
+        help="Half of the usual passes and repeats, the usual ones, or twice as many.",
+    ),
+)
+"""Options of the commands that fit a table."""
+
+
+def _table_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of tables, in their order."""
+    for option in reversed(TABLE_OPTIONS):
+        command = option(command)
+    return command
+
+
 @cli.command()
 @click.argument("name")
 @click.option("--data", type=click.Path(path_type=Path), help="File with your own rows.")
@@ -90,24 +120,7 @@ def init(file: Path, target: str, output: Path | None, *, force: bool) -> None:
     help="File of the artifact.  [default: artifacts/NAME.npz]",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), help="Random seed.  [default: the recipe's]")
-@click.option("--target", help="The column to predict, if NAME is a file of rows.")
-@click.option(
-    "--folds",
-    type=click.IntRange(2, 100),
-    help="Folds of the cross-validation.  [default: depends on the number of rows]",
-)
-@click.option(
-    "--repeats",
-    type=click.IntRange(1, 100),
-    help="Repeats of the cross-validation.  [default: depends on the number of rows]",
-)
-@click.option(
-    "--effort",
-    type=click.Choice(["quick", "normal", "thorough"]),
-    default="normal",
-    show_default=True,
-    help="Half of the usual passes and repeats, the usual ones, or twice as many.",
-)
+@_table_options
 @click.option("--force", is_flag=True, help="Replace the model of a different run.")
 def train(
     name: str,
@@ -165,24 +178,7 @@ def train(
     help="Folder of the report.  [default: artifacts/NAME]",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31), help="Random seed.  [default: the recipe's]")
-@click.option("--target", help="The column to predict, if NAME is a file of rows.")
-@click.option(
-    "--folds",
-    type=click.IntRange(2, 100),
-    help="Folds of the cross-validation.  [default: depends on the number of rows]",
-)
-@click.option(
-    "--repeats",
-    type=click.IntRange(1, 100),
-    help="Repeats of the cross-validation.  [default: depends on the number of rows]",
-)
-@click.option(
-    "--effort",
-    type=click.Choice(["quick", "normal", "thorough"]),
-    default="normal",
-    show_default=True,
-    help="Half of the usual passes and repeats, the usual ones, or twice as many.",
-)
+@_table_options
 def evaluate(
     name: str, data: Path | None, output: Path | None, seed: int | None, **table: Any
 ) -> None:
